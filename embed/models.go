@@ -1,0 +1,54 @@
+package embed
+
+import "strings"
+
+// MiniLM is the canonical name of the model in package embed/minilm.
+const MiniLM = "all-MiniLM-L6-v2"
+
+// knownModels gives models that go by several names one of them, so that vectors made here and vectors made by a server
+// of the same model share a space, and says how much those models read. Keys are lower case.
+var knownModels = map[string]struct {
+	name      string
+	maxTokens int
+}{
+	"all-minilm-l6-v2":       {MiniLM, 256},
+	"all-minilm":             {MiniLM, 256}, // Ollama's name of it
+	"all-minilm:22m":         {MiniLM, 256},
+	"all-minilm:l6-v2":       {MiniLM, 256},
+	"all-minilm-l12-v2":      {"all-MiniLM-L12-v2", 128},
+	"all-minilm:33m":         {"all-MiniLM-L12-v2", 128},
+	"all-minilm:l12-v2":      {"all-MiniLM-L12-v2", 128},
+	"text-embedding-ada-002": {"text-embedding-ada-002", 8191},
+	"text-embedding-3-small": {"text-embedding-3-small", 8191},
+	"text-embedding-3-large": {"text-embedding-3-large", 8191},
+}
+
+// defaultMaxTokens is assumed of a model nobody told us about: what BERT and most of its descendants read. Too small a
+// number makes more and shorter sections; too large a number loses text silently.
+const defaultMaxTokens = 512
+
+// CanonicalModel returns the one name used for a model here: without the organisation "sentence-transformers/" and
+// without the tag ":latest", and with the well-known name where a server uses one of its own. A name it does not know is
+// returned as it is otherwise. It is idempotent.
+func CanonicalModel(name string) string {
+	for {
+		short := strings.TrimSpace(name)
+		short = strings.TrimSuffix(strings.TrimPrefix(short, "sentence-transformers/"), ":latest")
+		if short == name {
+			break
+		}
+		name = short
+	}
+	if known, ok := knownModels[strings.ToLower(name)]; ok {
+		return known.name
+	}
+	return name
+}
+
+// maxTokensOf returns how many tokens a model reads, as far as is known here.
+func maxTokensOf(model string) int {
+	if known, ok := knownModels[strings.ToLower(CanonicalModel(model))]; ok {
+		return known.maxTokens
+	}
+	return defaultMaxTokens
+}
