@@ -1,0 +1,51 @@
+package vector
+
+import "math"
+
+// Normalize scales v to unit length in place. It reports false, and leaves v as it was, when v is empty, zero, or holds a NaN
+// or an infinity. The length is computed in float64, so values near the ends of float32's range are safe.
+func Normalize(v []float32) bool {
+	var square float64
+	for _, x := range v {
+		square += float64(float64(x) * float64(x))
+	}
+	if !(square > 0) || math.IsInf(square, 1) {
+		return false
+	}
+	scale := 1 / math.Sqrt(square)
+	for i, x := range v {
+		v[i] = float32(float64(x) * scale)
+	}
+	return true
+}
+
+// Quantize writes v in eight bits: v[i] is about scale*out[i], out[i] in -127..127, rounded to nearest, halves away from
+// zero. The scale is the largest absolute value over 127, so nothing is clipped and the error of an element is at most scale/2. A zero
+// vector has scale 0. Elements must be finite, and out as long as v.
+//
+// The dot product of two vectors is about the product of their scales and the integer dot product; for unit vectors of
+// a few hundred dimensions the error is a few thousandths.
+func Quantize(v []float32, out []int8) (scale float32) {
+	if len(out) != len(v) {
+		panic("vector: Quantize into a slice of another length")
+	}
+	var largest float32
+	for _, x := range v {
+		largest = max(largest, x, -x)
+	}
+	if largest == 0 {
+		clear(out)
+		return 0
+	}
+	inverse := 127 / float64(largest)
+	for i, x := range v {
+		scaled := float64(x) * inverse
+		// Rounding can carry the largest element past 127 by less than half a step, never further.
+		if scaled >= 0 {
+			out[i] = int8(scaled + 0.5)
+		} else {
+			out[i] = int8(scaled - 0.5)
+		}
+	}
+	return largest / 127
+}

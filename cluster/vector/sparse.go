@@ -1,0 +1,87 @@
+package vector
+
+import "math"
+
+// Sparse is a vector with few terms that are not zero. Terms are strictly ascending; Weights[i] belongs to Terms[i]. The
+// zero Sparse is the zero vector.
+type Sparse struct {
+	Terms   []uint32
+	Weights []float32
+}
+
+// Valid reports whether the terms are strictly ascending, as many as the weights, and the weights finite.
+func (s Sparse) Valid() bool {
+	if len(s.Terms) != len(s.Weights) {
+		return false
+	}
+	for i, w := range s.Weights {
+		if math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) || i > 0 && s.Terms[i-1] >= s.Terms[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Dot returns the dot product, summed in float64 in order of terms. A vector much longer than the other is searched
+// rather than walked, so a short query against a long document costs little.
+func (s Sparse) Dot(t Sparse) float32 {
+	if len(s.Terms) > len(t.Terms) {
+		s, t = t, s
+	}
+	if len(t.Terms) > 16*len(s.Terms) {
+		return s.dotLong(t)
+	}
+	var sum float64
+	i, j := 0, 0
+	for i < len(s.Terms) && j < len(t.Terms) {
+		a, b := s.Terms[i], t.Terms[j]
+		if a == b {
+			sum += float64(float64(s.Weights[i]) * float64(t.Weights[j]))
+		}
+		if a <= b {
+			i++
+		}
+		if b <= a {
+			j++
+		}
+	}
+	return float32(sum)
+}
+
+// dotLong looks each term of s up in t, by doubling steps and then bisection, always ahead of the last one found.
+func (s Sparse) dotLong(t Sparse) float32 {
+	var sum float64
+	from := 0
+	for i, term := range s.Terms {
+		step := 1
+		for from+step < len(t.Terms) && t.Terms[from+step] < term {
+			step *= 2
+		}
+		low, high := from, min(from+step+1, len(t.Terms))
+		for low < high {
+			middle := int(uint(low+high) / 2)
+			if t.Terms[middle] < term {
+				low = middle + 1
+			} else {
+				high = middle
+			}
+		}
+		if low == len(t.Terms) {
+			break
+		}
+		if t.Terms[low] == term {
+			sum += float64(float64(s.Weights[i]) * float64(t.Weights[low]))
+		}
+		from = low
+	}
+	return float32(sum)
+}
+
+// Norm returns the Euclidean length.
+func (s Sparse) Norm() float32 {
+	var square float64
+	for _, w := range s.Weights {
+		square += float64(float64(w) * float64(w))
+	}
+	return float32(math.Sqrt(square))
+}
