@@ -1,0 +1,269 @@
+package lexical
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxWord is the longest word, in folded bytes, that is told apart: longer ones are told apart by their first maxWord
+// bytes. It bounds the work on text without spaces, such as encoded binary data.
+const maxWord = 64
+
+// token is one term in reading order.
+type token struct {
+	id     uint32
+	number bool
+	upper  bool // begins with a capital letter
+	begins bool // begins a sentence, a line or the text: a capital says nothing here
+	stop   bool // a function word
+	common bool // among the common words of English
+}
+
+// scanner cuts text into tokens. Its zero value scans the text set with reset.
+type scanner struct {
+	text     string
+	at       int
+	begins   bool // the next word begins a sentence
+	previous rune // last character of an unspaced script, when it directly precedes at
+	word     []byte
+}
+
+func (s *scanner) reset(text string) {
+	s.text, s.at, s.begins, s.previous = text, 0, true, 0
+}
+
+// next returns the next token, or false at the end of the text. Bytes that are not UTF-8 separate words.
+func (s *scanner) next() (token, bool) {
+	for s.at < len(s.text) {
+		r, size := utf8.DecodeRuneInString(s.text[s.at:])
+		switch {
+		case unspaced(r):
+			if t, ok := s.pair(r, size); ok {
+				return t, true
+			}
+			continue
+		case isLetter(r):
+			return s.letters(), true
+		case isDigit(r):
+			return s.number(), true
+		}
+		s.previous = 0
+		s.at += size
+		switch r {
+		case '.', '!', '?', '\n', '\r', '。', '！', '？', ':', ';', '|':
+			s.begins = true
+		}
+	}
+	return token{}, false
+}
+
+// pair consumes one character of an unspaced script and returns the term of it and the character before. A run of one
+// character is a term of its own.
+func (s *scanner) pair(r rune, size int) (token, bool) {
+	before := s.previous
+	s.at += size
+	s.previous, s.begins = r, false
+	s.word = s.word[:0]
+	if before != 0 {
+		s.word = utf8.AppendRune(s.word, before)
+	} else if follows, _ := utf8.DecodeRuneInString(s.text[s.at:]); unspaced(follows) {
+		return token{}, false
+	}
+	s.word = utf8.AppendRune(s.word, r)
+	return token{id: fold(hash(s.word))}, true
+}
+
+// letters consumes a word that begins with a letter. Apostrophes inside belong to it and a possessive is dropped;
+// "U.S." and "US" are the same term, told from "us" by its capitals.
+func (s *scanner) letters() token {
+	start, begins := s.at, s.begins
+	s.previous, s.begins = 0, false
+	s.word = s.word[:0]
+	runes, capitals := 0, 0
+	for s.at < len(s.text) {
+		r, size := utf8.DecodeRuneInString(s.text[s.at:])
+		if !isLetter(r) && !isDigit(r) && !unicode.Is(unicode.Mn, r) || unspaced(r) {
+			if isApostrophe(r) && s.letterAt(s.at+size) {
+				s.word = append(s.word, '\'')
+				s.at += size
+				continue
+			}
+			if r == '.' && runes > 0 && s.dotted(start) {
+				s.at += size
+				continue
+			}
+			break
+		}
+		if runes++; unicode.IsUpper(r) {
+			capitals++
+		}
+		if len(s.word) < maxWord {
+			s.word = appendFolded(s.word, r)
+		}
+		s.at += size
+	}
+	first, _ := utf8.DecodeRuneInString(s.text[start:])
+	t := token{upper: unicode.IsUpper(first), begins: begins}
+	if runes == 1 || s.text[s.at-1] == '.' || abbreviations[string(s.word)] {
+		// The full stop after "Mr", an initial or an acronym does not end a sentence.
+		if s.at < len(s.text) && s.text[s.at] == '.' {
+			s.at++
+		}
+	}
+	if capitals == 2 && string(s.word) == "us" {
+		s.word = append(s.word, 'a')
+	}
+	s.word = stem(s.word)
+	if n, ok := spelledNumbers[string(s.word)]; ok {
+		return token{id: n, number: true}
+	}
+	full := hash(s.word)
+	t.id = fold(full)
+	rank, known := commonRanks[full]
+	t.common = known && rank < nameRanks
+	t.stop = stopWords[full] || runes == 1 && len(s.word) == 1
+	return t
+}
+
+// dotted reports whether the word from start to s.at is so far an acronym with full stops, "U" or "U.S", whose next
+// full stop belongs to it: single letters, a full stop after each.
+func (s *scanner) dotted(start int) bool {
+	expectLetter := true
+	for _, r := range s.text[start:s.at] {
+		if expectLetter != isLetter(r) || !expectLetter && r != '.' {
+			return false
+		}
+		expectLetter = !expectLetter
+	}
+	if expectLetter {
+		return false
+	}
+	// "U." at the end of a sentence, or an initial: an acronym needs a letter after the first full stop and none after that.
+	letter := s.letterAt(s.at + 1)
+	return letter && !s.wordAt(s.at+1) || !letter && s.at-start > 1
+}
+
+// wordAt reports whether two letters follow each other at a position.
+func (s *scanner) wordAt(at int) bool {
+	_, size := utf8.DecodeRuneInString(s.text[at:])
+	return s.letterAt(at) && s.letterAt(at+size)
+}
+
+func (s *scanner) letterAt(at int) bool {
+	if at >= len(s.text) {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(s.text[at:])
+	return isLetter(r)
+}
+
+// number consumes a word that begins with a digit, in one spelling: separators of thousands, leading zeros, zeros after
+// the decimal point and ordinal endings are dropped, so that "1,000", "1000" and "1000.0" are one term.
+func (s *scanner) number() token {
+	s.previous, s.begins = 0, false
+	s.word = s.word[:0]
+	point, letters := false, 0
+	for s.at < len(s.text) {
+		r, size := utf8.DecodeRuneInString(s.text[s.at:])
+		switch {
+		case isDigit(r):
+		case isLetter(r) && !unspaced(r):
+			letters++
+		case (r == ',' || r == '.') && letters == 0 && !point && s.digitAt(s.at+size):
+			if point = r == '.'; !point {
+				s.at += size
+				continue
+			}
+		default:
+			return s.numberToken(point, letters)
+		}
+		if len(s.word) < maxWord {
+			s.word = appendFolded(s.word, r)
+		}
+		s.at += size
+	}
+	return s.numberToken(point, letters)
+}
+
+func (s *scanner) numberToken(point bool, letters int) token {
+	w := s.word
+	if letters == 2 && len(w) > 2 {
+		switch string(w[len(w)-2:]) {
+		case "st", "nd", "rd", "th":
+			w, letters = w[:len(w)-2], 0
+		}
+	}
+	if letters == 0 && point {
+		for len(w) > 1 && w[len(w)-1] == '0' {
+			w = w[:len(w)-1]
+		}
+		if w[len(w)-1] == '.' {
+			w = w[:len(w)-1]
+		}
+	}
+	for len(w) > 1 && w[0] == '0' && w[1] != '.' {
+		w = w[1:]
+	}
+	return token{id: fold(hash(w)), number: true}
+}
+
+func (s *scanner) digitAt(at int) bool {
+	if at >= len(s.text) {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(s.text[at:])
+	return isDigit(r)
+}
+
+func isLetter(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r|0x20 && r|0x20 <= 'z'
+	}
+	return r != utf8.RuneError && unicode.IsLetter(r)
+}
+
+func isDigit(r rune) bool {
+	if r < utf8.RuneSelf {
+		return '0' <= r && r <= '9'
+	}
+	return unicode.IsDigit(r)
+}
+
+func isApostrophe(r rune) bool { return r == '\'' || r == '’' || r == 'ʼ' }
+
+// stem drops the possessive and the plural "s" of an English word, in place: "officers'" and "officer's" are "officer".
+// Nothing further: verbs keep their endings, since tense tells little and a strong stemmer merges names.
+func stem(w []byte) []byte {
+	if n := len(w); n > 2 && w[n-1] == 's' && w[n-2] == '\'' {
+		return w[:n-2]
+	}
+	n := len(w)
+	if n < 4 || w[n-1] != 's' {
+		return w
+	}
+	switch w[n-2] {
+	case 's', 'u', 'i':
+		return w
+	case 'e':
+		if w[n-3] == 'i' && n > 4 {
+			w[n-3] = 'y'
+			return w[:n-2]
+		}
+		if n > 4 && (w[n-3] == 'x' || w[n-3] == 's' && w[n-4] == 's' || w[n-3] == 'h' && (w[n-4] == 's' || w[n-4] == 'c')) {
+			return w[:n-2]
+		}
+	}
+	return w[:n-1]
+}
+
+// hash is 64-bit FNV-1a: any 32 bits of its folded form are well mixed, and it needs no table.
+func hash(word []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, b := range word {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	return h
+}
+
+// fold makes a term id of a hash.
+func fold(h uint64) uint32 { return uint32(h>>32) ^ uint32(h) }

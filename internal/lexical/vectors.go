@@ -1,0 +1,153 @@
+package lexical
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync"
+
+	"throughline/cluster/vector"
+)
+
+const (
+	bodyWords = 300 // words of the body that are read: news says what happened first
+	leadWords = 40  // words of the body that belong to the lead
+	titleTF   = 2   // how often a word of the title counts in Full
+)
+
+// Vectors are the term vectors of one article, weights 1+ln(frequency), not yet weighed by how rare a term is: that
+// belongs to a corpus, and the article may move between corpora. [Frequencies.Weigh] does it.
+type Vectors struct {
+	Full  vector.Sparse // the title, twice, and the first 300 words of the body
+	Lead  vector.Sparse // the title and the first 40 words of the body
+	Names vector.Sparse // the names and numbers of both: capitalised words and digits
+	Words int           // words read: those of the title and at most 300 of the body, stop words included
+}
+
+// Analyze reads an article. It accepts any bytes; text without a single word gives empty vectors.
+func Analyze(title, body string) Vectors {
+	a := analyzers.Get().(*analyzer)
+	defer analyzers.Put(a)
+	a.tokens = a.tokens[:0]
+	a.read(title, math.MaxInt)
+	titleEnd := len(a.tokens)
+	a.read(body, bodyWords)
+	a.markNames(titleEnd)
+	lead := min(titleEnd+leadWords, len(a.tokens))
+	return Vectors{
+		Full:  a.count(a.tokens[:titleEnd], a.tokens, titleTF-1, keepAll),
+		Lead:  a.count(nil, a.tokens[:lead], 0, keepAll),
+		Names: a.count(nil, a.tokens, 0, keepNames),
+		Words: len(a.tokens),
+	}
+}
+
+// QueryTerms returns the terms of a short text, such as what a reader types into a search box or one section of an
+// article, weighed like Vectors.Full.
+func QueryTerms(text string) vector.Sparse {
+	a := analyzers.Get().(*analyzer)
+	defer analyzers.Put(a)
+	a.tokens = a.tokens[:0]
+	a.read(text, math.MaxInt)
+	return a.count(nil, a.tokens, 0, keepAll)
+}
+
+// analyzer holds the buffers of one call.
+type analyzer struct {
+	scan   scanner
+	tokens []token
+	counts []termCount
+	lower  []uint32 // sorted ids of the words seen in lower case
+	inside []uint32 // sorted ids of the words seen capitalised inside a sentence
+	names  []bool   // per token: it is a name or a number
+}
+
+type termCount struct {
+	id    uint32
+	count int32
+}
+
+var analyzers = sync.Pool{New: func() any { return new(analyzer) }}
+
+func (a *analyzer) read(text string, limit int) {
+	a.scan.reset(text)
+	for n := 0; n < limit; n++ {
+		t, ok := a.scan.next()
+		if !ok {
+			break
+		}
+		a.tokens = append(a.tokens, t)
+	}
+	a.scan.text = "" // the pool must not keep an article alive
+}
+
+// markNames decides which tokens are names. Inside a sentence a capital is enough. At its beginning, and in a title
+// where most words have capitals, the word must not occur in lower case elsewhere and must either occur capitalised
+// inside a sentence or not be a common word.
+func (a *analyzer) markNames(titleEnd int) {
+	capitals, words := 0, 0
+	for _, t := range a.tokens[:titleEnd] {
+		if !t.number && !t.stop {
+			words++
+			if t.upper {
+				capitals++
+			}
+		}
+	}
+	headline := capitals*10 >= words*7
+	uncertain := func(i int) bool { return a.tokens[i].begins || i < titleEnd && headline }
+	a.lower, a.inside, a.names = a.lower[:0], a.inside[:0], a.names[:0]
+	for i, t := range a.tokens {
+		switch {
+		case t.number || t.stop:
+		case !t.upper:
+			a.lower = append(a.lower, t.id)
+		case !uncertain(i):
+			a.inside = append(a.inside, t.id)
+		}
+	}
+	slices.Sort(a.lower)
+	slices.Sort(a.inside)
+	has := func(ids []uint32, id uint32) bool { _, ok := slices.BinarySearch(ids, id); return ok }
+	for i, t := range a.tokens {
+		name := t.number
+		if t.upper && !t.stop {
+			name = !uncertain(i) || !has(a.lower, t.id) && (!t.common || has(a.inside, t.id))
+		}
+		a.names = append(a.names, name)
+	}
+}
+
+func keepAll(_ *analyzer, t token, _ int) bool   { return !t.stop }
+func keepNames(a *analyzer, _ token, i int) bool { return a.names[i] }
+
+// count returns the weights of the tokens that keep accepts, those of again counted so many times more.
+func (a *analyzer) count(again, tokens []token, times int32, keep func(*analyzer, token, int) bool) vector.Sparse {
+	a.counts = a.counts[:0]
+	for i, t := range tokens {
+		if keep(a, t, i) {
+			n := int32(1)
+			if i < len(again) {
+				n += times
+			}
+			a.counts = append(a.counts, termCount{t.id, n})
+		}
+	}
+	if len(a.counts) == 0 {
+		return vector.Sparse{}
+	}
+	slices.SortFunc(a.counts, func(x, y termCount) int { return cmp.Compare(x.id, y.id) })
+	distinct := a.counts[:1]
+	for _, c := range a.counts[1:] {
+		if last := &distinct[len(distinct)-1]; last.id == c.id {
+			last.count += c.count
+		} else {
+			distinct = append(distinct, c)
+		}
+	}
+	out := vector.Sparse{Terms: make([]uint32, len(distinct)), Weights: make([]float32, len(distinct))}
+	for i, c := range distinct {
+		out.Terms[i], out.Weights[i] = c.id, float32(1+math.Log(float64(c.count)))
+	}
+	return out
+}
