@@ -81,7 +81,8 @@ func (ArticleView) EnumDescriptor() ([]byte, []int) {
 //
 // As input it needs a body, either `sections` or `text`; everything else may be
 // left out. As output it carries `sections` where the view asked for them, and
-// never `text`.
+// never `text`. Fields marked OUTPUT_ONLY are ignored on input (AIP-203), so that
+// what was read can be edited and sent back.
 type Article struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The article's id. Left out on input, it is derived: a UUIDv5 of the
@@ -484,7 +485,7 @@ const file_throughline_v1_article_proto_rawDesc = "" +
 	"\fcontent_hash\x18\x14 \x01(\tB\x03\xe0A\x03R\vcontentHash\"7\n" +
 	"\aSection\x12\x18\n" +
 	"\aheading\x18\x01 \x01(\tR\aheading\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xb8\x04\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xb1\x04\n" +
 	"\rArticleFilter\x12#\n" +
 	"\asources\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\asources\x122\n" +
 	"\x0fexclude_sources\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x0eexcludeSources\x12&\n" +
@@ -492,8 +493,8 @@ const file_throughline_v1_article_proto_rawDesc = "" +
 	"\x0fpublished_after\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0epublishedAfter\x12E\n" +
 	"\x10published_before\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0fpublishedBefore\x12&\n" +
 	"\ttopic_ids\x18\x06 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\btopicIds\x12&\n" +
-	"\tstory_ids\x18\a \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bstoryIds:\xc9\x01\xbaH\xc5\x01\x1a\xc2\x01\n" +
-	"\x1earticle_filter.published_order\x125published_after must be earlier than published_before\x1ai!has(this.published_after) || !has(this.published_before) || this.published_after < this.published_before*\\\n" +
+	"\tstory_ids\x18\a \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bstoryIds:\xc2\x01\xbaH\xbe\x01\x1a\xbb\x01\n" +
+	"'published_after.before_published_before\x12%must be earlier than published_before\x1ai!has(this.published_after) || !has(this.published_before) || this.published_after < this.published_before*\\\n" +
 	"\vArticleView\x12\x1c\n" +
 	"\x18ARTICLE_VIEW_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14ARTICLE_VIEW_SUMMARY\x10\x01\x12\x15\n" +

@@ -146,6 +146,10 @@ const (
 	StoryEventKind_STORY_EVENT_KIND_SPLIT StoryEventKind = 4
 	// Its title became `title`.
 	StoryEventKind_STORY_EVENT_KIND_RENAMED StoryEventKind = 5
+	// `article_ids` left it.
+	StoryEventKind_STORY_EVENT_KIND_LEFT StoryEventKind = 6
+	// It is no more, and its id resolves to nothing.
+	StoryEventKind_STORY_EVENT_KIND_DELETED StoryEventKind = 7
 )
 
 // Enum value maps for StoryEventKind.
@@ -157,6 +161,8 @@ var (
 		3: "STORY_EVENT_KIND_MERGED",
 		4: "STORY_EVENT_KIND_SPLIT",
 		5: "STORY_EVENT_KIND_RENAMED",
+		6: "STORY_EVENT_KIND_LEFT",
+		7: "STORY_EVENT_KIND_DELETED",
 	}
 	StoryEventKind_value = map[string]int32{
 		"STORY_EVENT_KIND_UNSPECIFIED": 0,
@@ -165,6 +171,8 @@ var (
 		"STORY_EVENT_KIND_MERGED":      3,
 		"STORY_EVENT_KIND_SPLIT":       4,
 		"STORY_EVENT_KIND_RENAMED":     5,
+		"STORY_EVENT_KIND_LEFT":        6,
+		"STORY_EVENT_KIND_DELETED":     7,
 	}
 )
 
@@ -1633,14 +1641,16 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"StoryOrder\x12\x1b\n" +
 	"\x17STORY_ORDER_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STORY_ORDER_LATEST\x10\x01\x12\x17\n" +
-	"\x13STORY_ORDER_LARGEST\x10\x02*\xc4\x01\n" +
+	"\x13STORY_ORDER_LARGEST\x10\x02*\xfd\x01\n" +
 	"\x0eStoryEventKind\x12 \n" +
 	"\x1cSTORY_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18STORY_EVENT_KIND_CREATED\x10\x01\x12\x1b\n" +
 	"\x17STORY_EVENT_KIND_JOINED\x10\x02\x12\x1b\n" +
 	"\x17STORY_EVENT_KIND_MERGED\x10\x03\x12\x1a\n" +
 	"\x16STORY_EVENT_KIND_SPLIT\x10\x04\x12\x1c\n" +
-	"\x18STORY_EVENT_KIND_RENAMED\x10\x052\x84\x06\n" +
+	"\x18STORY_EVENT_KIND_RENAMED\x10\x05\x12\x19\n" +
+	"\x15STORY_EVENT_KIND_LEFT\x10\x06\x12\x1c\n" +
+	"\x18STORY_EVENT_KIND_DELETED\x10\a2\x84\x06\n" +
 	"\x0eClusterService\x12k\n" +
 	"\vListStories\x12\".throughline.v1.ListStoriesRequest\x1a#.throughline.v1.ListStoriesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/stories\x12b\n" +
 	"\bGetStory\x12\x1f.throughline.v1.GetStoryRequest\x1a\x15.throughline.v1.Story\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/stories/{story_id}\x12g\n" +

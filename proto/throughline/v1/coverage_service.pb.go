@@ -13,6 +13,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -97,30 +98,35 @@ type RelatedRequest struct {
 	ArticleId string `protobuf:"bytes,1,opt,name=article_id,json=articleId,proto3" json:"article_id,omitempty"`
 	// Seed: a text that need not be stored, e.g. a draft.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	// Its title, if it has one apart from the text.
+	// With `text`: its title, if it has one apart from the text.
 	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	// With `text`: when it was published. Left out: unknown.
+	PublishedTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=published_time,json=publishedTime,proto3" json:"published_time,omitempty"`
 	// Seed: a story.
 	StoryId string `protobuf:"bytes,4,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
 	// Seed: articles a reader liked.
 	LikedArticleIds []string `protobuf:"bytes,5,rep,name=liked_article_ids,json=likedArticleIds,proto3" json:"liked_article_ids,omitempty"`
 	// With liked articles: articles to keep away from.
 	DislikedArticleIds []string `protobuf:"bytes,6,rep,name=disliked_article_ids,json=dislikedArticleIds,proto3" json:"disliked_article_ids,omitempty"`
-	// With `article_id`: relate this section only, counted from 0.
+	// With `article_id` or `text`: relate this section only, counted from 0.
 	Section *int32         `protobuf:"varint,7,opt,name=section,proto3,oneof" json:"section,omitempty"`
 	Filter  *ArticleFilter `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Never return these, e.g. what the reader has seen.
 	ExcludeArticleIds []string `protobuf:"bytes,9,rep,name=exclude_article_ids,json=excludeArticleIds,proto3" json:"exclude_article_ids,omitempty"`
 	// Never return articles of these stories.
 	ExcludeStoryIds []string `protobuf:"bytes,10,rep,name=exclude_story_ids,json=excludeStoryIds,proto3" json:"exclude_story_ids,omitempty"`
-	// At most this many of one source; 0: no limit.
+	// At most this many of one source; 0: no limit. Articles without a known
+	// source are not limited.
 	MaxPerSource int32 `protobuf:"varint,11,opt,name=max_per_source,json=maxPerSource,proto3" json:"max_per_source,omitempty"`
-	// At most this many of one story; 0: no limit.
+	// At most this many of one story; 0: no limit. One-off articles are not
+	// limited.
 	MaxPerStory int32 `protobuf:"varint,12,opt,name=max_per_story,json=maxPerStory,proto3" json:"max_per_story,omitempty"`
 	// 0: by relevance alone; towards 1: the more a result must differ from those
 	// above it (maximal marginal relevance).
 	Diversity float64 `protobuf:"fixed64,13,opt,name=diversity,proto3" json:"diversity,omitempty"`
-	// The score halves for each such span between an article's publication and
-	// now. Left out: age does not count. An unknown time does not count either.
+	// The score halves for each such span between the publication of the seed and
+	// of the result. Left out: age does not count. An unknown time does not count
+	// either.
 	HalfLife *durationpb.Duration `protobuf:"bytes,14,opt,name=half_life,json=halfLife,proto3" json:"half_life,omitempty"`
 	// Leave out results whose probability of being the same story is lower.
 	MinProbability float64 `protobuf:"fixed64,15,opt,name=min_probability,json=minProbability,proto3" json:"min_probability,omitempty"`
@@ -188,6 +194,13 @@ func (x *RelatedRequest) GetTitle() string {
 		return x.Title
 	}
 	return ""
+}
+
+func (x *RelatedRequest) GetPublishedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PublishedTime
+	}
+	return nil
 }
 
 func (x *RelatedRequest) GetStoryId() string {
@@ -387,8 +400,10 @@ type RelatedResult struct {
 	CopyOf string `protobuf:"bytes,6,opt,name=copy_of,json=copyOf,proto3" json:"copy_of,omitempty"`
 	// Which sections matched, best first.
 	Evidence []*Evidence `protobuf:"bytes,7,rep,name=evidence,proto3" json:"evidence,omitempty"`
-	// What each signal gave, with `explain`.
-	Signals       *Signals `protobuf:"bytes,8,opt,name=signals,proto3" json:"signals,omitempty"`
+	// The measurements behind score and probability by name, with `explain`: e.g.
+	// "dense" and "lexical" similarity, "names", "days_apart". Which there are may
+	// change with the model that combines them.
+	Signals       map[string]float64 `protobuf:"bytes,8,rep,name=signals,proto3" json:"signals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -472,7 +487,7 @@ func (x *RelatedResult) GetEvidence() []*Evidence {
 	return nil
 }
 
-func (x *RelatedResult) GetSignals() *Signals {
+func (x *RelatedResult) GetSignals() map[string]float64 {
 	if x != nil {
 		return x.Signals
 	}
@@ -562,116 +577,6 @@ func (x *Evidence) GetSimilarity() float64 {
 	return 0
 }
 
-// Signals are the measurements behind a probability.
-type Signals struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Cosine of the two articles' dense vectors (title and lede).
-	Dense float64 `protobuf:"fixed64,1,opt,name=dense,proto3" json:"dense,omitempty"`
-	// Cosine of the best pair of sections.
-	Section float64 `protobuf:"fixed64,2,opt,name=section,proto3" json:"section,omitempty"`
-	// Lexical similarity of title and body.
-	Lexical float64 `protobuf:"fixed64,3,opt,name=lexical,proto3" json:"lexical,omitempty"`
-	// Lexical similarity of title and lede.
-	Lead float64 `protobuf:"fixed64,4,opt,name=lead,proto3" json:"lead,omitempty"`
-	// Overlap of names and numbers.
-	Names float64 `protobuf:"fixed64,5,opt,name=names,proto3" json:"names,omitempty"`
-	// Log length of the shorter text, in words.
-	Length float64 `protobuf:"fixed64,6,opt,name=length,proto3" json:"length,omitempty"`
-	// Days between the publication times; left out when one is unknown.
-	DaysApart *float64 `protobuf:"fixed64,7,opt,name=days_apart,json=daysApart,proto3,oneof" json:"days_apart,omitempty"`
-	// How far `dense` stands above what is usual in this corpus, in standard
-	// deviations.
-	Background    float64 `protobuf:"fixed64,8,opt,name=background,proto3" json:"background,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Signals) Reset() {
-	*x = Signals{}
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Signals) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Signals) ProtoMessage() {}
-
-func (x *Signals) ProtoReflect() protoreflect.Message {
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Signals.ProtoReflect.Descriptor instead.
-func (*Signals) Descriptor() ([]byte, []int) {
-	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *Signals) GetDense() float64 {
-	if x != nil {
-		return x.Dense
-	}
-	return 0
-}
-
-func (x *Signals) GetSection() float64 {
-	if x != nil {
-		return x.Section
-	}
-	return 0
-}
-
-func (x *Signals) GetLexical() float64 {
-	if x != nil {
-		return x.Lexical
-	}
-	return 0
-}
-
-func (x *Signals) GetLead() float64 {
-	if x != nil {
-		return x.Lead
-	}
-	return 0
-}
-
-func (x *Signals) GetNames() float64 {
-	if x != nil {
-		return x.Names
-	}
-	return 0
-}
-
-func (x *Signals) GetLength() float64 {
-	if x != nil {
-		return x.Length
-	}
-	return 0
-}
-
-func (x *Signals) GetDaysApart() float64 {
-	if x != nil && x.DaysApart != nil {
-		return *x.DaysApart
-	}
-	return 0
-}
-
-func (x *Signals) GetBackground() float64 {
-	if x != nil {
-		return x.Background
-	}
-	return 0
-}
-
 type BatchRelatedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Returned as it is, to match answers to questions.
@@ -683,7 +588,7 @@ type BatchRelatedRequest struct {
 
 func (x *BatchRelatedRequest) Reset() {
 	*x = BatchRelatedRequest{}
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[5]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +600,7 @@ func (x *BatchRelatedRequest) String() string {
 func (*BatchRelatedRequest) ProtoMessage() {}
 
 func (x *BatchRelatedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[5]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +613,7 @@ func (x *BatchRelatedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchRelatedRequest.ProtoReflect.Descriptor instead.
 func (*BatchRelatedRequest) Descriptor() ([]byte, []int) {
-	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{5}
+	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *BatchRelatedRequest) GetKey() string {
@@ -740,7 +645,7 @@ type BatchRelatedResponse struct {
 
 func (x *BatchRelatedResponse) Reset() {
 	*x = BatchRelatedResponse{}
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[6]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -752,7 +657,7 @@ func (x *BatchRelatedResponse) String() string {
 func (*BatchRelatedResponse) ProtoMessage() {}
 
 func (x *BatchRelatedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[6]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -765,7 +670,7 @@ func (x *BatchRelatedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchRelatedResponse.ProtoReflect.Descriptor instead.
 func (*BatchRelatedResponse) Descriptor() ([]byte, []int) {
-	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{6}
+	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *BatchRelatedResponse) GetIndex() int64 {
@@ -803,29 +708,27 @@ type SearchRequest struct {
 	Filter            *ArticleFilter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	ExcludeArticleIds []string       `protobuf:"bytes,3,rep,name=exclude_article_ids,json=excludeArticleIds,proto3" json:"exclude_article_ids,omitempty"`
 	ExcludeStoryIds   []string       `protobuf:"bytes,4,rep,name=exclude_story_ids,json=excludeStoryIds,proto3" json:"exclude_story_ids,omitempty"`
-	// At most this many of one source; 0: no limit.
+	// At most this many of one source; 0: no limit. Articles without a known
+	// source are not limited.
 	MaxPerSource int32 `protobuf:"varint,5,opt,name=max_per_source,json=maxPerSource,proto3" json:"max_per_source,omitempty"`
-	// At most this many of one story; 0: no limit.
+	// At most this many of one story; 0: no limit. One-off articles are not
+	// limited.
 	MaxPerStory int32 `protobuf:"varint,6,opt,name=max_per_story,json=maxPerStory,proto3" json:"max_per_story,omitempty"`
-	// As in RelatedRequest.
-	Diversity float64 `protobuf:"fixed64,7,opt,name=diversity,proto3" json:"diversity,omitempty"`
-	// As in RelatedRequest.
-	HalfLife *durationpb.Duration `protobuf:"bytes,8,opt,name=half_life,json=halfLife,proto3" json:"half_life,omitempty"`
 	// Return copies of articles that are returned, too.
-	IncludeCopies bool `protobuf:"varint,9,opt,name=include_copies,json=includeCopies,proto3" json:"include_copies,omitempty"`
+	IncludeCopies bool `protobuf:"varint,7,opt,name=include_copies,json=includeCopies,proto3" json:"include_copies,omitempty"`
 	// Fill `signals`.
-	Explain bool `protobuf:"varint,10,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain bool `protobuf:"varint,8,opt,name=explain,proto3" json:"explain,omitempty"`
 	// At most this many; 0 means 20. At most 200.
-	PageSize int32 `protobuf:"varint,11,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageSize int32 `protobuf:"varint,9,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the other fields unchanged.
-	PageToken     string `protobuf:"bytes,12,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken     string `protobuf:"bytes,10,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[7]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +740,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[7]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +753,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{7}
+	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SearchRequest) GetQuery() string {
@@ -895,20 +798,6 @@ func (x *SearchRequest) GetMaxPerStory() int32 {
 	return 0
 }
 
-func (x *SearchRequest) GetDiversity() float64 {
-	if x != nil {
-		return x.Diversity
-	}
-	return 0
-}
-
-func (x *SearchRequest) GetHalfLife() *durationpb.Duration {
-	if x != nil {
-		return x.HalfLife
-	}
-	return nil
-}
-
 func (x *SearchRequest) GetIncludeCopies() bool {
 	if x != nil {
 		return x.IncludeCopies
@@ -951,7 +840,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[8]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +852,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[8]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +865,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{8}
+	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SearchResponse) GetResults() []*SearchResult {
@@ -1012,15 +901,15 @@ type SearchResult struct {
 	CopyOf string `protobuf:"bytes,4,opt,name=copy_of,json=copyOf,proto3" json:"copy_of,omitempty"`
 	// Which sections matched, best first.
 	Evidence []*Evidence `protobuf:"bytes,5,rep,name=evidence,proto3" json:"evidence,omitempty"`
-	// What each signal gave, with `explain`.
-	Signals       *Signals `protobuf:"bytes,6,opt,name=signals,proto3" json:"signals,omitempty"`
+	// As in RelatedResult.
+	Signals       map[string]float64 `protobuf:"bytes,6,rep,name=signals,proto3" json:"signals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SearchResult) Reset() {
 	*x = SearchResult{}
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[9]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +921,7 @@ func (x *SearchResult) String() string {
 func (*SearchResult) ProtoMessage() {}
 
 func (x *SearchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_throughline_v1_coverage_service_proto_msgTypes[9]
+	mi := &file_throughline_v1_coverage_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +934,7 @@ func (x *SearchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResult.ProtoReflect.Descriptor instead.
 func (*SearchResult) Descriptor() ([]byte, []int) {
-	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{9}
+	return file_throughline_v1_coverage_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SearchResult) GetArticle() *Article {
@@ -1083,7 +972,7 @@ func (x *SearchResult) GetEvidence() []*Evidence {
 	return nil
 }
 
-func (x *SearchResult) GetSignals() *Signals {
+func (x *SearchResult) GetSignals() map[string]float64 {
 	if x != nil {
 		return x.Signals
 	}
@@ -1094,12 +983,13 @@ var File_throughline_v1_coverage_service_proto protoreflect.FileDescriptor
 
 const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\n" +
-	"%throughline/v1/coverage_service.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x1cthroughline/v1/article.proto\"\xa6\v\n" +
+	"%throughline/v1/coverage_service.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1cthroughline/v1/article.proto\"\x86\x0e\n" +
 	"\x0eRelatedRequest\x12'\n" +
 	"\n" +
 	"article_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\tarticleId\x12\x1d\n" +
 	"\x04text\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\x04text\x12\x1e\n" +
-	"\x05title\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80 R\x05title\x12#\n" +
+	"\x05title\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80 R\x05title\x12A\n" +
+	"\x0epublished_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\rpublishedTime\x12#\n" +
 	"\bstory_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\astoryId\x12=\n" +
 	"\x11liked_article_ids\x18\x05 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01(\x80\x04R\x0flikedArticleIds\x12C\n" +
 	"\x14disliked_article_ids\x18\x06 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01(\x80\x04R\x12dislikedArticleIds\x12&\n" +
@@ -1120,21 +1010,18 @@ const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\tpage_size\x18\x13 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x14 \x01(\tR\tpageToken:\xb6\x03\xbaH\xb2\x03\x1ag\n" +
-	"\x18related.title_needs_text\x12&title is only for a seed given by text\x1a#this.title == '' || this.text != ''\x1a|\n" +
-	"\x1drelated.section_needs_article\x12.section is only for a seed given by article_id\x1a+!has(this.section) || this.article_id != ''\x1a\x95\x01\n" +
-	"\x1crelated.disliked_needs_liked\x12+disliked_article_ids need liked_article_ids\x1aHsize(this.disliked_article_ids) == 0 || size(this.liked_article_ids) > 0\"1\n" +
-	"\n" +
-	"article_id\n" +
-	"\x04text\n" +
-	"\bstory_id\n" +
-	"\x11liked_article_ids\x10\x01B\n" +
+	"page_token\x18\x14 \x01(\tR\tpageToken:\xd3\x05\xbaH\xcf\x05\x1a\xe0\x01\n" +
+	"\x13article_id.one_seed\x12Kexactly one of article_id, text, story_id and liked_article_ids must be set\x1a|[this.article_id != '', this.text != '', this.story_id != '', size(this.liked_article_ids) > 0].filter(set, set).size() == 1\x1aY\n" +
+	"\x10title.needs_text\x12 is only for a seed given by text\x1a#this.title == '' || this.text != ''\x1ak\n" +
+	"\x19published_time.needs_text\x12 is only for a seed given by text\x1a,!has(this.published_time) || this.text != ''\x1a\x8f\x01\n" +
+	"\x1dsection.needs_article_or_text\x12.is only for a seed given by article_id or text\x1a>!has(this.section) || this.article_id != '' || this.text != ''\x1a\x8f\x01\n" +
+	"\x1fdisliked_article_ids.need_liked\x12\"need liked_article_ids beside them\x1aHsize(this.disliked_article_ids) == 0 || size(this.liked_article_ids) > 0B\n" +
 	"\n" +
 	"\b_section\"\x8c\x01\n" +
 	"\x0fRelatedResponse\x127\n" +
 	"\aresults\x18\x01 \x03(\v2\x1d.throughline.v1.RelatedResultR\aresults\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x18\n" +
-	"\apartial\x18\x03 \x01(\bR\apartial\"\xcd\x02\n" +
+	"\apartial\x18\x03 \x01(\bR\apartial\"\x9c\x03\n" +
 	"\rRelatedResult\x121\n" +
 	"\aarticle\x18\x01 \x01(\v2\x17.throughline.v1.ArticleR\aarticle\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12 \n" +
@@ -1142,8 +1029,11 @@ const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\brelation\x18\x04 \x01(\x0e2\x18.throughline.v1.RelationR\brelation\x12\x19\n" +
 	"\bstory_id\x18\x05 \x01(\tR\astoryId\x12\x17\n" +
 	"\acopy_of\x18\x06 \x01(\tR\x06copyOf\x124\n" +
-	"\bevidence\x18\a \x03(\v2\x18.throughline.v1.EvidenceR\bevidence\x121\n" +
-	"\asignals\x18\b \x01(\v2\x17.throughline.v1.SignalsR\asignals\"\xb1\x01\n" +
+	"\bevidence\x18\a \x03(\v2\x18.throughline.v1.EvidenceR\bevidence\x12D\n" +
+	"\asignals\x18\b \x03(\v2*.throughline.v1.RelatedResult.SignalsEntryR\asignals\x1a:\n" +
+	"\fSignalsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\xb1\x01\n" +
 	"\bEvidence\x12&\n" +
 	"\fseed_section\x18\x01 \x01(\x05H\x00R\vseedSection\x88\x01\x01\x12\x18\n" +
 	"\asection\x18\x02 \x01(\x05R\asection\x12\x18\n" +
@@ -1152,20 +1042,7 @@ const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\n" +
 	"similarity\x18\x05 \x01(\x01R\n" +
 	"similarityB\x0f\n" +
-	"\r_seed_section\"\xe8\x01\n" +
-	"\aSignals\x12\x14\n" +
-	"\x05dense\x18\x01 \x01(\x01R\x05dense\x12\x18\n" +
-	"\asection\x18\x02 \x01(\x01R\asection\x12\x18\n" +
-	"\alexical\x18\x03 \x01(\x01R\alexical\x12\x12\n" +
-	"\x04lead\x18\x04 \x01(\x01R\x04lead\x12\x14\n" +
-	"\x05names\x18\x05 \x01(\x01R\x05names\x12\x16\n" +
-	"\x06length\x18\x06 \x01(\x01R\x06length\x12\"\n" +
-	"\n" +
-	"days_apart\x18\a \x01(\x01H\x00R\tdaysApart\x88\x01\x01\x12\x1e\n" +
-	"\n" +
-	"background\x18\b \x01(\x01R\n" +
-	"backgroundB\r\n" +
-	"\v_days_apart\"k\n" +
+	"\r_seed_section\"k\n" +
 	"\x13BatchRelatedRequest\x12\x1a\n" +
 	"\x03key\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\x03key\x128\n" +
 	"\arequest\x18\x02 \x01(\v2\x1e.throughline.v1.RelatedRequestR\arequest\"\xa7\x01\n" +
@@ -1173,34 +1050,35 @@ const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12*\n" +
 	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\x12;\n" +
-	"\bresponse\x18\x04 \x01(\v2\x1f.throughline.v1.RelatedResponseR\bresponse\"\xbb\x04\n" +
+	"\bresponse\x18\x04 \x01(\v2\x1f.throughline.v1.RelatedResponseR\bresponse\"\xc0\x03\n" +
 	"\rSearchRequest\x12!\n" +
 	"\x05query\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01(\x80\x80\x04R\x05query\x125\n" +
 	"\x06filter\x18\x02 \x01(\v2\x1d.throughline.v1.ArticleFilterR\x06filter\x129\n" +
 	"\x13exclude_article_ids\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x11excludeArticleIds\x125\n" +
 	"\x11exclude_story_ids\x18\x04 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x0fexcludeStoryIds\x12-\n" +
 	"\x0emax_per_source\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\fmaxPerSource\x12+\n" +
-	"\rmax_per_story\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\vmaxPerStory\x127\n" +
-	"\tdiversity\x18\a \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\tdiversity\x12@\n" +
-	"\thalf_life\x18\b \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\bhalfLife\x12%\n" +
-	"\x0einclude_copies\x18\t \x01(\bR\rincludeCopies\x12\x18\n" +
-	"\aexplain\x18\n" +
-	" \x01(\bR\aexplain\x12'\n" +
-	"\tpage_size\x18\v \x01(\x05B\n" +
+	"\rmax_per_story\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\vmaxPerStory\x12%\n" +
+	"\x0einclude_copies\x18\a \x01(\bR\rincludeCopies\x12\x18\n" +
+	"\aexplain\x18\b \x01(\bR\aexplain\x12'\n" +
+	"\tpage_size\x18\t \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\f \x01(\tR\tpageToken\"\x8a\x01\n" +
+	"page_token\x18\n" +
+	" \x01(\tR\tpageToken\"\x8a\x01\n" +
 	"\x0eSearchResponse\x126\n" +
 	"\aresults\x18\x01 \x03(\v2\x1c.throughline.v1.SearchResultR\aresults\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x18\n" +
-	"\apartial\x18\x03 \x01(\bR\apartial\"\xf4\x01\n" +
+	"\apartial\x18\x03 \x01(\bR\apartial\"\xc2\x02\n" +
 	"\fSearchResult\x121\n" +
 	"\aarticle\x18\x01 \x01(\v2\x17.throughline.v1.ArticleR\aarticle\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x19\n" +
 	"\bstory_id\x18\x03 \x01(\tR\astoryId\x12\x17\n" +
 	"\acopy_of\x18\x04 \x01(\tR\x06copyOf\x124\n" +
-	"\bevidence\x18\x05 \x03(\v2\x18.throughline.v1.EvidenceR\bevidence\x121\n" +
-	"\asignals\x18\x06 \x01(\v2\x17.throughline.v1.SignalsR\asignals*\x9a\x01\n" +
+	"\bevidence\x18\x05 \x03(\v2\x18.throughline.v1.EvidenceR\bevidence\x12C\n" +
+	"\asignals\x18\x06 \x03(\v2).throughline.v1.SearchResult.SignalsEntryR\asignals\x1a:\n" +
+	"\fSignalsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01*\x9a\x01\n" +
 	"\bRelation\x12\x18\n" +
 	"\x14RELATION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rRELATION_COPY\x10\x01\x12\x17\n" +
@@ -1228,48 +1106,50 @@ func file_throughline_v1_coverage_service_proto_rawDescGZIP() []byte {
 }
 
 var file_throughline_v1_coverage_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_throughline_v1_coverage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_throughline_v1_coverage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_throughline_v1_coverage_service_proto_goTypes = []any{
-	(Relation)(0),                // 0: throughline.v1.Relation
-	(*RelatedRequest)(nil),       // 1: throughline.v1.RelatedRequest
-	(*RelatedResponse)(nil),      // 2: throughline.v1.RelatedResponse
-	(*RelatedResult)(nil),        // 3: throughline.v1.RelatedResult
-	(*Evidence)(nil),             // 4: throughline.v1.Evidence
-	(*Signals)(nil),              // 5: throughline.v1.Signals
-	(*BatchRelatedRequest)(nil),  // 6: throughline.v1.BatchRelatedRequest
-	(*BatchRelatedResponse)(nil), // 7: throughline.v1.BatchRelatedResponse
-	(*SearchRequest)(nil),        // 8: throughline.v1.SearchRequest
-	(*SearchResponse)(nil),       // 9: throughline.v1.SearchResponse
-	(*SearchResult)(nil),         // 10: throughline.v1.SearchResult
-	(*ArticleFilter)(nil),        // 11: throughline.v1.ArticleFilter
-	(*durationpb.Duration)(nil),  // 12: google.protobuf.Duration
-	(*Article)(nil),              // 13: throughline.v1.Article
-	(*status.Status)(nil),        // 14: google.rpc.Status
+	(Relation)(0),                 // 0: throughline.v1.Relation
+	(*RelatedRequest)(nil),        // 1: throughline.v1.RelatedRequest
+	(*RelatedResponse)(nil),       // 2: throughline.v1.RelatedResponse
+	(*RelatedResult)(nil),         // 3: throughline.v1.RelatedResult
+	(*Evidence)(nil),              // 4: throughline.v1.Evidence
+	(*BatchRelatedRequest)(nil),   // 5: throughline.v1.BatchRelatedRequest
+	(*BatchRelatedResponse)(nil),  // 6: throughline.v1.BatchRelatedResponse
+	(*SearchRequest)(nil),         // 7: throughline.v1.SearchRequest
+	(*SearchResponse)(nil),        // 8: throughline.v1.SearchResponse
+	(*SearchResult)(nil),          // 9: throughline.v1.SearchResult
+	nil,                           // 10: throughline.v1.RelatedResult.SignalsEntry
+	nil,                           // 11: throughline.v1.SearchResult.SignalsEntry
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*ArticleFilter)(nil),         // 13: throughline.v1.ArticleFilter
+	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
+	(*Article)(nil),               // 15: throughline.v1.Article
+	(*status.Status)(nil),         // 16: google.rpc.Status
 }
 var file_throughline_v1_coverage_service_proto_depIdxs = []int32{
-	11, // 0: throughline.v1.RelatedRequest.filter:type_name -> throughline.v1.ArticleFilter
-	12, // 1: throughline.v1.RelatedRequest.half_life:type_name -> google.protobuf.Duration
-	0,  // 2: throughline.v1.RelatedRequest.relations:type_name -> throughline.v1.Relation
-	3,  // 3: throughline.v1.RelatedResponse.results:type_name -> throughline.v1.RelatedResult
-	13, // 4: throughline.v1.RelatedResult.article:type_name -> throughline.v1.Article
-	0,  // 5: throughline.v1.RelatedResult.relation:type_name -> throughline.v1.Relation
-	4,  // 6: throughline.v1.RelatedResult.evidence:type_name -> throughline.v1.Evidence
-	5,  // 7: throughline.v1.RelatedResult.signals:type_name -> throughline.v1.Signals
-	1,  // 8: throughline.v1.BatchRelatedRequest.request:type_name -> throughline.v1.RelatedRequest
-	14, // 9: throughline.v1.BatchRelatedResponse.status:type_name -> google.rpc.Status
-	2,  // 10: throughline.v1.BatchRelatedResponse.response:type_name -> throughline.v1.RelatedResponse
-	11, // 11: throughline.v1.SearchRequest.filter:type_name -> throughline.v1.ArticleFilter
-	12, // 12: throughline.v1.SearchRequest.half_life:type_name -> google.protobuf.Duration
-	10, // 13: throughline.v1.SearchResponse.results:type_name -> throughline.v1.SearchResult
-	13, // 14: throughline.v1.SearchResult.article:type_name -> throughline.v1.Article
+	12, // 0: throughline.v1.RelatedRequest.published_time:type_name -> google.protobuf.Timestamp
+	13, // 1: throughline.v1.RelatedRequest.filter:type_name -> throughline.v1.ArticleFilter
+	14, // 2: throughline.v1.RelatedRequest.half_life:type_name -> google.protobuf.Duration
+	0,  // 3: throughline.v1.RelatedRequest.relations:type_name -> throughline.v1.Relation
+	3,  // 4: throughline.v1.RelatedResponse.results:type_name -> throughline.v1.RelatedResult
+	15, // 5: throughline.v1.RelatedResult.article:type_name -> throughline.v1.Article
+	0,  // 6: throughline.v1.RelatedResult.relation:type_name -> throughline.v1.Relation
+	4,  // 7: throughline.v1.RelatedResult.evidence:type_name -> throughline.v1.Evidence
+	10, // 8: throughline.v1.RelatedResult.signals:type_name -> throughline.v1.RelatedResult.SignalsEntry
+	1,  // 9: throughline.v1.BatchRelatedRequest.request:type_name -> throughline.v1.RelatedRequest
+	16, // 10: throughline.v1.BatchRelatedResponse.status:type_name -> google.rpc.Status
+	2,  // 11: throughline.v1.BatchRelatedResponse.response:type_name -> throughline.v1.RelatedResponse
+	13, // 12: throughline.v1.SearchRequest.filter:type_name -> throughline.v1.ArticleFilter
+	9,  // 13: throughline.v1.SearchResponse.results:type_name -> throughline.v1.SearchResult
+	15, // 14: throughline.v1.SearchResult.article:type_name -> throughline.v1.Article
 	4,  // 15: throughline.v1.SearchResult.evidence:type_name -> throughline.v1.Evidence
-	5,  // 16: throughline.v1.SearchResult.signals:type_name -> throughline.v1.Signals
+	11, // 16: throughline.v1.SearchResult.signals:type_name -> throughline.v1.SearchResult.SignalsEntry
 	1,  // 17: throughline.v1.CoverageService.Related:input_type -> throughline.v1.RelatedRequest
-	6,  // 18: throughline.v1.CoverageService.BatchRelated:input_type -> throughline.v1.BatchRelatedRequest
-	8,  // 19: throughline.v1.CoverageService.Search:input_type -> throughline.v1.SearchRequest
+	5,  // 18: throughline.v1.CoverageService.BatchRelated:input_type -> throughline.v1.BatchRelatedRequest
+	7,  // 19: throughline.v1.CoverageService.Search:input_type -> throughline.v1.SearchRequest
 	2,  // 20: throughline.v1.CoverageService.Related:output_type -> throughline.v1.RelatedResponse
-	7,  // 21: throughline.v1.CoverageService.BatchRelated:output_type -> throughline.v1.BatchRelatedResponse
-	9,  // 22: throughline.v1.CoverageService.Search:output_type -> throughline.v1.SearchResponse
+	6,  // 21: throughline.v1.CoverageService.BatchRelated:output_type -> throughline.v1.BatchRelatedResponse
+	8,  // 22: throughline.v1.CoverageService.Search:output_type -> throughline.v1.SearchResponse
 	20, // [20:23] is the sub-list for method output_type
 	17, // [17:20] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
@@ -1285,14 +1165,13 @@ func file_throughline_v1_coverage_service_proto_init() {
 	file_throughline_v1_article_proto_init()
 	file_throughline_v1_coverage_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_throughline_v1_coverage_service_proto_msgTypes[3].OneofWrappers = []any{}
-	file_throughline_v1_coverage_service_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_throughline_v1_coverage_service_proto_rawDesc), len(file_throughline_v1_coverage_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
