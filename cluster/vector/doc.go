@@ -13,8 +13,9 @@
 // float32 products are defined by a fixed order of roundings (see [Dot]) that every path follows. So a search or a
 // clustering gives the same bytes on every machine, with any number of workers.
 //
-// On arm64 and other processors the portable path runs. Measured against AVX2 on one machine it costs a factor of about
-// 8 for float32 and 20 for int8 (go test -bench . -run xxx under THROUGHLINE_CPU=portable and =avx2).
+// On arm64 and other processors the portable path runs. Measured on one Zen 5 core, portable against AVX2: 12 times slower for
+// float32 (190 against 16 ns for 256 dimensions) and 35 times for int8 (280 against 8 ns; 1.5 ns with VNNI). The commands are
+// THROUGHLINE_CPU=portable go test -run xxx -bench . and the same with avx2 or avx512.
 //
 // The kernels work on raw slices, so a wrong length is an error of the program, not of its input: like an index out of
 // range, it panics. Callers check what comes from outside before it gets here.

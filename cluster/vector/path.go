@@ -1,13 +1,46 @@
 package vector
 
-// Path names the code that runs: "avx512", "avx2" or "portable".
-func Path() string { return "portable" }
+import (
+	"fmt"
+	"os"
+)
 
-func dotFloat32(a, b []float32) float32                  { return dotFloat32Portable(a, b) }
-func dotsFloat32(q, rows, out []float32)                 { dotsFloat32Portable(q, rows, out) }
-func dotInt8(a, b []int8) int32                          { return dotInt8Portable(a, b) }
-func dotsInt8(q, rows []int8, out []int32)               { dotsInt8Portable(q, rows, out) }
-func dotsManyInt8(qs, rows []int8, dim int, out []int32) { dotsManyInt8Portable(qs, rows, dim, out) }
-func dotsManyFloat32(qs, rows []float32, dim int, out []float32) {
-	dotsManyFloat32Portable(qs, rows, dim, out)
+// PathVariable is the environment variable that lowers the choice of a path.
+const PathVariable = "THROUGHLINE_CPU"
+
+// level orders the paths: each needs all that the one below it needs.
+type level int
+
+const (
+	portable level = iota
+	avx2
+	avx512
+)
+
+var levelNames = [...]string{portable: "portable", avx2: "avx2", avx512: "avx512"}
+
+var current, pathError = choose(os.Getenv(PathVariable), supported())
+
+// Path names the code that runs: "avx512", "avx2" or "portable".
+func Path() string { return levelNames[current] }
+
+// PathError says, for a program to report when it starts, that THROUGHLINE_CPU asks for what does not exist or what this
+// processor lacks. The best path that the processor has is used then.
+func PathError() error { return pathError }
+
+// choose applies the wish to what the processor has.
+func choose(wish string, best level) (level, error) {
+	if wish == "" {
+		return best, nil
+	}
+	for l, name := range levelNames {
+		if name != wish {
+			continue
+		}
+		if level(l) > best {
+			return best, fmt.Errorf("%s=%s: this processor has only %s", PathVariable, wish, levelNames[best])
+		}
+		return level(l), nil
+	}
+	return best, fmt.Errorf("%s=%s: want portable, avx2 or avx512", PathVariable, wish)
 }

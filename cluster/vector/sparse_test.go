@@ -7,28 +7,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// plain is Dot as its comment defines it, element by element.
-func plain(a, b []float32) float32 {
-	var sum [32]float32
-	for i := range a {
-		sum[i%32] += float32(a[i] * b[i])
-	}
-	for half := 16; half > 0; half /= 2 {
-		for l := range half {
-			sum[l] += sum[l+half]
-		}
-	}
-	return sum[0]
-}
-
-func plainInt8(a, b []int8) int32 {
-	var sum int32
-	for i := range a {
-		sum += int32(a[i]) * int32(b[i])
-	}
-	return sum
-}
-
 func TestSparseDotAgreesWithDense(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(label string, size int) (Sparse, map[uint32]float64) {
@@ -122,20 +100,4 @@ func TestNormalize(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestDotAgreesWithPlainLoop(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(0, 300).Draw(t, "n")
-		a := rapid.SliceOfN(rapid.Float32Range(-2, 2), n, n).Draw(t, "a")
-		b := rapid.SliceOfN(rapid.Float32Range(-2, 2), n, n).Draw(t, "b")
-		if got, want := Dot(a, b), plain(a, b); math.Float32bits(got) != math.Float32bits(want) {
-			t.Fatalf("Dot = %v, want %v", got, want)
-		}
-		c := rapid.SliceOfN(rapid.Int8(), n, n).Draw(t, "c")
-		d := rapid.SliceOfN(rapid.Int8(), n, n).Draw(t, "d")
-		if got, want := DotInt8(c, d), plainInt8(c, d); got != want {
-			t.Fatalf("DotInt8 = %v, want %v", got, want)
-		}
-	})
 }

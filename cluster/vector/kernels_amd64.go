@@ -1,0 +1,203 @@
+package vector
+
+import "golang.org/x/sys/cpu"
+
+func supported() level {
+	x := &cpu.X86
+	if !x.HasAVX2 || !x.HasBMI1 || !x.HasBMI2 {
+		return portable
+	}
+	if !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512VL || !x.HasAVX512DQ || !x.HasAVX512VNNI {
+		return avx2
+	}
+	return avx512
+}
+
+// The kernels below read whole rows of dim values and write nothing but their outputs. Lengths are positive. "stride" is the
+// distance in elements between the outputs of two queries.
+
+// floatRows512 multiplies one query with n rows.
+//
+//go:noescape
+func floatRows512(q, rows *float32, dim, n int, out *float32)
+
+// floatTile512 multiplies four queries with n rows, n even.
+//
+//go:noescape
+func floatTile512(q, rows *float32, dim, n int, out *float32, stride int)
+
+//go:noescape
+func floatRows256(q, rows *float32, dim, n int, out *float32)
+
+// floatTile256 multiplies two queries with n rows.
+//
+//go:noescape
+func floatTile256(q, rows *float32, dim, n int, out *float32, stride int)
+
+//go:noescape
+func byteRows512(q, rows *int8, dim, n int, out *int32)
+
+// byteTile512 multiplies four queries with n rows, n a multiple of 4.
+//
+//go:noescape
+func byteTile512(q, rows *int8, dim, n int, out *int32, stride int)
+
+// byteRows256 and byteTile256 take rows dim apart but look at the first whole elements only, a multiple of 16 and
+// more than zero.
+//
+//go:noescape
+func byteRows256(q, rows *int8, dim, whole, n int, out *int32)
+
+// byteTile256 multiplies four queries with n rows, n even.
+//
+//go:noescape
+func byteTile256(q, rows *int8, dim, whole, n int, out *int32, stride int)
+
+// above256 writes the positions of scores above bar, n a multiple of 8, and returns their number.
+//
+//go:noescape
+func above256(scores *int32, n int, bar int32, out *int32) int
+
+func dotFloat32(a, b []float32) float32 {
+	var out float32
+	switch current {
+	case avx512:
+		floatRows512(&a[0], &b[0], len(a), 1, &out)
+	case avx2:
+		floatRows256(&a[0], &b[0], len(a), 1, &out)
+	default:
+		out = dotFloat32Portable(a, b)
+	}
+	return out
+}
+
+func dotsFloat32(q, rows, out []float32) {
+	if len(out) == 0 {
+		return
+	}
+	switch current {
+	case avx512:
+		floatRows512(&q[0], &rows[0], len(q), len(out), &out[0])
+	case avx2:
+		floatRows256(&q[0], &rows[0], len(q), len(out), &out[0])
+	default:
+		dotsFloat32Portable(q, rows, out)
+	}
+}
+
+func dotsManyFloat32(qs, rows []float32, dim int, out []float32) {
+	if current == portable {
+		dotsManyFloat32Portable(qs, rows, dim, out)
+		return
+	}
+	nq, nr := len(qs)/dim, len(rows)/dim
+	i := 0
+	if current == avx512 {
+		for ; i+4 <= nq && nr >= 2; i += 4 {
+			floatTile512(&qs[i*dim], &rows[0], dim, nr&^1, &out[i*nr], nr)
+			if nr&1 != 0 {
+				for k := i; k < i+4; k++ {
+					out[k*nr+nr-1] = dotFloat32(qs[k*dim:(k+1)*dim], rows[(nr-1)*dim:])
+				}
+			}
+		}
+	} else {
+		for ; i+2 <= nq; i += 2 {
+			floatTile256(&qs[i*dim], &rows[0], dim, nr, &out[i*nr], nr)
+		}
+	}
+	for ; i < nq; i++ {
+		dotsFloat32(qs[i*dim:(i+1)*dim], rows, out[i*nr:(i+1)*nr])
+	}
+}
+
+func dotInt8(a, b []int8) int32 {
+	var out int32
+	switch {
+	case current == avx512:
+		byteRows512(&a[0], &b[0], len(a), 1, &out)
+	case current == avx2 && len(a) >= 16:
+		whole := len(a) &^ 15
+		byteRows256(&a[0], &b[0], len(a), whole, 1, &out)
+		out += dotInt8Portable(a[whole:], b[whole:])
+	default:
+		out = dotInt8Portable(a, b)
+	}
+	return out
+}
+
+func dotsInt8(q, rows []int8, out []int32) {
+	if len(out) == 0 {
+		return
+	}
+	dim := len(q)
+	switch {
+	case current == avx512:
+		byteRows512(&q[0], &rows[0], dim, len(out), &out[0])
+	case current == avx2 && dim >= 16:
+		whole := dim &^ 15
+		byteRows256(&q[0], &rows[0], dim, whole, len(out), &out[0])
+		if whole < dim {
+			addTails(q, rows, dim, whole, out)
+		}
+	default:
+		dotsInt8Portable(q, rows, out)
+	}
+}
+
+func dotsManyInt8(qs, rows []int8, dim int, out []int32) {
+	nq, nr := len(qs)/dim, len(rows)/dim
+	i := 0
+	switch {
+	case current == avx512:
+		for ; i+4 <= nq && nr >= 4; i += 4 {
+			tiled := nr &^ 3
+			byteTile512(&qs[i*dim], &rows[0], dim, tiled, &out[i*nr], nr)
+			for k := i; k < i+4 && tiled < nr; k++ {
+				dotsInt8(qs[k*dim:(k+1)*dim], rows[tiled*dim:], out[k*nr+tiled:(k+1)*nr])
+			}
+		}
+	case current == avx2 && dim >= 16:
+		whole := dim &^ 15
+		for ; i+4 <= nq && nr >= 2; i += 4 {
+			tiled := nr &^ 1
+			byteTile256(&qs[i*dim], &rows[0], dim, whole, tiled, &out[i*nr], nr)
+			for k := i; k < i+4; k++ {
+				if whole < dim {
+					addTails(qs[k*dim:(k+1)*dim], rows, dim, whole, out[k*nr:k*nr+tiled])
+				}
+				if tiled < nr {
+					out[k*nr+tiled] = dotInt8(qs[k*dim:(k+1)*dim], rows[tiled*dim:])
+				}
+			}
+		}
+	}
+	for ; i < nq; i++ {
+		dotsInt8(qs[i*dim:(i+1)*dim], rows, out[i*nr:(i+1)*nr])
+	}
+}
+
+// addTails adds the products of the elements from whole on, which the AVX2 kernels leave out: 0 to 15 a row.
+func addTails(q, rows []int8, dim, whole int, out []int32) {
+	for j := range out {
+		out[j] += dotInt8Portable(q[whole:], rows[j*dim+whole:(j+1)*dim])
+	}
+}
+
+func above(scores []int32, bar int32, out []int32) int {
+	if current == portable {
+		return abovePortable(scores, bar, out)
+	}
+	whole := len(scores) &^ 7
+	count := 0
+	if whole > 0 {
+		count = above256(&scores[0], whole, bar, &out[0])
+	}
+	for i := whole; i < len(scores); i++ {
+		if scores[i] > bar {
+			out[count] = int32(i)
+			count++
+		}
+	}
+	return count
+}
