@@ -1,0 +1,2 @@
+// Package cluster groups vectors: which items are near which, which belong together, at several levels.
+package cluster

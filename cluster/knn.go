@@ -1,0 +1,355 @@
+package cluster
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"throughline/cluster/vector"
+)
+
+// KNNOptions adjusts KNN and KNNSparse. The zero value is what they recommend.
+type KNNOptions struct {
+	// K is the number of neighbours sought for every row; 0 means 15. In the symmetric graph a row has at least its own.
+	K int
+	// MinSimilarity leaves out neighbours less similar than this; 0 keeps those of positive similarity only.
+	MinSimilarity float32
+	// ExactBelow is the number of rows up to which KNN compares every pair; 0 means 16,384, where an exact graph of 256
+	// dimensions takes half a CPU-second. Above it, KNN looks into the cells of a coarse quantizer.
+	ExactBelow int
+	// Probes is the number of cells that a row looks into; 0 means 24, which finds .98 of the 15 nearest neighbours among 200,000.
+	Probes int
+	// Seed changes the random choices of the coarse quantizer. The same seed gives the same graph on every machine.
+	Seed uint64
+	// Workers is the number of goroutines; 0 means as many as may run at once. It does not change the result.
+	Workers int
+	// Progress, when not nil, is told of progress, from one goroutine at a time.
+	Progress func(Progress)
+}
+
+func (o KNNOptions) withDefaults() (KNNOptions, error) {
+	if o.K < 0 || o.ExactBelow < 0 || o.Probes < 0 {
+		return o, &InputError{-1, -1, "a negative K, ExactBelow or Probes"}
+	}
+	if o.MinSimilarity != o.MinSimilarity {
+		return o, &InputError{-1, -1, "MinSimilarity is not a number"}
+	}
+	if o.K == 0 {
+		o.K = 15
+	}
+	if o.ExactBelow == 0 {
+		o.ExactBelow = 16384
+	}
+	if o.Probes == 0 {
+		o.Probes = 24
+	}
+	o.Workers = workersOr(o.Workers)
+	return o, nil
+}
+
+// KNN returns the graph in which two rows are joined when one is among the K rows of greatest cosine of the other; weights are
+// cosines. Rows need not be of unit length; a zero row has no neighbours. Equal cosines are ranked by row.
+//
+// Candidates, twice as many as wanted, are chosen by products of bytes and ranked by products of float32. Rows that are
+// equal in bytes, when there are more than a few dozen of them, are searched for once and joined among themselves in a ring, so that thousands of
+// copies cost no more than thousands of different rows.
+//
+// A row with a value that is not finite is an *InputError. When ctx ends, its error is returned.
+func KNN(ctx context.Context, m Matrix, opts KNNOptions) (*Graph, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.checkShape(); err != nil {
+		return nil, err
+	}
+	norms, err := m.inverseNorms(ctx, opts.Workers)
+	if err != nil {
+		return nil, err
+	}
+	s := &search{Matrix: m, opts: opts, norms: norms, k: min(opts.K, max(m.Rows-1, 0))}
+	s.prepare()
+	s.ids = slices.Repeat([]int32{-1}, m.Rows*s.k)
+	s.weights = make([]float32, m.Rows*s.k)
+	if len(s.rows) <= opts.ExactBelow {
+		err = s.exact(ctx)
+	} else {
+		err = s.inCells(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.bytes = nil
+	s.joinCopies()
+	return symmetric(m.Rows, s.k, s.ids, s.weights), nil
+}
+
+// search is the state of one call of KNN.
+type search struct {
+	Matrix
+	opts  KNNOptions
+	k     int
+	norms []float32 // one over the length of every row
+	limit float32   // the value of a unit row that becomes 127
+
+	bytes  []int8  // the rows to be searched, scaled and rounded, in the order of rows
+	rows   []int32 // the rows that are searched: not zero, and one of each group of copies
+	copies [][]int32
+
+	ids     []int32 // k neighbours of every row, best first, -1 for none
+	weights []float32
+}
+
+// candidates is how many rows are taken from the byte scores for ranking by float32.
+func (s *search) candidates() int { return 2*s.k + 4 }
+
+// prepare rounds the rows to bytes, all by the same scale, and finds zero rows and copies.
+//
+// The scale maps the 99.99th percentile of absolute values to 127 and clips what is beyond, because a few outliers would
+// otherwise cost everybody a bit of precision.
+func (s *search) prepare() {
+	step := max(1, s.Rows/4096)
+	var sample []float32
+	for i := 0; i < s.Rows; i += step {
+		for _, x := range s.Row(i) {
+			sample = append(sample, max(x, -x)*s.norms[i])
+		}
+	}
+	slices.Sort(sample)
+	if len(sample) > 0 {
+		s.limit = sample[(len(sample)-1)*9999/10000]
+	}
+	if s.limit == 0 && len(sample) > 0 {
+		s.limit = max(sample[len(sample)-1], 1e-3)
+	}
+	s.rows = make([]int32, 0, s.Rows)
+	for i, norm := range s.norms {
+		if norm != 0 {
+			s.rows = append(s.rows, int32(i))
+		}
+	}
+	s.bytes = make([]int8, len(s.rows)*s.Dim)
+	hashes := make([]uint64, len(s.rows))
+	// Without a deadline of its own and without failures: a pass over the data in memory.
+	_ = parallel(context.Background(), s.opts.Workers, len(s.rows), 256, func(_, from, to int) {
+		for r := from; r < to; r++ {
+			out := s.bytes[r*s.Dim : (r+1)*s.Dim]
+			i := s.rows[r]
+			toBytes(s.Row(int(i)), s.norms[i], s.limit, out)
+			hashes[r] = hashBytes(out)
+		}
+	})
+	s.findCopies(hashes)
+}
+
+// toBytes rounds v, times norm, so that limit becomes 127; what is larger is clipped.
+func toBytes(v []float32, norm, limit float32, out []int8) {
+	scale := norm * (127 / limit)
+	for i, x := range v {
+		scaled := max(-127, min(127, float32(x*scale)))
+		if scaled >= 0 {
+			out[i] = int8(scaled + 0.5)
+		} else {
+			out[i] = int8(scaled - 0.5)
+		}
+	}
+}
+
+func hashBytes(v []int8) uint64 {
+	h := uint64(14695981039346656037)
+	for _, b := range v {
+		h = (h ^ uint64(uint8(b))) * 1099511628211
+	}
+	return h
+}
+
+// crowd is the number of copies of a row from which they are treated as one. Fewer are harmless.
+const crowd = 64
+
+// findCopies takes all but the first of every crowd of equal byte rows out of the search.
+func (s *search) findCopies(hashes []uint64) {
+	counts := make(map[uint64]int32, len(hashes))
+	for _, h := range hashes {
+		counts[h]++
+	}
+	groups := map[uint64]int{} // to an index of s.copies
+	kept := 0
+	for r, i := range s.rows {
+		row := s.bytes[r*s.Dim : (r+1)*s.Dim]
+		if h := hashes[r]; counts[h] > crowd {
+			g, seen := groups[h]
+			if !seen {
+				groups[h] = len(s.copies)
+				s.copies = append(s.copies, []int32{i, int32(kept)})
+			} else if first := int(s.copies[g][1]); slices.Equal(row, s.bytes[first*s.Dim:(first+1)*s.Dim]) {
+				s.copies[g] = append(s.copies[g], i)
+				continue
+			}
+		}
+		copy(s.bytes[kept*s.Dim:], row)
+		s.rows[kept] = i
+		kept++
+	}
+	for g, members := range s.copies {
+		s.copies[g] = append(members[:1], members[2:]...)
+	}
+	s.rows = s.rows[:kept]
+	s.bytes = s.bytes[:kept*s.Dim]
+}
+
+// joinCopies gives every copy but the first the copies that follow it, in a ring, as neighbours.
+func (s *search) joinCopies() {
+	for _, members := range s.copies {
+		for at, i := range members[1:] {
+			at++
+			for e := range min(s.k, len(members)-1) {
+				j := members[(at+1+e)%len(members)]
+				s.ids[int(i)*s.k+e] = j
+				s.weights[int(i)*s.k+e] = s.cosine(i, j)
+			}
+		}
+		// The first has found its neighbours elsewhere; the ring must pass through it from the last and to the second.
+		if first := int(members[0]); s.k > 0 && len(members) > 1 {
+			last := first*s.k + s.k - 1
+			s.ids[last], s.weights[last] = members[1], s.cosine(members[0], members[1])
+		}
+	}
+}
+
+func (s *search) cosine(i, j int32) float32 {
+	return min(1, max(-1, vector.Dot(s.Row(int(i)), s.Row(int(j)))*(s.norms[i]*s.norms[j])))
+}
+
+const (
+	queryBlock = 32  // queries of 256 bytes fill a quarter of a first-level cache of 32 KB
+	rowBlock   = 256 // and so many rows a quarter of a small second-level cache
+)
+
+// exact compares every row with every other.
+func (s *search) exact(ctx context.Context) error {
+	n := len(s.rows)
+	progress := newMeter(s.opts.Progress, "neighbours", n)
+	scratch := make([]*ranking, s.opts.Workers)
+	return parallel(ctx, s.opts.Workers, n, queryBlock, func(worker, from, to int) {
+		if scratch[worker] == nil {
+			scratch[worker] = newRanking(queryBlock, s.candidates()+1)
+		}
+		lists := scratch[worker]
+		lists.reset(to - from)
+		queries := s.bytes[from*s.Dim : to*s.Dim]
+		for row := 0; row < n; row += rowBlock {
+			end := min(row+rowBlock, n)
+			lists.scan(queries, s.bytes[row*s.Dim:end*s.Dim], s.Dim, int32(row), nil)
+		}
+		for q := range to - from {
+			s.settle(int32(from+q), lists.ids(q))
+		}
+		progress.add(to - from)
+	})
+}
+
+// settle ranks candidates, indices into rows, by cosine and keeps the best k as the neighbours of the row at index r.
+func (s *search) settle(r int32, candidates []int32) {
+	i := s.rows[r]
+	ids := s.ids[int(i)*s.k : (int(i)+1)*s.k]
+	weights := s.weights[int(i)*s.k : (int(i)+1)*s.k]
+	count := 0
+	for _, c := range candidates {
+		if c == r {
+			continue
+		}
+		j := s.rows[c]
+		w := s.cosine(i, j)
+		if w < s.opts.MinSimilarity || s.opts.MinSimilarity == 0 && w <= 0 {
+			continue
+		}
+		at := count
+		for at > 0 && (weights[at-1] < w || weights[at-1] == w && ids[at-1] > j) {
+			at--
+		}
+		if at == len(ids) {
+			continue
+		}
+		if count < len(ids) {
+			count++
+		}
+		copy(ids[at+1:count], ids[at:count])
+		copy(weights[at+1:count], weights[at:count])
+		ids[at], weights[at] = j, w
+	}
+}
+
+// ranking holds the best candidates of a block of queries by byte score. Equal scores are ranked by id, so the order in which
+// candidates come does not matter.
+type ranking struct {
+	size    int // candidates kept a query
+	counts  []int
+	bars    []int32 // a candidate must score at least one more than this
+	scores  []int32 // size a query, best first
+	members []int32
+	tile    []int32
+	passed  []int32
+}
+
+func newRanking(queries, size int) *ranking {
+	return &ranking{
+		size:    size,
+		counts:  make([]int, queries),
+		bars:    make([]int32, queries),
+		scores:  make([]int32, queries*size),
+		members: make([]int32, queries*size),
+		tile:    make([]int32, queryBlock*rowBlock),
+		passed:  make([]int32, rowBlock),
+	}
+}
+
+// reset empties the lists of the first n queries, making room for them.
+func (r *ranking) reset(n int) {
+	if n > len(r.counts) {
+		*r = *newRanking(n, r.size)
+	}
+	for q := range n {
+		r.counts[q], r.bars[q] = 0, math.MinInt32
+	}
+}
+
+func (r *ranking) ids(q int) []int32 { return r.members[q*r.size : q*r.size+r.counts[q]] }
+
+// scan offers at most rowBlock rows to at most queryBlock queries: lists[q] is the list of query q, or q itself when lists is nil. The first
+// row has id base.
+func (r *ranking) scan(queries, rows []int8, dim int, base int32, lists []int32) {
+	nq, nr := len(queries)/dim, len(rows)/dim
+	vector.DotsManyInt8(queries, rows, dim, r.tile[:nq*nr])
+	for q := range nq {
+		list := q
+		if lists != nil {
+			list = int(lists[q])
+		}
+		scores := r.tile[q*nr : (q+1)*nr]
+		for _, at := range r.passed[:vector.Above(scores, r.bars[list], r.passed)] {
+			r.offer(list, scores[at], base+at)
+		}
+	}
+}
+
+func (r *ranking) offer(q int, score, id int32) {
+	from, count := q*r.size, r.counts[q]
+	scores, ids := r.scores[from:from+r.size], r.members[from:from+r.size]
+	at := count
+	for at > 0 && (scores[at-1] < score || scores[at-1] == score && ids[at-1] > id) {
+		at--
+	}
+	if at == r.size {
+		return
+	}
+	if count < r.size {
+		count++
+		r.counts[q] = count
+	}
+	copy(scores[at+1:count], scores[at:count])
+	copy(ids[at+1:count], ids[at:count])
+	scores[at], ids[at] = score, id
+	if count == r.size {
+		r.bars[q] = scores[r.size-1] - 1
+	}
+}

@@ -1,0 +1,116 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+
+	"throughline/cluster/vector"
+)
+
+// Matrix holds Rows vectors of Dim values each, one after the other. Functions of this package read it and do not keep it.
+type Matrix struct {
+	Rows, Dim int
+	Data      []float32
+}
+
+// Row returns row i, a part of Data.
+func (m Matrix) Row(i int) []float32 { return m.Data[i*m.Dim : (i+1)*m.Dim : (i+1)*m.Dim] }
+
+// MatrixOf copies rows of equal length into a Matrix.
+func MatrixOf(rows [][]float32) (Matrix, error) {
+	if len(rows) == 0 {
+		return Matrix{}, nil
+	}
+	m := Matrix{Rows: len(rows), Dim: len(rows[0]), Data: make([]float32, 0, len(rows)*len(rows[0]))}
+	for i, row := range rows {
+		if len(row) != m.Dim {
+			return Matrix{}, &InputError{Row: i, Column: -1, Problem: fmt.Sprintf("has %d dimensions where row 0 has %d", len(row), m.Dim)}
+		}
+		m.Data = append(m.Data, row...)
+	}
+	return m, nil
+}
+
+// InputError says which value of the input cannot be used. Row or Column is -1 where the problem is not of one row or column.
+type InputError struct {
+	Row, Column int
+	Problem     string
+}
+
+func (e *InputError) Error() string {
+	switch {
+	case e.Row < 0:
+		return "cluster: " + e.Problem
+	case e.Column < 0:
+		return fmt.Sprintf("cluster: row %d %s", e.Row, e.Problem)
+	}
+	return fmt.Sprintf("cluster: row %d, column %d: %s", e.Row, e.Column, e.Problem)
+}
+
+// maxDimensions keeps integer dot products of bytes exact; see vector.DotInt8.
+const maxDimensions = 1 << 16
+
+// checkShape compares the sizes a Matrix claims with what it has.
+func (m Matrix) checkShape() error {
+	switch {
+	case m.Rows < 0 || m.Dim < 0:
+		return &InputError{-1, -1, fmt.Sprintf("a matrix of %d x %d", m.Rows, m.Dim)}
+	case m.Rows > math.MaxInt32/2:
+		return &InputError{-1, -1, fmt.Sprintf("%d rows are more than the %d supported", m.Rows, math.MaxInt32/2)}
+	case m.Dim > maxDimensions:
+		return &InputError{-1, -1, fmt.Sprintf("%d dimensions are more than the %d supported", m.Dim, maxDimensions)}
+	case m.Rows > 0 && m.Dim == 0:
+		return &InputError{-1, -1, "vectors without dimensions"}
+	case len(m.Data) != m.Rows*m.Dim:
+		return &InputError{-1, -1, fmt.Sprintf("a matrix of %d x %d has %d values instead of %d", m.Rows, m.Dim, len(m.Data), m.Rows*m.Dim)}
+	}
+	return nil
+}
+
+// inverseNorms returns one over the length of every row, 0 for a zero row. The first row, in order, that holds a NaN or an
+// infinity, or is so long or short that its square is far from 1, is an *InputError.
+func (m Matrix) inverseNorms(ctx context.Context, workers int) ([]float32, error) {
+	norms := make([]float32, m.Rows)
+	var mutex sync.Mutex
+	bad := m.Rows
+	err := parallel(ctx, workers, m.Rows, 512, func(_, from, to int) {
+		for i := from; i < to; i++ {
+			inverse := inverseNorm(m.Row(i))
+			if inverse != inverse {
+				mutex.Lock()
+				bad = min(bad, i)
+				mutex.Unlock()
+				return
+			}
+			norms[i] = inverse
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if bad == m.Rows {
+		return norms, nil
+	}
+	for j, x := range m.Row(bad) {
+		if x != x || math.IsInf(float64(x), 0) {
+			return nil, &InputError{bad, j, fmt.Sprintf("the value %v is not finite", x)}
+		}
+	}
+	return nil, &InputError{bad, -1, "has a length outside of 1e-15 to 1e15, where float32 products lose their meaning"}
+}
+
+// inverseNorm returns one over the length of v, 0 for a zero vector and NaN for a length beyond what float32 products can be taken of.
+func inverseNorm(v []float32) float32 {
+	square := float64(vector.Dot(v, v))
+	if !(square >= 1e-30 && square <= 1e30) {
+		for _, x := range v {
+			if x != 0 {
+				return float32(math.NaN())
+			}
+		}
+		return 0
+	}
+	return float32(1 / math.Sqrt(square))
+}
