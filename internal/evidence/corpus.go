@@ -1,0 +1,130 @@
+package evidence
+
+import (
+	"math"
+	"sync"
+
+	"throughline/cluster/vector"
+	"throughline/internal/lexical"
+)
+
+// priorArticles is how many articles without anything in common are added to every corpus, so that the few articles of a
+// small one, perhaps all on one event, are not stripped of what they share.
+const priorArticles = 20
+
+// Corpus holds what is usual in a set of articles: document frequencies and the mean vector. Articles are added and
+// removed one by one, in any order with the same result up to rounding. It may be used from several goroutines.
+type Corpus struct {
+	frequencies *lexical.Frequencies
+
+	mu    sync.RWMutex
+	sum   []float64 // of dense vectors
+	count int
+}
+
+// NewCorpus returns an empty corpus.
+func NewCorpus() *Corpus { return &Corpus{frequencies: lexical.NewFrequencies()} }
+
+// Add counts an article. Articles of one corpus have dense vectors of one length; a vector of another length, or none,
+// adds to the document frequencies only.
+func (c *Corpus) Add(p *Profile) { c.change(p, 1) }
+
+// Remove takes back an article that was added with the same vectors.
+func (c *Corpus) Remove(p *Profile) { c.change(p, -1) }
+
+func (c *Corpus) change(p *Profile, by int) {
+	if by > 0 {
+		c.frequencies.Add(&p.Lex)
+	} else {
+		c.frequencies.Remove(&p.Lex)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sum == nil && by > 0 {
+		c.sum = make([]float64, len(p.Dense))
+	}
+	if len(p.Dense) == 0 || len(p.Dense) != len(c.sum) {
+		return
+	}
+	for i, x := range p.Dense {
+		c.sum[i] += float64(by) * float64(x)
+	}
+	if c.count += by; c.count <= 0 {
+		c.sum, c.count = nil, 0
+	}
+}
+
+// Len returns the number of articles.
+func (c *Corpus) Len() int { return c.frequencies.Documents() }
+
+// Frequencies returns the document frequencies, which change with the corpus.
+func (c *Corpus) Frequencies() *lexical.Frequencies { return c.frequencies }
+
+// Weigh returns a profile as the corpus sees it now. The article need not belong to the corpus.
+func (c *Corpus) Weigh(p *Profile) *Weighed {
+	w := &Weighed{
+		dense:  p.Dense,
+		full:   c.frequencies.Weigh(lexical.Full, p.Lex.Full),
+		lead:   c.frequencies.Weigh(lexical.Lead, p.Lex.Lead),
+		names:  c.frequencies.Weigh(lexical.Names, p.Lex.Names),
+		length: lengthOf(p.Lex.Words),
+		dated:  !p.Published.IsZero(),
+	}
+	if w.dated {
+		w.day = dayOf(p.Published)
+	}
+	w.centred, w.background = c.centre(p.Dense)
+	return w
+}
+
+// centre removes the mean of the corpus, the direction that its articles share, and returns the unit vector of the rest
+// and the cosine with the mean.
+func (c *Corpus) centre(v []float32) (centred []float32, background float64) {
+	if len(v) == 0 {
+		return nil, 0
+	}
+	centred = make([]float32, len(v))
+	c.mu.RLock()
+	if len(c.sum) == len(v) {
+		scale := 1 / float64(c.count+priorArticles)
+		for i, x := range v {
+			mean := c.sum[i] * scale
+			background += mean * float64(x)
+			centred[i] = float32(float64(x) - mean)
+		}
+	} else {
+		copy(centred, v)
+	}
+	c.mu.RUnlock()
+	if !vector.Normalize(centred) {
+		return nil, background
+	}
+	return centred, background
+}
+
+// Compare returns the signals between two articles. To compare one with many, weigh each once and use [Compare].
+func (c *Corpus) Compare(a, b *Profile) Signals { return Compare(c.Weigh(a), c.Weigh(b)) }
+
+// Compare returns the signals between two articles weighed by one corpus.
+func Compare(a, b *Weighed) Signals {
+	s := Signals{
+		Lexical: float64(a.full.Dot(b.full)),
+		Lead:    float64(a.lead.Dot(b.lead)),
+		Names:   float64(a.names.Dot(b.names)),
+		Lengths: [2]float64{a.length, b.length},
+		Length:  min(a.length, b.length),
+		Dated:   a.dated && b.dated,
+
+		Background: (a.background + b.background) / 2,
+	}
+	if len(a.dense) > 0 && len(a.dense) == len(b.dense) {
+		s.Dense = float64(vector.Dot(a.dense, b.dense))
+	}
+	if len(a.centred) > 0 && len(a.centred) == len(b.centred) {
+		s.Centred = float64(vector.Dot(a.centred, b.centred))
+	}
+	if s.Dated {
+		s.Days = math.Abs(float64(a.day - b.day))
+	}
+	return s
+}

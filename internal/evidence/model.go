@@ -1,0 +1,127 @@
+package evidence
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+)
+
+// modelVersion is the version of the file format and of the meaning of its coefficients. A file of another version is
+// refused: coefficients fitted on other signals would be silently wrong.
+const modelVersion = 1
+
+// Model holds the coefficients that turn signals into the log-odds of one event. It is not changed after it was made.
+type Model struct {
+	Version    int        `json:"version"`
+	Provenance Provenance `json:"provenance"`
+
+	Intercept float64 `json:"intercept"`
+	Dense     Term    `json:"dense"`   // of Signals.Centred
+	Lexical   Term    `json:"lexical"` // and of the signals of these names
+	Lead      Term    `json:"lead"`
+	Names     Term    `json:"names"`
+	Length    Length  `json:"length"`
+	Days      []Hat   `json:"days"`
+	Undated   float64 `json:"undated"` // added when either date is unknown, in place of all Days
+}
+
+// Provenance says where the coefficients come from.
+type Provenance struct {
+	Space  string   `json:"space"`  // embedding model
+	Sets   []string `json:"sets"`   // labelled sets they were fitted on
+	Method string   `json:"method"` // how
+}
+
+// Term is the coefficient of a cosine. Short texts make cosines mean something else, so each article contributes a factor
+// 1 + Gain*(length-1): 1 for a full text, 1-Gain for an empty one.
+type Term struct {
+	Weight float64 `json:"weight"`
+	Gain   float64 `json:"gain"`
+}
+
+func (t Term) factor(length float64) float64 { return 1 + t.Gain*(length-1) }
+
+// Length holds the coefficients of the sum and the product of the two lengths.
+type Length struct {
+	Sum     float64 `json:"sum"`
+	Product float64 `json:"product"`
+}
+
+// Hat is the coefficient of a hat function of the days between two articles.
+type Hat struct {
+	Width  int     `json:"width"` // days at which nothing is left of it
+	Weight float64 `json:"weight"`
+}
+
+//go:embed model.json
+var defaultModel []byte
+
+// Default returns the model that comes with the program.
+var Default = sync.OnceValue(func() *Model {
+	m, err := ParseModel(defaultModel)
+	if err != nil {
+		panic("evidence: the embedded model.json: " + err.Error()) // a broken build, not input
+	}
+	return m
+})
+
+// ParseModel reads the JSON of a model and validates it.
+func ParseModel(data []byte) (*Model, error) {
+	m := new(Model)
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(m); err != nil {
+		return nil, fmt.Errorf("evidence model: %w", err)
+	}
+	if err := m.validate(); err != nil {
+		return nil, fmt.Errorf("evidence model: %w", err)
+	}
+	return m, nil
+}
+
+func (m *Model) validate() error {
+	if m.Version != modelVersion {
+		return fmt.Errorf("version %d, this program reads version %d", m.Version, modelVersion)
+	}
+	for name, t := range map[string]Term{"dense": m.Dense, "lexical": m.Lexical, "lead": m.Lead, "names": m.Names} {
+		if !(t.Weight >= 0) {
+			return fmt.Errorf("%s.weight %v: must not be negative", name, t.Weight)
+		}
+	}
+	if m.Dense.Weight == 0 && m.Lexical.Weight == 0 && m.Lead.Weight == 0 {
+		return errors.New("no signal has a weight")
+	}
+	for i, h := range m.Days {
+		if h.Width < 1 || h.Width > maxHatWidth {
+			return fmt.Errorf("days[%d].width %d: must be 1 to %d", i, h.Width, maxHatWidth)
+		}
+		if !(h.Weight >= 0) {
+			return fmt.Errorf("days[%d].weight %v: must not be negative", i, h.Weight)
+		}
+	}
+	return nil
+}
+
+// Logit returns the log-odds that two articles are about one event, for a corpus in which half of the pairs that come
+// near each other are.
+func (m *Model) Logit(s Signals) float64 {
+	a, b := s.Lengths[0], s.Lengths[1]
+	cosine := func(t Term, value float64) float64 { return t.Weight * t.factor(a) * t.factor(b) * value }
+	logit := m.Intercept +
+		cosine(m.Dense, s.Centred) + cosine(m.Lexical, s.Lexical) + cosine(m.Lead, s.Lead) + cosine(m.Names, s.Names) +
+		m.Length.Sum*(a+b) + m.Length.Product*a*b
+	if !s.Dated {
+		return logit + m.Undated
+	}
+	for _, h := range m.Days {
+		logit += h.Weight * hat(h.Width, s.Days)
+	}
+	return logit
+}
+
+// Probability returns the probability of one event that belongs to Logit.
+func (m *Model) Probability(s Signals) float64 { return 1 / (1 + math.Exp(-m.Logit(s))) }
