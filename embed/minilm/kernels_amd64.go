@@ -1,0 +1,4 @@
+package minilm
+
+// available lists the kernels that run here, fastest first.
+func available() []*kernels { return []*kernels{portable} }

@@ -1,0 +1,218 @@
+package minilm
+
+import "math"
+
+// The portable kernels. They define what the others compute, and they are what runs on processors without kernels of their own.
+
+var portable = &kernels{
+	name:       "portable",
+	expand:     expandPortable,
+	norm:       normPortable,
+	quantize:   quantizePortable,
+	linear:     linearPortable,
+	gelu:       geluPortable,
+	transpose:  transposePortable,
+	multiply:   multiplyPortable,
+	softmax:    softmaxPortable,
+	accumulate: accumulatePortable,
+}
+
+func expandPortable(dst []float32, src []int8, scale float32) {
+	dst = dst[:len(src)]
+	for i, v := range src {
+		dst[i] = float32(v) * scale
+	}
+}
+
+func normPortable(x, y, gain, bias []float32) {
+	y, gain, bias = y[:len(x)], gain[:len(x)], bias[:len(x)]
+	var sum float32
+	for i, v := range y {
+		x[i] += v
+		sum += x[i]
+	}
+	mean := sum / float32(len(x))
+	var squares float32
+	for i := range x {
+		x[i] -= mean
+		squares += x[i] * x[i]
+	}
+	inverse := float32(1 / math.Sqrt(float64(squares)/float64(len(x))+epsilon))
+	for i := range x {
+		x[i] = x[i]*inverse*gain[i] + bias[i]
+	}
+}
+
+// maxInt16 is the magnitude that the largest element of a row is scaled to. A sum over a group is then at most
+// 64 * 32767 * 127, an eighth of what an int32 holds.
+const maxInt16 = 32767
+
+func quantizePortable(dst []int16, x, smooth []float32) float32 {
+	dst, smooth = dst[:len(x)], smooth[:len(x)]
+	var largest float32
+	for i, v := range x {
+		v *= smooth[i]
+		largest = max(largest, max(v, -v))
+	}
+	if largest == 0 {
+		clear(dst)
+		return 0
+	}
+	inverse := maxInt16 / largest
+	for i, v := range x {
+		// Adding 1.5 * 2^23 leaves no room for a fraction, so it rounds as float32 addition does: to nearest, ties to even.
+		shifted := float32(v*smooth[i])*inverse + 0x1.8p23
+		dst[i] = int16(int32(math.Float32bits(shifted)) - 0x4B400000)
+	}
+	return largest / maxInt16
+}
+
+// linearPortable multiplies two weights at a time: the 64-bit product of an activation and w0 + w1*2^32 holds both
+// products, and so does a sum of such products as long as each part fits 32 bits, which a group guarantees. The lower part
+// borrows from the upper one when it is negative, which is undone at the end.
+func linearPortable(out []float32, a []int16, scales []float32, l *linear, first, rows int) {
+	k := l.inputs
+	var pairs [groupSize][2]int64
+	for column := first; column < first+48; column += 4 {
+		panel, at := column/panelWidth, column%panelWidth
+		weight := l.weight[panel*panelWidth*k:][:panelWidth*k]
+		scale := l.scale[panel*panelWidth*(k/groupSize):]
+		for group := range k / groupSize {
+			for i := range pairs {
+				w := weight[(group*groupSize+i)/2*2*panelWidth+2*at+i%2:][:7]
+				pairs[i] = [2]int64{int64(w[0]) + int64(w[2])<<32, int64(w[4]) + int64(w[6])<<32}
+			}
+			s := (*[4]float32)(scale[group*panelWidth+at:])
+			for r := 0; r < rows; r += 2 {
+				row0 := (*[groupSize]int16)(a[r*k+group*groupSize:])
+				row1 := (*[groupSize]int16)(a[(r+1)*k+group*groupSize:])
+				var sum00, sum01, sum10, sum11 int64
+				for i := range pairs {
+					w0, w1 := pairs[i][0], pairs[i][1]
+					x0, x1 := int64(row0[i]), int64(row1[i])
+					sum00 += x0 * w0
+					sum01 += x0 * w1
+					sum10 += x1 * w0
+					sum11 += x1 * w1
+				}
+				o0 := (*[4]float32)(out[r*l.outputs+column:])
+				o1 := (*[4]float32)(out[(r+1)*l.outputs+column:])
+				if group == 0 {
+					*o0, *o1 = [4]float32{}, [4]float32{}
+				}
+				addParts(o0, sum00, sum01, s)
+				addParts(o1, sum10, sum11, s)
+			}
+		}
+		bias := (*[4]float32)(l.bias[column:])
+		for r := range rows {
+			o := (*[4]float32)(out[r*l.outputs+column:])
+			for j := range o {
+				o[j] = o[j]*scales[r] + bias[j]
+			}
+		}
+	}
+}
+
+// addParts adds the four sums held by two numbers, times their scales, to o.
+func addParts(o *[4]float32, ab, cd int64, scale *[4]float32) {
+	a, c := int32(ab), int32(cd)
+	b, d := int32((ab-int64(a))>>32), int32((cd-int64(c))>>32)
+	o[0] += float32(a) * scale[0]
+	o[1] += float32(b) * scale[1]
+	o[2] += float32(c) * scale[2]
+	o[3] += float32(d) * scale[3]
+}
+
+// geluEnd is where Phi is taken for 0 or 1.
+const geluEnd = 4.5
+
+// geluCoefficients give Phi(u) - 1/2 = u * (c0 + c1 u^2 + c2 u^4 ...) for |u| <= geluEnd: a least-squares fit reweighted
+// until the largest error of u*Phi(u) stopped falling, with the value at the end fixed to 1/2.
+var geluCoefficients = [...]float32{
+	0.398865669965744, -0.06630099564790726, 0.009808141738176346, -0.0011141044087707996, 9.620672790333629e-05,
+	-6.169876996864332e-06, 2.8175958277643076e-07, -8.578096455380546e-09, 1.5491428972946863e-10, -1.2488104083815954e-12,
+}
+
+func geluPortable(x []float32) {
+	for i, v := range x {
+		u := min(max(v, -geluEnd), geluEnd)
+		s := u * u
+		p := geluCoefficients[9]
+		for j := len(geluCoefficients) - 2; j >= 0; j-- {
+			p = p*s + geluCoefficients[j]
+		}
+		x[i] = v * (p*u + 0.5)
+	}
+}
+
+func transposePortable(dst []float32, ldDst int, src []float32, ldSrc, rows int) {
+	for r := range rows {
+		for d, v := range src[r*ldSrc:][:headSize] {
+			dst[d*ldDst+r] = v
+		}
+	}
+}
+
+func multiplyPortable(c []float32, ldC int, a []float32, ldA int, b []float32, ldB int, rows, inner, columns int) {
+	for r := 0; r < rows; r += 2 {
+		a0, a1 := a[r*ldA:][:inner], a[(r+1)*ldA:][:inner]
+		c0, c1 := c[r*ldC:], c[(r+1)*ldC:]
+		for j := 0; j < columns; j += 4 {
+			var s00, s01, s02, s03, s10, s11, s12, s13 float32
+			for i, x0 := range a0 {
+				x1 := a1[i]
+				w := (*[4]float32)(b[i*ldB+j:])
+				s00 += x0 * w[0]
+				s01 += x0 * w[1]
+				s02 += x0 * w[2]
+				s03 += x0 * w[3]
+				s10 += x1 * w[0]
+				s11 += x1 * w[1]
+				s12 += x1 * w[2]
+				s13 += x1 * w[3]
+			}
+			*(*[4]float32)(c0[j:]) = [4]float32{s00, s01, s02, s03}
+			*(*[4]float32)(c1[j:]) = [4]float32{s10, s11, s12, s13}
+		}
+	}
+}
+
+// expCoefficients give 2^f for |f| <= 1/2 with a relative error of 2e-7.
+var expCoefficients = [...]float32{1, 0.6931472, 0.24022651, 0.05550327, 0.009618039, 0.0013395279}
+
+// exp2 returns 2^x for x <= 0, 2^-126 at the least.
+func exp2(x float32) float32 {
+	x = max(x, -126)
+	n := float32(x+0x1.8p23) - 0x1.8p23
+	f := x - n
+	p := expCoefficients[5]
+	for i := 4; i >= 0; i-- {
+		p = p*f + expCoefficients[i]
+	}
+	return math.Float32frombits(math.Float32bits(p) + uint32(int32(n))<<23)
+}
+
+func softmaxPortable(x []float32, scale float32) {
+	largest := x[0]
+	for _, v := range x {
+		largest = max(largest, v)
+	}
+	scale *= math.Log2E
+	var sum float32
+	for i, v := range x {
+		x[i] = exp2((v - largest) * scale)
+		sum += x[i]
+	}
+	inverse := 1 / sum
+	for i := range x {
+		x[i] *= inverse
+	}
+}
+
+func accumulatePortable(sum, x []float32) {
+	sum = sum[:len(x)]
+	for i, v := range x {
+		sum[i] += v
+	}
+}

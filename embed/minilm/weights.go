@@ -1,0 +1,148 @@
+package minilm
+
+import (
+	_ "embed"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"sync"
+	"unsafe"
+)
+
+// The shape of all-MiniLM-L6-v2.
+const (
+	hidden    = 384
+	inner     = 1536 // of the feed-forward layers
+	heads     = 12
+	headSize  = hidden / heads
+	layers    = 6
+	maxTokens = 256 // more could be read, but the model was trained and is served with this limit
+	epsilon   = 1e-12
+)
+
+// How weights lie in the file, see weights/export.py.
+const (
+	panelWidth = 16 // outputs side by side
+	groupSize  = 64 // inputs that share a scale
+	magic      = "MINILM8\x01"
+)
+
+//go:embed weights/minilm.bin
+var weightFile string
+
+// linear is a linear map with 8-bit weights. scale and weight are laid out for the kernels.
+type linear struct {
+	inputs, outputs int
+	smooth          []float32 // [inputs], multiplied into the input before it is quantised
+	bias            []float32 // [outputs]
+	scale           []float32 // [outputs/16][inputs/64][16]
+	weight          []int8    // [outputs/16][inputs/2][16][2], in the binary itself
+}
+
+type layerNorm struct{ gain, bias []float32 }
+
+type layer struct {
+	attention       linear // query, key and value side by side
+	attentionOutput linear
+	attentionNorm   layerNorm
+	intermediate    linear
+	output          linear
+	outputNorm      layerNorm
+}
+
+type weights struct {
+	wordScale []float32 // [vocabularySize]
+	word      []int8    // [vocabularySize][hidden], in the binary itself
+	position  []float32 // [maxTokens][hidden]
+	norm      layerNorm
+	layers    [layers]layer
+}
+
+// loadWeights reads the weights once for all models of the process. The 8-bit weights stay where they are, in the
+// read-only pages of the binary, and reach memory when they are first used; scales and biases (1.3 MB) are copied, because
+// the binary does not align them.
+var loadWeights = sync.OnceValues(func() (*weights, error) {
+	r := &weightReader{data: weightFile}
+	if got := r.take(len(magic)); got != magic {
+		return nil, fmt.Errorf("minilm: the weights in this binary are not in the expected format: they begin with %q", got)
+	}
+	w := &weights{
+		wordScale: r.float16s(vocabularySize),
+		word:      r.int8s(vocabularySize * hidden),
+		position:  r.float32s(maxTokens * hidden),
+		norm:      r.layerNorm(),
+	}
+	for i := range w.layers {
+		w.layers[i] = layer{
+			attention:       r.linear(hidden, 3*hidden),
+			attentionOutput: r.linear(hidden, hidden),
+			attentionNorm:   r.layerNorm(),
+			intermediate:    r.linear(hidden, inner),
+			output:          r.linear(inner, hidden),
+			outputNorm:      r.layerNorm(),
+		}
+	}
+	if r.short || r.data != "" {
+		return nil, fmt.Errorf("minilm: the weights in this binary are %d bytes, which is not the size of the model", len(weightFile))
+	}
+	return w, nil
+})
+
+// weightReader reads arrays from the front of data. After the end everything reads as zero and short is set.
+type weightReader struct {
+	data  string
+	short bool
+}
+
+func (r *weightReader) take(n int) string {
+	if n > len(r.data) {
+		r.short, r.data = true, ""
+		return string(make([]byte, n))
+	}
+	head := r.data[:n]
+	r.data = r.data[n:]
+	return head
+}
+
+func (r *weightReader) int8s(n int) []int8 {
+	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.StringData(r.take(n)))), n)
+}
+
+func (r *weightReader) float32s(n int) []float32 {
+	data, values := []byte(r.take(4*n)), make([]float32, n)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return values
+}
+
+func (r *weightReader) float16s(n int) []float32 {
+	data, values := []byte(r.take(2*n)), make([]float32, n)
+	for i := range values {
+		values[i] = fromFloat16(binary.LittleEndian.Uint16(data[2*i:]))
+	}
+	return values
+}
+
+func (r *weightReader) layerNorm() layerNorm {
+	return layerNorm{gain: r.float32s(hidden), bias: r.float32s(hidden)}
+}
+
+func (r *weightReader) linear(inputs, outputs int) linear {
+	return linear{
+		inputs: inputs, outputs: outputs,
+		smooth: r.float32s(inputs),
+		bias:   r.float32s(outputs),
+		scale:  r.float16s(outputs * inputs / groupSize),
+		weight: r.int8s(outputs * inputs),
+	}
+}
+
+// fromFloat16 converts an IEEE 754 binary16 number. Scales are never infinite or NaN.
+func fromFloat16(h uint16) float32 {
+	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h&1023)
+	if exponent == 0 { // zero and subnormal numbers: multiples of 2^-24
+		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*0x1p-24))
+	}
+	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+}
