@@ -3,8 +3,13 @@ package points
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"throughline/embed"
 )
@@ -39,138 +44,248 @@ type Config struct {
 // method. Errors are typed, see errors.go: a missing thing is a *NotFoundError (errors.Is ErrNotFound), a server that does
 // not answer is ErrUnavailable after retries, and invalid input is an *InvalidError that names the field; invalid input
 // changes nothing that is stored.
-type Store struct{}
+type Store struct {
+	conn        *Conn
+	cfg         Config
+	log         *slog.Logger
+	names       collectionNames
+	fingerprint string
+	lease       *lease // nil: read only
 
-var errTodo = errors.New("points: not written yet")
+	// writing is held for reading by every write and for writing by what needs none to be under way.
+	writing  sync.RWMutex
+	stripes  stripes
+	revision counter
+	ledger   ledger
+
+	mu     sync.Mutex
+	closed bool
+	// dirty are articles of which a write did not get to its end: something invisible may be left of them.
+	dirty map[string]bool
+}
 
 // Open validates or creates the collections, takes the writer's lease and repairs what an unclean end left, unless
 // cfg.ReadOnly. It fails with a *SpaceMismatchError when the prefix holds vectors of another embedding space or chunker, a
-// *DimensionError when a collection has vectors of another length, and a *LeaseHeldError when another writer is alive.
-// The Store does not close conn.
-func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) { return nil, errTodo }
+// *DimensionError when a collection has vectors of another length, and a *LeaseHeldError when another writer is alive. A
+// reader of a prefix that nothing was ever written to gets a *NotFoundError. The Store does not close conn.
+func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	s := &Store{conn: conn, cfg: cfg, log: cfg.Logger, names: namesFor(cfg.Prefix), fingerprint: cfg.Space.Fingerprint(),
+		dirty: map[string]bool{}}
+	if cfg.ReadOnly {
+		stored, err := s.checkSpace(ctx)
+		if err == nil && !stored {
+			err = &NotFoundError{Kind: "store", ID: cfg.Prefix}
+		}
+		if err == nil {
+			err = s.inspect(ctx)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("opening the store %q for reading: %w", cfg.Prefix, err)
+		}
+		return s, nil
+	}
+	if err := s.openWriter(ctx); err != nil {
+		return nil, fmt.Errorf("opening the store %q: %w", cfg.Prefix, err)
+	}
+	return s, nil
+}
 
-// Close gives the lease back and stops the heartbeat. Methods fail with ErrClosed afterwards.
-func (s *Store) Close() error { return nil }
+func (s *Store) openWriter(ctx context.Context) error {
+	// Who asks for another space is told so, whoever holds the lease.
+	if _, err := s.checkSpace(ctx); err != nil {
+		return err
+	}
+	if err := s.conn.ensure(ctx, metaSchema, s.names.meta, 0); err != nil {
+		return err
+	}
+	s.lease = &lease{conn: s.conn, meta: s.names.meta, prefix: s.cfg.Prefix, owner: s.cfg.Owner, token: uuid.NewString(),
+		ttl: s.cfg.LeaseTTL, now: s.cfg.Now}
+	if err := s.lease.acquire(ctx, s.cfg.LeaseWait); err != nil {
+		return err
+	}
+	s.lease.keep(func(err error) {
+		s.log.Warn("the writer's lease was not renewed", "prefix", s.cfg.Prefix, "error", err)
+	})
+	clean := s.lease.clean
+	if err := s.startWriting(ctx, clean); err != nil {
+		// The next writer has as much to repair as this one had.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+		defer cancel()
+		return errors.Join(err, s.lease.release(ctx, false))
+	}
+	return nil
+}
 
-// Ready reports whether the store can serve: it makes an authenticated request for the collections and, for a writer,
+func (s *Store) startWriting(ctx context.Context, clean bool) error {
+	// Again, now that nobody else can change it.
+	if _, err := s.checkSpace(ctx); err != nil {
+		return err
+	}
+	if err := s.setUp(ctx); err != nil {
+		return err
+	}
+	if err := s.describeSpace(ctx); err != nil {
+		return err
+	}
+	s.revision.last = s.lease.epoch << revisionBits
+	if err := s.openLedger(ctx); err != nil {
+		return err
+	}
+	if clean && !s.cfg.Reconcile {
+		return nil
+	}
+	report, err := s.Reconcile(ctx)
+	if err != nil {
+		return fmt.Errorf("repairing what the last writer left: %w", err)
+	}
+	s.log.Info("the last writer did not close the store; it was checked", "prefix", s.cfg.Prefix, "report", report)
+	return nil
+}
+
+// revisionBits is how many low bits of a revision count within an epoch.
+const revisionBits = 32
+
+// releaseTimeout bounds the last request of a closing store.
+const releaseTimeout = 5 * time.Second
+
+// complete fills defaults and refuses what cannot work.
+func (cfg *Config) complete() error {
+	if cfg.Prefix == "" {
+		cfg.Prefix = "throughline"
+	}
+	if cfg.Chunker == "" {
+		cfg.Chunker = "1"
+	}
+	cfg.Logger = orDiscard(cfg.Logger)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Owner == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "unknown host"
+		}
+		cfg.Owner = fmt.Sprintf("process %d on %s", os.Getpid(), host)
+	}
+	if cfg.LeaseTTL == 0 {
+		cfg.LeaseTTL = defaultLeaseTTL
+	}
+	switch {
+	case !prefixForm.MatchString(cfg.Prefix):
+		return &InvalidError{Field: "prefix", Reason: fmt.Sprintf("%q; letters, digits, - and _, at most 64", cfg.Prefix)}
+	case !chunkerForm.MatchString(cfg.Chunker):
+		return &InvalidError{Field: "chunker", Reason: fmt.Sprintf("%q; letters and digits, at most 16", cfg.Chunker)}
+	case cfg.Space.Model == "":
+		return &InvalidError{Field: "space.model", Reason: "empty"}
+	case cfg.Space.Dimensions < 1 || cfg.Space.Dimensions > maxDimensions:
+		return &InvalidError{Field: "space.dimensions", Reason: fmt.Sprintf("%d; 1 to %d", cfg.Space.Dimensions, maxDimensions)}
+	case cfg.LeaseTTL < minLeaseTTL:
+		return &InvalidError{Field: "lease", Reason: fmt.Sprintf("%v; at least %v", cfg.LeaseTTL, minLeaseTTL)}
+	}
+	return nil
+}
+
+// maxDimensions is Qdrant's limit.
+const maxDimensions = 65_536
+
+// Close gives the lease back and stops the heartbeat. Methods fail with ErrClosed afterwards; Close waits for writes that
+// are under way. A second Close does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	if s.lease == nil {
+		return nil
+	}
+	s.writing.Lock() // waits for writes; no other begins, because they see closed
+	defer s.writing.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
+	defer cancel()
+	s.mu.Lock()
+	clean := len(s.dirty) == 0
+	s.mu.Unlock()
+	return s.lease.release(ctx, clean)
+}
+
+// Ready reports whether the store can serve: it makes an authenticated request for what it stores and, for a writer,
 // checks that the lease is held.
-func (s *Store) Ready(ctx context.Context) error { return errTodo }
-
-// Put stores articles with their vectors and sections, replacing earlier revisions. It returns one error per item, nil for
-// what is durable and visible; items are independent of each other, so one that is invalid or fails leaves the others
-// alone. An item whose error is not an *InvalidError may have been stored or not; putting it again is safe.
-//
-// Article.Sections, Revision and, when zero, Ingested are set by the store and not read from the item. The assignment
-// (StoryID, TopicIDs, CopyOf, Probability) that is already stored survives, unless the item brings one of its own. An id
-// that occurs twice is stored in order: the last one wins.
-func (s *Store) Put(ctx context.Context, items []Put) []error { return nil }
-
-// Known returns what is stored of the given ids, for deciding what need not be written. Unknown ids are absent.
-func (s *Store) Known(ctx context.Context, ids []string) (map[string]Known, error) {
-	return nil, errTodo
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.readable(); err != nil {
+		return err
+	}
+	stored, err := s.checkSpace(ctx)
+	if err != nil {
+		return err
+	}
+	if !stored {
+		return &NotFoundError{Kind: "store", ID: s.cfg.Prefix}
+	}
+	if s.lease != nil {
+		return s.lease.held()
+	}
+	return nil
 }
 
-// Get returns the articles in the order of ids, nil for those not stored.
-func (s *Store) Get(ctx context.Context, ids []string, with With) ([]*Stored, error) {
-	return nil, errTodo
+// Space is the embedding space of the store.
+func (s *Store) Space() embed.Space { return s.cfg.Space }
+
+func (s *Store) readable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return nil
 }
 
-// Sections returns the sections of the committed revision of each article, in order of index, without vectors unless asked
-// for. Unknown articles are absent.
-func (s *Store) Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]Section, error) {
-	return nil, errTodo
+// writable fails when this store may not write. It is asked before a write, so that none begins without the lease, and after
+// it, so that none is acknowledged that a new holder of the lease may have undone.
+func (s *Store) writable() error {
+	if s.lease == nil {
+		return ErrReadOnly
+	}
+	if err := s.readable(); err != nil {
+		return err
+	}
+	return s.lease.held()
 }
 
-// List pages through the articles that pass the filter, in a fixed order that means nothing (by point id). limit is
-// 1..MaxLimit. cursor is empty for the first page and what the last call returned after that; the returned cursor is empty
-// after the last page. An article put while listing may or may not appear; none appears twice. A cursor that is not one
-// gives an *InvalidError.
-func (s *Store) List(ctx context.Context, filter Filter, limit int, cursor string) ([]Article, string, error) {
-	return nil, "", errTodo
+// begin starts a write; end must be called when it is over.
+func (s *Store) begin() (end func(), err error) {
+	s.writing.RLock()
+	if err := s.writable(); err != nil {
+		s.writing.RUnlock()
+		return nil, err
+	}
+	return s.writing.RUnlock, nil
 }
 
-// Delete removes an article and its sections. It is invisible once Delete returns without error; deleting again, or an id
-// that is not stored, gives a *NotFoundError.
-func (s *Store) Delete(ctx context.Context, id string) error { return errTodo }
-
-// Query answers all queries with one batched request per collection and, when sections are among them, one more that
-// checks their articles. Result i belongs to query i, best first; equal scores are ordered by article id, section, story
-// id. While articles are being put, a query over sections may return a few hits fewer than asked for. Which of several
-// equal hits are inside the limit is up to the server.
-func (s *Store) Query(ctx context.Context, queries []Query) ([][]Hit, error) { return nil, errTodo }
-
-// Scan calls fn for every article, in a fixed order that means nothing. It holds one page of articles at a time. An error
-// from fn ends the scan and is returned as it is. An article put during the scan may or may not be seen; none is seen
-// twice. The Stored belongs to fn.
-func (s *Store) Scan(ctx context.Context, with With, fn func(*Stored) error) error { return errTodo }
-
-// ScanWhere is Scan over the articles that pass the filter.
-func (s *Store) ScanWhere(ctx context.Context, filter Filter, with With, fn func(*Stored) error) error {
-	return errTodo
+// soil remembers articles whose write did not get to its end; clean forgets them.
+func (s *Store) soil(ids ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		s.dirty[id] = true
+	}
 }
 
-// Counts is how much is stored.
-type Counts struct{ Articles, Sections, Stories, Topics, Events int64 }
-
-// Counts counts exactly. Stories that were merged away are not counted; sections that no article names may be.
-func (s *Store) Counts(ctx context.Context) (Counts, error) { return Counts{}, errTodo }
-
-// Assign files articles, replacing their assignments, on the article and on its sections so that filters work on both. Ids
-// that are not stored are skipped. After an error some may be filed and some not; assigning again is safe.
-func (s *Store) Assign(ctx context.Context, assignments []Assignment) error { return errTodo }
-
-// PutStories stores stories, replacing those of the same id. A story with MergedInto set resolves to that one for ever.
-func (s *Store) PutStories(ctx context.Context, stories []Story) error { return errTodo }
-
-// Story returns a story without vectors. An id that was merged away gives the story it is part of now, so the ID of the
-// result may differ from the one asked for.
-func (s *Store) Story(ctx context.Context, id string) (*Story, error) { return nil, errTodo }
-
-// GetStories returns stories in the order of ids, nil for those not stored; ids that were merged away are returned as
-// they are, with MergedInto.
-func (s *Store) GetStories(ctx context.Context, ids []string, with With) ([]*Story, error) {
-	return nil, errTodo
+func (s *Store) clean(ids ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		delete(s.dirty, id)
+	}
 }
 
-// Stories pages through the stories that pass the filter like List, without vectors.
-func (s *Store) Stories(ctx context.Context, filter StoryFilter, limit int, cursor string) ([]Story, string, error) {
-	return nil, "", errTodo
-}
-
-// ScanStories calls fn for every story that passes the filter, like Scan.
-func (s *Store) ScanStories(ctx context.Context, filter StoryFilter, with With, fn func(*Story) error) error {
-	return errTodo
-}
-
-// DeleteStories removes stories. Ids that are not stored are ignored. It does not touch the articles in them.
-func (s *Store) DeleteStories(ctx context.Context, ids []string) error { return errTodo }
-
-// PutTopics stores topics, replacing those of the same id.
-func (s *Store) PutTopics(ctx context.Context, topics []Topic) error { return errTodo }
-
-// Topic returns a topic or theme without its vector.
-func (s *Store) Topic(ctx context.Context, id string) (*Topic, error) { return nil, errTodo }
-
-// Topics pages through the topics that pass the filter like List, without vectors.
-func (s *Store) Topics(ctx context.Context, filter TopicFilter, limit int, cursor string) ([]Topic, string, error) {
-	return nil, "", errTodo
-}
-
-// ScanTopics calls fn for every topic that passes the filter, like Scan; WithDense reads the vector.
-func (s *Store) ScanTopics(ctx context.Context, filter TopicFilter, with With, fn func(*Topic) error) error {
-	return errTodo
-}
-
-// DeleteTopics removes topics. Ids that are not stored are ignored. It does not touch the stories in them.
-func (s *Store) DeleteTopics(ctx context.Context, ids []string) error { return errTodo }
-
-// Append writes events to the ledger and sets their Sequence: strictly increasing, in the order given, after everything
-// appended before. When it fails, the events keep the numbers that were meant for them, and they may or may not be in the
-// ledger; appending the same slice again completes it and writes nothing twice. Whatever is appended next completes it
-// too, so the ledger has no holes.
-func (s *Store) Append(ctx context.Context, events []Event) error { return errTodo }
-
-// Events returns up to limit events with a sequence number above after, in order.
-func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
-	return nil, errTodo
+func (s *Store) isDirty(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dirty[id]
 }
