@@ -459,19 +459,21 @@ var File_throughline_v1_article_proto protoreflect.FileDescriptor
 
 const file_throughline_v1_article_proto_rawDesc = "" +
 	"\n" +
-	"\x1cthroughline/v1/article.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x06\n" +
+	"\x1cthroughline/v1/article.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x06\n" +
 	"\aArticle\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\x02id\x12\x1e\n" +
 	"\x05title\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80 R\x05title\x12(\n" +
 	"\rtitle_derived\x18\x03 \x01(\bB\x03\xe0A\x03R\ftitleDerived\x12\x1a\n" +
 	"\x03url\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80@R\x03url\x12 \n" +
 	"\x06source\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\x06source\x12#\n" +
-	"\blanguage\x18\x06 \x01(\tB\a\xbaH\x04r\x02(@R\blanguage\x12)\n" +
-	"\aauthors\x18\a \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03(\x80\x04R\aauthors\x12A\n" +
+	"\blanguage\x18\x06 \x01(\tB\a\xbaH\x04r\x02(@R\blanguage\x12*\n" +
+	"\aauthors\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\xc8\x01\"\x05r\x03(\x80\x04R\aauthors\x12A\n" +
 	"\x0epublished_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rpublishedTime\x12.\n" +
-	"\x13published_date_only\x18\t \x01(\bR\x11publishedDateOnly\x12>\n" +
+	"\x13published_date_only\x18\t \x01(\bR\x11publishedDateOnly\x12?\n" +
 	"\bsections\x18\n" +
-	" \x03(\v2\x17.throughline.v1.SectionB\t\xbaH\x06\x92\x01\x03\x10\x90NR\bsections\x12\x17\n" +
+	" \x03(\v2\x17.throughline.v1.SectionB\n" +
+	"\xbaH\a\x92\x01\x04\x10\xa0\x9c\x01R\bsections\x12\x17\n" +
 	"\x04text\x18\v \x01(\tB\x03\xe0A\x04R\x04text\x12(\n" +
 	"\rsection_count\x18\f \x01(\x05B\x03\xe0A\x03R\fsectionCount\x12\"\n" +
 	"\n" +

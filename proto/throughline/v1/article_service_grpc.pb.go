@@ -48,8 +48,8 @@ type ArticleServiceClient interface {
 	GetArticle(ctx context.Context, in *GetArticleRequest, opts ...grpc.CallOption) (*Article, error)
 	// Lists articles in a stable order that is the store's own, not by time.
 	ListArticles(ctx context.Context, in *ListArticlesRequest, opts ...grpc.CallOption) (*ListArticlesResponse, error)
-	// Removes an article and its sections. Its story is left to the next filing
-	// run to put right. Unknown ids are NOT_FOUND.
+	// Removes an article with its sections and takes it out of its story. Unknown
+	// ids are NOT_FOUND.
 	DeleteArticle(ctx context.Context, in *DeleteArticleRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
@@ -135,8 +135,8 @@ type ArticleServiceServer interface {
 	GetArticle(context.Context, *GetArticleRequest) (*Article, error)
 	// Lists articles in a stable order that is the store's own, not by time.
 	ListArticles(context.Context, *ListArticlesRequest) (*ListArticlesResponse, error)
-	// Removes an article and its sections. Its story is left to the next filing
-	// run to put right. Unknown ids are NOT_FOUND.
+	// Removes an article with its sections and takes it out of its story. Unknown
+	// ids are NOT_FOUND.
 	DeleteArticle(context.Context, *DeleteArticleRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedArticleServiceServer()
 }

@@ -108,7 +108,7 @@ type RelatedRequest struct {
 	LikedArticleIds []string `protobuf:"bytes,5,rep,name=liked_article_ids,json=likedArticleIds,proto3" json:"liked_article_ids,omitempty"`
 	// With liked articles: articles to keep away from.
 	DislikedArticleIds []string `protobuf:"bytes,6,rep,name=disliked_article_ids,json=dislikedArticleIds,proto3" json:"disliked_article_ids,omitempty"`
-	// With `article_id` or `text`: relate this section only, counted from 0.
+	// With `article_id`: relate this section only, counted from 0.
 	Section *int32         `protobuf:"varint,7,opt,name=section,proto3,oneof" json:"section,omitempty"`
 	Filter  *ArticleFilter `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Never return these, e.g. what the reader has seen.
@@ -124,9 +124,8 @@ type RelatedRequest struct {
 	// 0: by relevance alone; towards 1: the more a result must differ from those
 	// above it (maximal marginal relevance).
 	Diversity float64 `protobuf:"fixed64,13,opt,name=diversity,proto3" json:"diversity,omitempty"`
-	// The score halves for each such span between the publication of the seed and
-	// of the result. Left out: age does not count. An unknown time does not count
-	// either.
+	// The score halves for each such span since publication. Left out: age does
+	// not count. An unknown time does not count either.
 	HalfLife *durationpb.Duration `protobuf:"bytes,14,opt,name=half_life,json=halfLife,proto3" json:"half_life,omitempty"`
 	// Leave out results whose probability of being the same story is lower.
 	MinProbability float64 `protobuf:"fixed64,15,opt,name=min_probability,json=minProbability,proto3" json:"min_probability,omitempty"`
@@ -714,6 +713,10 @@ type SearchRequest struct {
 	// At most this many of one story; 0: no limit. One-off articles are not
 	// limited.
 	MaxPerStory int32 `protobuf:"varint,6,opt,name=max_per_story,json=maxPerStory,proto3" json:"max_per_story,omitempty"`
+	// As in RelatedRequest.
+	Diversity float64 `protobuf:"fixed64,11,opt,name=diversity,proto3" json:"diversity,omitempty"`
+	// As in RelatedRequest.
+	HalfLife *durationpb.Duration `protobuf:"bytes,12,opt,name=half_life,json=halfLife,proto3" json:"half_life,omitempty"`
 	// Return copies of articles that are returned, too.
 	IncludeCopies bool `protobuf:"varint,7,opt,name=include_copies,json=includeCopies,proto3" json:"include_copies,omitempty"`
 	// Fill `signals`.
@@ -796,6 +799,20 @@ func (x *SearchRequest) GetMaxPerStory() int32 {
 		return x.MaxPerStory
 	}
 	return 0
+}
+
+func (x *SearchRequest) GetDiversity() float64 {
+	if x != nil {
+		return x.Diversity
+	}
+	return 0
+}
+
+func (x *SearchRequest) GetHalfLife() *durationpb.Duration {
+	if x != nil {
+		return x.HalfLife
+	}
+	return nil
 }
 
 func (x *SearchRequest) GetIncludeCopies() bool {
@@ -983,7 +1000,7 @@ var File_throughline_v1_coverage_service_proto protoreflect.FileDescriptor
 
 const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\n" +
-	"%throughline/v1/coverage_service.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1cthroughline/v1/article.proto\"\x86\x0e\n" +
+	"%throughline/v1/coverage_service.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1cthroughline/v1/article.proto\"\xe2\r\n" +
 	"\x0eRelatedRequest\x12'\n" +
 	"\n" +
 	"article_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\tarticleId\x12\x1d\n" +
@@ -1010,11 +1027,11 @@ const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\tpage_size\x18\x13 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x14 \x01(\tR\tpageToken:\xd3\x05\xbaH\xcf\x05\x1a\xe0\x01\n" +
+	"page_token\x18\x14 \x01(\tR\tpageToken:\xaf\x05\xbaH\xab\x05\x1a\xe0\x01\n" +
 	"\x13article_id.one_seed\x12Kexactly one of article_id, text, story_id and liked_article_ids must be set\x1a|[this.article_id != '', this.text != '', this.story_id != '', size(this.liked_article_ids) > 0].filter(set, set).size() == 1\x1aY\n" +
 	"\x10title.needs_text\x12 is only for a seed given by text\x1a#this.title == '' || this.text != ''\x1ak\n" +
-	"\x19published_time.needs_text\x12 is only for a seed given by text\x1a,!has(this.published_time) || this.text != ''\x1a\x8f\x01\n" +
-	"\x1dsection.needs_article_or_text\x12.is only for a seed given by article_id or text\x1a>!has(this.section) || this.article_id != '' || this.text != ''\x1a\x8f\x01\n" +
+	"\x19published_time.needs_text\x12 is only for a seed given by text\x1a,!has(this.published_time) || this.text != ''\x1al\n" +
+	"\x15section.needs_article\x12&is only for a seed given by article_id\x1a+!has(this.section) || this.article_id != ''\x1a\x8f\x01\n" +
 	"\x1fdisliked_article_ids.need_liked\x12\"need liked_article_ids beside them\x1aHsize(this.disliked_article_ids) == 0 || size(this.liked_article_ids) > 0B\n" +
 	"\n" +
 	"\b_section\"\x8c\x01\n" +
@@ -1050,14 +1067,16 @@ const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12*\n" +
 	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\x12;\n" +
-	"\bresponse\x18\x04 \x01(\v2\x1f.throughline.v1.RelatedResponseR\bresponse\"\xc0\x03\n" +
+	"\bresponse\x18\x04 \x01(\v2\x1f.throughline.v1.RelatedResponseR\bresponse\"\xbb\x04\n" +
 	"\rSearchRequest\x12!\n" +
 	"\x05query\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01(\x80\x80\x04R\x05query\x125\n" +
 	"\x06filter\x18\x02 \x01(\v2\x1d.throughline.v1.ArticleFilterR\x06filter\x129\n" +
 	"\x13exclude_article_ids\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x11excludeArticleIds\x125\n" +
 	"\x11exclude_story_ids\x18\x04 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x0fexcludeStoryIds\x12-\n" +
 	"\x0emax_per_source\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\fmaxPerSource\x12+\n" +
-	"\rmax_per_story\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\vmaxPerStory\x12%\n" +
+	"\rmax_per_story\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\vmaxPerStory\x127\n" +
+	"\tdiversity\x18\v \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\tdiversity\x12@\n" +
+	"\thalf_life\x18\f \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\bhalfLife\x12%\n" +
 	"\x0einclude_copies\x18\a \x01(\bR\rincludeCopies\x12\x18\n" +
 	"\aexplain\x18\b \x01(\bR\aexplain\x12'\n" +
 	"\tpage_size\x18\t \x01(\x05B\n" +
@@ -1140,21 +1159,22 @@ var file_throughline_v1_coverage_service_proto_depIdxs = []int32{
 	16, // 10: throughline.v1.BatchRelatedResponse.status:type_name -> google.rpc.Status
 	2,  // 11: throughline.v1.BatchRelatedResponse.response:type_name -> throughline.v1.RelatedResponse
 	13, // 12: throughline.v1.SearchRequest.filter:type_name -> throughline.v1.ArticleFilter
-	9,  // 13: throughline.v1.SearchResponse.results:type_name -> throughline.v1.SearchResult
-	15, // 14: throughline.v1.SearchResult.article:type_name -> throughline.v1.Article
-	4,  // 15: throughline.v1.SearchResult.evidence:type_name -> throughline.v1.Evidence
-	11, // 16: throughline.v1.SearchResult.signals:type_name -> throughline.v1.SearchResult.SignalsEntry
-	1,  // 17: throughline.v1.CoverageService.Related:input_type -> throughline.v1.RelatedRequest
-	5,  // 18: throughline.v1.CoverageService.BatchRelated:input_type -> throughline.v1.BatchRelatedRequest
-	7,  // 19: throughline.v1.CoverageService.Search:input_type -> throughline.v1.SearchRequest
-	2,  // 20: throughline.v1.CoverageService.Related:output_type -> throughline.v1.RelatedResponse
-	6,  // 21: throughline.v1.CoverageService.BatchRelated:output_type -> throughline.v1.BatchRelatedResponse
-	8,  // 22: throughline.v1.CoverageService.Search:output_type -> throughline.v1.SearchResponse
-	20, // [20:23] is the sub-list for method output_type
-	17, // [17:20] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	14, // 13: throughline.v1.SearchRequest.half_life:type_name -> google.protobuf.Duration
+	9,  // 14: throughline.v1.SearchResponse.results:type_name -> throughline.v1.SearchResult
+	15, // 15: throughline.v1.SearchResult.article:type_name -> throughline.v1.Article
+	4,  // 16: throughline.v1.SearchResult.evidence:type_name -> throughline.v1.Evidence
+	11, // 17: throughline.v1.SearchResult.signals:type_name -> throughline.v1.SearchResult.SignalsEntry
+	1,  // 18: throughline.v1.CoverageService.Related:input_type -> throughline.v1.RelatedRequest
+	5,  // 19: throughline.v1.CoverageService.BatchRelated:input_type -> throughline.v1.BatchRelatedRequest
+	7,  // 20: throughline.v1.CoverageService.Search:input_type -> throughline.v1.SearchRequest
+	2,  // 21: throughline.v1.CoverageService.Related:output_type -> throughline.v1.RelatedResponse
+	6,  // 22: throughline.v1.CoverageService.BatchRelated:output_type -> throughline.v1.BatchRelatedResponse
+	8,  // 23: throughline.v1.CoverageService.Search:output_type -> throughline.v1.SearchResponse
+	21, // [21:24] is the sub-list for method output_type
+	18, // [18:21] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_throughline_v1_coverage_service_proto_init() }
