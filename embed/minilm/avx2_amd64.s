@@ -1,0 +1,541 @@
+#include "textflag.h"
+
+// Kernels for AVX2 and FMA. kernels.go says what they compute, avx2_amd64.go declares them. Lengths are checked there.
+
+DATA absMask<>+0(SB)/4, $0x7fffffff
+GLOBL absMask<>(SB), RODATA|NOPTR, $4
+DATA maxInt16<>+0(SB)/4, $32767.0
+GLOBL maxInt16<>(SB), RODATA|NOPTR, $4
+DATA epsilon<>+0(SB)/4, $1.0e-12
+GLOBL epsilon<>(SB), RODATA|NOPTR, $4
+DATA one<>+0(SB)/4, $1.0
+GLOBL one<>(SB), RODATA|NOPTR, $4
+DATA half<>+0(SB)/4, $0.5
+GLOBL half<>(SB), RODATA|NOPTR, $4
+DATA geluEnd<>+0(SB)/4, $4.5
+GLOBL geluEnd<>(SB), RODATA|NOPTR, $4
+DATA log2e<>+0(SB)/4, $1.44269504088896
+GLOBL log2e<>(SB), RODATA|NOPTR, $4
+DATA smallest<>+0(SB)/4, $-126.0
+GLOBL smallest<>(SB), RODATA|NOPTR, $4
+
+// SUM8 adds the 8 numbers of y into the lowest of x, which is the lower half of y.
+#define SUM8(y, x, tmpx) \
+	VEXTRACTF128 $1, y, tmpx \
+	VADDPS tmpx, x, x \
+	VMOVHLPS x, x, tmpx \
+	VADDPS tmpx, x, x \
+	VMOVSHDUP x, tmpx \
+	VADDSS tmpx, x, x
+
+#define MAX8(y, x, tmpx) \
+	VEXTRACTF128 $1, y, tmpx \
+	VMAXPS tmpx, x, x \
+	VMOVHLPS x, x, tmpx \
+	VMAXPS tmpx, x, x \
+	VMOVSHDUP x, tmpx \
+	VMAXSS tmpx, x, x
+
+// func expandAVX2(dst *float32, src *int8, n int, scale float32)
+TEXT ·expandAVX2(SB), NOSPLIT, $0-28
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS scale+24(FP), Y2
+loop:
+	VPMOVSXBD (SI), Y0
+	VPMOVSXBD 8(SI), Y1
+	VCVTDQ2PS Y0, Y0
+	VCVTDQ2PS Y1, Y1
+	VMULPS Y2, Y0, Y0
+	VMULPS Y2, Y1, Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $16, SI
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func normAVX2(x, y, gain, bias *float32, n int)
+TEXT ·normAVX2(SB), NOSPLIT, $0-40
+	MOVQ x+0(FP), DI
+	MOVQ y+8(FP), SI
+	MOVQ gain+16(FP), R8
+	MOVQ bias+24(FP), R9
+	MOVQ n+32(FP), CX
+	VXORPS X3, X3, X3
+	VCVTSI2SSQ CX, X3, X3 // n
+	SHLQ $2, CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ AX, AX
+add:
+	VMOVUPS (DI)(AX*1), Y4
+	VMOVUPS 32(DI)(AX*1), Y5
+	VADDPS (SI)(AX*1), Y4, Y4
+	VADDPS 32(SI)(AX*1), Y5, Y5
+	VMOVUPS Y4, (DI)(AX*1)
+	VMOVUPS Y5, 32(DI)(AX*1)
+	VADDPS Y4, Y0, Y0
+	VADDPS Y5, Y1, Y1
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT add
+	VADDPS Y1, Y0, Y0
+	SUM8(Y0, X0, X1)
+	VDIVSS X3, X0, X0
+	VBROADCASTSS X0, Y2 // mean
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ AX, AX
+center:
+	VMOVUPS (DI)(AX*1), Y4
+	VMOVUPS 32(DI)(AX*1), Y5
+	VSUBPS Y2, Y4, Y4
+	VSUBPS Y2, Y5, Y5
+	VMOVUPS Y4, (DI)(AX*1)
+	VMOVUPS Y5, 32(DI)(AX*1)
+	VFMADD231PS Y4, Y4, Y0
+	VFMADD231PS Y5, Y5, Y1
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT center
+	VADDPS Y1, Y0, Y0
+	SUM8(Y0, X0, X1)
+	VDIVSS X3, X0, X0
+	VADDSS epsilon<>(SB), X0, X0
+	VSQRTSS X0, X0, X0
+	VMOVSS one<>(SB), X1
+	VDIVSS X0, X1, X0
+	VBROADCASTSS X0, Y2 // 1 / standard deviation
+	XORQ AX, AX
+scale:
+	VMULPS (DI)(AX*1), Y2, Y4
+	VMULPS 32(DI)(AX*1), Y2, Y5
+	VMOVUPS (R8)(AX*1), Y6
+	VMOVUPS 32(R8)(AX*1), Y7
+	VFMADD213PS (R9)(AX*1), Y6, Y4
+	VFMADD213PS 32(R9)(AX*1), Y7, Y5
+	VMOVUPS Y4, (DI)(AX*1)
+	VMOVUPS Y5, 32(DI)(AX*1)
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT scale
+	VZEROUPPER
+	RET
+
+// func quantizeAVX2(dst *int16, x, smooth *float32, n int) float32
+TEXT ·quantizeAVX2(SB), NOSPLIT, $0-36
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ smooth+16(FP), R8
+	MOVQ n+24(FP), CX
+	SHLQ $2, CX
+	VBROADCASTSS absMask<>(SB), Y7
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ AX, AX
+largest:
+	VMOVUPS (SI)(AX*1), Y2
+	VMOVUPS 32(SI)(AX*1), Y3
+	VMULPS (R8)(AX*1), Y2, Y2
+	VMULPS 32(R8)(AX*1), Y3, Y3
+	VANDPS Y7, Y2, Y2
+	VANDPS Y7, Y3, Y3
+	VMAXPS Y2, Y0, Y0
+	VMAXPS Y3, Y1, Y1
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT largest
+	VMAXPS Y1, Y0, Y0
+	MAX8(Y0, X0, X1)
+	VMOVSS maxInt16<>(SB), X4
+	VDIVSS X4, X0, X5
+	VMOVSS X5, ret+32(FP)
+	VXORPS X6, X6, X6
+	VUCOMISS X6, X0
+	JEQ inverse // the inverse of zero stays zero
+	VDIVSS X0, X4, X6
+inverse:
+	VBROADCASTSS X6, Y6
+	XORQ AX, AX
+round:
+	VMOVUPS (SI)(AX*2), Y2
+	VMOVUPS 32(SI)(AX*2), Y3
+	VMULPS (R8)(AX*2), Y2, Y2
+	VMULPS 32(R8)(AX*2), Y3, Y3
+	VMULPS Y6, Y2, Y2
+	VMULPS Y6, Y3, Y3
+	VCVTPS2DQ Y2, Y2
+	VCVTPS2DQ Y3, Y3
+	VPACKSSDW Y3, Y2, Y2
+	VPERMQ $0xD8, Y2, Y2
+	VMOVDQU Y2, (DI)(AX*1)
+	ADDQ $32, AX
+	LEAQ (AX)(AX*1), DX
+	CMPQ DX, CX
+	JLT round
+	VZEROUPPER
+	RET
+
+// MULTIPLY_ADD multiplies the pair of inputs at a with the pairs of 16 outputs in Y8 and Y9 and adds to two sums.
+#define MULTIPLY_ADD(a, sum0, sum1) \
+	VPBROADCASTD a, Y10 \
+	VPMADDWD Y8, Y10, Y11 \
+	VPMADDWD Y9, Y10, Y12 \
+	VPADDD Y11, sum0, sum0 \
+	VPADDD Y12, sum1, sum1
+
+// END_GROUP adds two sums, times the scales of the group in Y8 and Y9, to the output at p and clears them.
+#define END_GROUP(p, p32, sum0, sum1) \
+	VCVTDQ2PS sum0, sum0 \
+	VCVTDQ2PS sum1, sum1 \
+	VFMADD213PS p, Y8, sum0 \
+	VFMADD213PS p32, Y9, sum1 \
+	VMOVUPS sum0, p \
+	VMOVUPS sum1, p32
+
+// END_ROW multiplies the output at p by the scale of the row and adds the biases in Y8 and Y9.
+#define END_ROW(p, p32, scale) \
+	VBROADCASTSS scale, Y10 \
+	VMOVUPS p, Y0 \
+	VMOVUPS p32, Y1 \
+	VFMADD213PS Y8, Y10, Y0 \
+	VFMADD213PS Y9, Y10, Y1 \
+	VMOVUPS Y0, p \
+	VMOVUPS Y1, p32
+
+// func linearAVX2(out *float32, ldOut int, a *int16, k int, scales *float32, weight *int8, scale, bias *float32, rows int)
+// 3 panels of 16 outputs, one after another; for each, all rows, 4 at a time, so that the panel stays in the first cache.
+TEXT ·linearAVX2(SB), NOSPLIT, $16-72
+	MOVQ $3, AX
+	MOVQ AX, panels-8(SP)
+panel:
+	MOVQ out+0(FP), DX
+	MOVQ ldOut+8(FP), R9
+	SHLQ $2, R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ a+16(FP), SI
+	MOVQ k+24(FP), R11
+	SHLQ $1, R11
+	LEAQ (R11)(R11*2), R12
+	MOVQ scales+32(FP), R8
+	MOVQ rows+64(FP), R13
+row:
+	MOVQ weight+40(FP), DI
+	MOVQ scale+48(FP), BX
+	MOVQ k+24(FP), AX
+	SHRQ $6, AX // groups
+	VXORPS Y0, Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS Y0, (DX)(R9*1)
+	VMOVUPS Y0, 32(DX)(R9*1)
+	VMOVUPS Y0, (DX)(R9*2)
+	VMOVUPS Y0, 32(DX)(R9*2)
+	VMOVUPS Y0, (DX)(R10*1)
+	VMOVUPS Y0, 32(DX)(R10*1)
+group:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	MOVQ $16, CX
+	PCALIGN $32
+pair:
+	VPMOVSXBW (DI), Y8
+	VPMOVSXBW 16(DI), Y9
+	MULTIPLY_ADD((SI), Y0, Y1)
+	MULTIPLY_ADD((SI)(R11*1), Y2, Y3)
+	MULTIPLY_ADD((SI)(R11*2), Y4, Y5)
+	MULTIPLY_ADD((SI)(R12*1), Y6, Y7)
+	VPMOVSXBW 32(DI), Y8
+	VPMOVSXBW 48(DI), Y9
+	MULTIPLY_ADD(4(SI), Y0, Y1)
+	MULTIPLY_ADD(4(SI)(R11*1), Y2, Y3)
+	MULTIPLY_ADD(4(SI)(R11*2), Y4, Y5)
+	MULTIPLY_ADD(4(SI)(R12*1), Y6, Y7)
+	ADDQ $64, DI
+	ADDQ $8, SI
+	DECQ CX
+	JNZ pair
+	VMOVUPS (BX), Y8
+	VMOVUPS 32(BX), Y9
+	ADDQ $64, BX
+	END_GROUP((DX), 32(DX), Y0, Y1)
+	END_GROUP((DX)(R9*1), 32(DX)(R9*1), Y2, Y3)
+	END_GROUP((DX)(R9*2), 32(DX)(R9*2), Y4, Y5)
+	END_GROUP((DX)(R10*1), 32(DX)(R10*1), Y6, Y7)
+	DECQ AX
+	JNZ group
+	MOVQ bias+56(FP), AX
+	VMOVUPS (AX), Y8
+	VMOVUPS 32(AX), Y9
+	END_ROW((DX), 32(DX), (R8))
+	END_ROW((DX)(R9*1), 32(DX)(R9*1), 4(R8))
+	END_ROW((DX)(R9*2), 32(DX)(R9*2), 8(R8))
+	END_ROW((DX)(R10*1), 32(DX)(R10*1), 12(R8))
+	LEAQ (DX)(R9*4), DX
+	ADDQ R12, SI // SI went through one row already
+	ADDQ $16, R8
+	SUBQ $4, R13
+	JNZ row
+	ADDQ $64, out+0(FP)
+	ADDQ $64, bias+56(FP)
+	MOVQ BX, scale+48(FP) // past the panel, as DI is
+	MOVQ DI, weight+40(FP)
+	DECQ panels-8(SP)
+	JNZ panel
+	VZEROUPPER
+	RET
+
+// func geluAVX2(x *float32, n int, coefficients *float32)
+TEXT ·geluAVX2(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), DI
+	MOVQ n+8(FP), CX
+	MOVQ coefficients+16(FP), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS 4(SI), Y1
+	VBROADCASTSS 8(SI), Y2
+	VBROADCASTSS 12(SI), Y3
+	VBROADCASTSS 16(SI), Y4
+	VBROADCASTSS 20(SI), Y5
+	VBROADCASTSS 24(SI), Y6
+	VBROADCASTSS 28(SI), Y7
+	VBROADCASTSS 32(SI), Y8
+	VBROADCASTSS 36(SI), Y9
+	VBROADCASTSS geluEnd<>(SB), Y10
+	VBROADCASTSS half<>(SB), Y11
+	VXORPS Y12, Y12, Y12
+	VSUBPS Y10, Y12, Y12
+loop:
+	VMAXPS (DI), Y12, Y13
+	VMINPS Y10, Y13, Y13
+	VMULPS Y13, Y13, Y14
+	VMOVAPS Y9, Y15
+	VFMADD213PS Y8, Y14, Y15
+	VFMADD213PS Y7, Y14, Y15
+	VFMADD213PS Y6, Y14, Y15
+	VFMADD213PS Y5, Y14, Y15
+	VFMADD213PS Y4, Y14, Y15
+	VFMADD213PS Y3, Y14, Y15
+	VFMADD213PS Y2, Y14, Y15
+	VFMADD213PS Y1, Y14, Y15
+	VFMADD213PS Y0, Y14, Y15
+	VFMADD213PS Y11, Y13, Y15
+	VMULPS (DI), Y15, Y15
+	VMOVUPS Y15, (DI)
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func softmaxAVX2(x *float32, n int, scale float32, coefficients *float32)
+TEXT ·softmaxAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), DI
+	MOVQ n+8(FP), CX
+	MOVQ coefficients+24(FP), SI
+	SHLQ $2, CX
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	XORQ AX, AX
+largest:
+	VMAXPS (DI)(AX*1), Y0, Y0
+	VMAXPS 32(DI)(AX*1), Y1, Y1
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT largest
+	VMAXPS Y1, Y0, Y0
+	MAX8(Y0, X0, X1)
+	VBROADCASTSS X0, Y0 // the largest
+	VMOVSS scale+16(FP), X1
+	VMULSS log2e<>(SB), X1, X1
+	VBROADCASTSS X1, Y1
+	VBROADCASTSS smallest<>(SB), Y2
+	VBROADCASTSS (SI), Y3
+	VBROADCASTSS 4(SI), Y4
+	VBROADCASTSS 8(SI), Y5
+	VBROADCASTSS 12(SI), Y6
+	VBROADCASTSS 16(SI), Y7
+	VBROADCASTSS 20(SI), Y8
+	VXORPS Y9, Y9, Y9 // sum
+	XORQ AX, AX
+exp:
+	VMOVUPS (DI)(AX*1), Y10
+	VSUBPS Y0, Y10, Y10
+	VMULPS Y1, Y10, Y10
+	VMAXPS Y2, Y10, Y10
+	VROUNDPS $0, Y10, Y11
+	VSUBPS Y11, Y10, Y10
+	VMOVAPS Y8, Y12
+	VFMADD213PS Y7, Y10, Y12
+	VFMADD213PS Y6, Y10, Y12
+	VFMADD213PS Y5, Y10, Y12
+	VFMADD213PS Y4, Y10, Y12
+	VFMADD213PS Y3, Y10, Y12
+	VCVTPS2DQ Y11, Y11
+	VPSLLD $23, Y11, Y11
+	VPADDD Y11, Y12, Y12
+	VADDPS Y12, Y9, Y9
+	VMOVUPS Y12, (DI)(AX*1)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JLT exp
+	SUM8(Y9, X9, X10)
+	VMOVSS one<>(SB), X10
+	VDIVSS X9, X10, X9
+	VBROADCASTSS X9, Y9
+	XORQ AX, AX
+divide:
+	VMULPS (DI)(AX*1), Y9, Y10
+	VMULPS 32(DI)(AX*1), Y9, Y11
+	VMOVUPS Y10, (DI)(AX*1)
+	VMOVUPS Y11, 32(DI)(AX*1)
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT divide
+	VZEROUPPER
+	RET
+
+// LOAD2 puts the 4 numbers at p into the lower and those at q into the upper half of y.
+#define LOAD2(p, q, y, x) \
+	VMOVUPS p, x \
+	VINSERTF128 $1, q, y, y
+
+// func transposeAVX2(dst *float32, ldDst int, src *float32, ldSrc, rows int)
+// Blocks of 8 rows by 8 columns. A register holds 4 columns of rows r and r+4, so that no step crosses its halves.
+TEXT ·transposeAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ ldDst+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ ldSrc+24(FP), R9
+	MOVQ rows+32(FP), CX
+	SHLQ $2, R8
+	SHLQ $2, R9
+	LEAQ (R8)(R8*2), R10 // 3 rows of dst
+	LEAQ (R9)(R9*2), R11 // 3 rows of src
+rows8:
+	MOVQ SI, R12
+	LEAQ (SI)(R9*4), R13
+	MOVQ DI, DX
+	MOVQ $8, AX // blocks of 4 columns
+columns4:
+	LOAD2((R12), (R13), Y0, X0)
+	LOAD2((R12)(R9*1), (R13)(R9*1), Y1, X1)
+	LOAD2((R12)(R9*2), (R13)(R9*2), Y2, X2)
+	LOAD2((R12)(R11*1), (R13)(R11*1), Y3, X3)
+	VUNPCKLPS Y1, Y0, Y4
+	VUNPCKHPS Y1, Y0, Y5
+	VUNPCKLPS Y3, Y2, Y6
+	VUNPCKHPS Y3, Y2, Y7
+	VUNPCKLPD Y6, Y4, Y0
+	VUNPCKHPD Y6, Y4, Y1
+	VUNPCKLPD Y7, Y5, Y2
+	VUNPCKHPD Y7, Y5, Y3
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, (DX)(R8*1)
+	VMOVUPS Y2, (DX)(R8*2)
+	VMOVUPS Y3, (DX)(R10*1)
+	ADDQ $16, R12
+	ADDQ $16, R13
+	LEAQ (DX)(R8*4), DX
+	DECQ AX
+	JNZ columns4
+	LEAQ (SI)(R9*8), SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ rows8
+	VZEROUPPER
+	RET
+
+// func multiplyAVX2(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner, columns int)
+// Tiles of 4 rows by 16 columns.
+TEXT ·multiplyAVX2(SB), NOSPLIT, $0-72
+	MOVQ ldC+8(FP), R9
+	MOVQ ldA+24(FP), R11
+	MOVQ ldB+40(FP), R8
+	SHLQ $2, R9
+	SHLQ $2, R11
+	SHLQ $2, R8
+	LEAQ (R9)(R9*2), R10
+	LEAQ (R11)(R11*2), R12
+columns16:
+	MOVQ c+0(FP), DX
+	MOVQ a+16(FP), BX
+	MOVQ rows+48(FP), R13
+rows4:
+	MOVQ b+32(FP), DI
+	MOVQ BX, SI
+	MOVQ inner+56(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	PCALIGN $32
+step:
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	VBROADCASTSS (SI), Y10
+	VBROADCASTSS (SI)(R11*1), Y11
+	VBROADCASTSS (SI)(R11*2), Y12
+	VBROADCASTSS (SI)(R12*1), Y13
+	VFMADD231PS Y8, Y10, Y0
+	VFMADD231PS Y9, Y10, Y1
+	VFMADD231PS Y8, Y11, Y2
+	VFMADD231PS Y9, Y11, Y3
+	VFMADD231PS Y8, Y12, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VFMADD231PS Y8, Y13, Y6
+	VFMADD231PS Y9, Y13, Y7
+	ADDQ R8, DI
+	ADDQ $4, SI
+	DECQ CX
+	JNZ step
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, (DX)(R9*1)
+	VMOVUPS Y3, 32(DX)(R9*1)
+	VMOVUPS Y4, (DX)(R9*2)
+	VMOVUPS Y5, 32(DX)(R9*2)
+	VMOVUPS Y6, (DX)(R10*1)
+	VMOVUPS Y7, 32(DX)(R10*1)
+	LEAQ (DX)(R9*4), DX
+	LEAQ (BX)(R11*4), BX
+	SUBQ $4, R13
+	JNZ rows4
+	ADDQ $64, c+0(FP)
+	ADDQ $64, b+32(FP)
+	SUBQ $16, columns+64(FP)
+	JNZ columns16
+	VZEROUPPER
+	RET
+
+// func accumulateAVX2(sum, x *float32, n int)
+TEXT ·accumulateAVX2(SB), NOSPLIT, $0-24
+	MOVQ sum+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+loop:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $64, SI
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JNZ loop
+	VZEROUPPER
+	RET
