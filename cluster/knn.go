@@ -197,21 +197,30 @@ func (s *search) findCopies(hashes []uint64) {
 	s.bytes = s.bytes[:kept*s.Dim]
 }
 
-// joinCopies gives every copy but the first the copies that follow it, in a ring, as neighbours.
+// joinCopies gives copies their neighbours.
 func (s *search) joinCopies() {
 	for _, members := range s.copies {
-		for at, i := range members[1:] {
-			at++
-			for e := range min(s.k, len(members)-1) {
-				j := members[(at+1+e)%len(members)]
-				s.ids[int(i)*s.k+e] = j
-				s.weights[int(i)*s.k+e] = s.cosine(i, j)
+		joinRing(members, s.k, s.ids, s.weights, s.cosine)
+	}
+}
+
+// joinRing makes the copies that follow it in a ring the k neighbours of every copy but the first. That one has found its neighbours
+// elsewhere; the ring passes through it from the last copies and to the second, which takes the place of its last neighbour.
+func joinRing(members []int32, k int, ids []int32, weights []float32, cosine func(i, j int32) float32) {
+	if k == 0 || len(members) < 2 {
+		return
+	}
+	for at, i := range members {
+		for e := range min(k, len(members)-1) {
+			slot := int(i)*k + e
+			if at == 0 {
+				slot = int(i)*k + k - 1
 			}
-		}
-		// The first has found its neighbours elsewhere; the ring must pass through it from the last and to the second.
-		if first := int(members[0]); s.k > 0 && len(members) > 1 {
-			last := first*s.k + s.k - 1
-			s.ids[last], s.weights[last] = members[1], s.cosine(members[0], members[1])
+			j := members[(at+1+e)%len(members)]
+			ids[slot], weights[slot] = j, cosine(i, j)
+			if at == 0 {
+				break
+			}
 		}
 	}
 }
@@ -260,23 +269,33 @@ func (s *search) settle(r int32, candidates []int32) {
 		}
 		j := s.rows[c]
 		w := s.cosine(i, j)
-		if w < s.opts.MinSimilarity || s.opts.MinSimilarity == 0 && w <= 0 {
-			continue
+		if s.opts.keeps(w) {
+			count = insert(ids, weights, count, j, w)
 		}
-		at := count
-		for at > 0 && (weights[at-1] < w || weights[at-1] == w && ids[at-1] > j) {
-			at--
-		}
-		if at == len(ids) {
-			continue
-		}
-		if count < len(ids) {
-			count++
-		}
-		copy(ids[at+1:count], ids[at:count])
-		copy(weights[at+1:count], weights[at:count])
-		ids[at], weights[at] = j, w
 	}
+}
+
+// keeps reports whether a similarity is enough to be a neighbour.
+func (o *KNNOptions) keeps(w float32) bool {
+	return w >= o.MinSimilarity && (o.MinSimilarity != 0 || w > 0)
+}
+
+// insert puts j with weight w in its place among the best so far, and returns how many they are now.
+func insert(ids []int32, weights []float32, count int, j int32, w float32) int {
+	at := count
+	for at > 0 && (weights[at-1] < w || weights[at-1] == w && ids[at-1] > j) {
+		at--
+	}
+	if at == len(ids) {
+		return count
+	}
+	if count < len(ids) {
+		count++
+	}
+	copy(ids[at+1:count], ids[at:count])
+	copy(weights[at+1:count], weights[at:count])
+	ids[at], weights[at] = j, w
+	return count
 }
 
 // ranking holds the best candidates of a block of queries by byte score. Equal scores are ranked by id, so the order in which
