@@ -1,0 +1,275 @@
+package qdrantlite
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// formatName is the value of the record "format": what wrote the file, and the version of its records.
+const formatName = "throughline qdrantlite 1"
+
+var (
+	infoTable   = table{kind: tableInfo}
+	formatKey   = []byte("format")
+	sequenceKey = []byte("sequence")
+)
+
+// boltBackend keeps each table in a bucket of one file. The record "sequence" counts commits; it tells a commit that failed
+// cleanly from one whose fate is unknown.
+type boltBackend struct {
+	db       *bolt.DB
+	sequence uint64
+}
+
+// openBolt opens or creates the file. It never waits for a lock, and it looks at a file's header before bbolt maps it, since
+// reading a page that is not there is fatal to the process rather than an error.
+func openBolt(path string) (b *boltBackend, err error) {
+	if err := checkFile(path); err != nil {
+		return nil, err
+	}
+	defer faultsAsErrors(path, &err)()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
+		Timeout:      time.Millisecond, // one attempt: bbolt gives up before it would wait for a second
+		FreelistType: bolt.FreelistMapType,
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%w: %s: %w", ErrForeign, path, err)
+	case errors.Is(err, bolterrors.ErrChecksum):
+		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, path, err)
+	case err != nil:
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	b = &boltBackend{db: db}
+	if err := b.checkFormat(path); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return b, nil
+}
+
+// faultsAsErrors turns a panic of bbolt, or a fault on its mapped pages, into ErrCorrupt. Call what it returns with defer.
+func faultsAsErrors(path string, err *error) func() {
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		if cause := recover(); cause != nil {
+			*err = fmt.Errorf("%w: %s: %v", ErrCorrupt, path, cause)
+		}
+	}
+}
+
+// checkFormat marks a new file as ours and refuses a bbolt file of another program.
+func (b *boltBackend) checkFormat(path string) error {
+	return b.db.Update(func(tx *bolt.Tx) error {
+		info := tx.Bucket(bucketName(infoTable))
+		if info == nil {
+			if name, _ := tx.Cursor().First(); name != nil {
+				return fmt.Errorf("%w: %s has other contents", ErrForeign, path)
+			}
+			created, err := tx.CreateBucket(bucketName(infoTable))
+			if err != nil {
+				return fmt.Errorf("create %s: %w", path, err)
+			}
+			return created.Put(formatKey, []byte(formatName))
+		}
+		if format := info.Get(formatKey); !bytes.Equal(format, []byte(formatName)) {
+			return fmt.Errorf("%w: %s has the format %q, this version reads %q", ErrForeign, path, format, formatName)
+		}
+		if s := info.Get(sequenceKey); len(s) == 8 {
+			b.sequence = binary.BigEndian.Uint64(s)
+		}
+		return nil
+	})
+}
+
+func bucketName(t table) []byte {
+	return binary.BigEndian.AppendUint32([]byte{byte(t.kind)}, t.collection)
+}
+
+func (b *boltBackend) close() error { return b.db.Close() }
+
+func (b *boltBackend) commit(mutations []mutation) (bool, error) {
+	next := b.sequence + 1
+	err := b.db.Update(func(tx *bolt.Tx) error {
+		buckets := make(map[table]*bolt.Bucket)
+		put := func(m mutation) error {
+			if m.key == nil {
+				delete(buckets, m.table)
+				if err := tx.DeleteBucket(bucketName(m.table)); err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
+					return err
+				}
+				return nil
+			}
+			bucket := buckets[m.table]
+			if bucket == nil {
+				var err error
+				if bucket, err = tx.CreateBucketIfNotExists(bucketName(m.table)); err != nil {
+					return err
+				}
+				if m.table.kind == tableVectors || m.table.kind == tablePayloads {
+					bucket.FillPercent = 0.95 // slots only grow, so full pages are never split again
+				}
+				buckets[m.table] = bucket
+			}
+			if m.value == nil {
+				return bucket.Delete(m.key)
+			}
+			return bucket.Put(m.key, m.value)
+		}
+		for _, m := range mutations {
+			if err := put(m); err != nil {
+				return err
+			}
+		}
+		return put(mutation{infoTable, sequenceKey, binary.BigEndian.AppendUint64(nil, next)})
+	})
+	if err == nil {
+		b.sequence = next
+		return true, nil
+	}
+	settled := false
+	if readErr := b.db.View(func(tx *bolt.Tx) error {
+		s := tx.Bucket(bucketName(infoTable)).Get(sequenceKey)
+		settled = len(s) == 8 && binary.BigEndian.Uint64(s) != next || s == nil
+		return nil
+	}); readErr != nil {
+		settled = false
+	}
+	return settled, fmt.Errorf("commit to %s: %w", b.db.Path(), err)
+}
+
+func (b *boltBackend) read() (reader, error) {
+	tx, err := b.db.Begin(false)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", b.db.Path(), err)
+	}
+	return &boltReader{tx: tx, buckets: make(map[table]*bolt.Bucket, 4)}, nil
+}
+
+type boltReader struct {
+	tx      *bolt.Tx
+	buckets map[table]*bolt.Bucket
+}
+
+func (r *boltReader) bucket(t table) *bolt.Bucket {
+	bucket, ok := r.buckets[t]
+	if !ok {
+		bucket = r.tx.Bucket(bucketName(t))
+		r.buckets[t] = bucket
+	}
+	return bucket
+}
+
+func (r *boltReader) get(t table, key []byte) []byte {
+	if bucket := r.bucket(t); bucket != nil {
+		return bucket.Get(key)
+	}
+	return nil
+}
+
+func (r *boltReader) scan(t table, fn func(key, value []byte) error) error {
+	if bucket := r.bucket(t); bucket != nil {
+		return bucket.ForEach(fn)
+	}
+	return nil
+}
+
+func (r *boltReader) last(t table) []byte {
+	if bucket := r.bucket(t); bucket != nil {
+		key, _ := bucket.Cursor().Last()
+		return key
+	}
+	return nil
+}
+
+func (r *boltReader) close() {
+	// The only failure of Rollback is a transaction that is closed already.
+	_ = r.tx.Rollback()
+}
+
+// The head of a bbolt file: two pages that each begin with a 16-byte page header and a meta record, the younger one valid. See
+// internal/common/meta.go of go.etcd.io/bbolt for the layout; the fields used here have not moved since its first version.
+const (
+	boltMagic      = 0xED0CDAED
+	boltVersion    = 2
+	boltHeader     = 16
+	boltMetaSize   = 64 // magic, version, page size, flags: 4 each; root, sequence, freelist, pages, transaction, checksum: 8 each
+	boltPagesAt    = 40
+	boltChecksumAt = 56
+)
+
+// checkFile refuses a file that bbolt could not open safely: another program's, or one of ours that is shorter than its header
+// says. A file that is absent or empty is fine.
+func checkFile(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s is not a regular file", ErrForeign, path)
+	}
+	if info.Size() == 0 {
+		return nil
+	}
+	pages, pageSize, err := readMetas(f)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, path)
+	}
+	if want := int64(pages * pageSize); info.Size() < want {
+		return fmt.Errorf("%w: %s has %d bytes of %d", ErrCorrupt, path, info.Size(), want)
+	}
+	return nil
+}
+
+// readMetas returns how many pages of which size the file should have, by the youngest valid meta page.
+func readMetas(f io.ReaderAt) (pages, pageSize uint64, err error) {
+	var seenMagic bool
+	var youngest uint64
+	for _, guess := range []int64{0, int64(os.Getpagesize()), 4096, 8192, 16384, 65536} {
+		meta := make([]byte, boltMetaSize)
+		if _, err := f.ReadAt(meta, guess+boltHeader); err != nil {
+			continue
+		}
+		if binary.NativeEndian.Uint32(meta) != boltMagic || binary.NativeEndian.Uint32(meta[4:]) != boltVersion {
+			continue
+		}
+		seenMagic = true
+		sum := fnv.New64a()
+		sum.Write(meta[:boltChecksumAt])
+		if sum.Sum64() != binary.NativeEndian.Uint64(meta[boltChecksumAt:]) {
+			continue
+		}
+		if transaction := binary.NativeEndian.Uint64(meta[48:]); transaction >= youngest {
+			youngest = transaction
+			pageSize = uint64(binary.NativeEndian.Uint32(meta[8:]))
+			pages = binary.NativeEndian.Uint64(meta[boltPagesAt:])
+		}
+	}
+	switch {
+	case pageSize > 0 && pages < 1<<40:
+		return pages, pageSize, nil
+	case seenMagic:
+		return 0, 0, ErrCorrupt
+	}
+	return 0, 0, ErrForeign
+}

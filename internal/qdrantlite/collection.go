@@ -1,0 +1,313 @@
+package qdrantlite
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"slices"
+	"sync"
+)
+
+// collection is the memory of one collection. The committer changes it while holding mu; readers hold mu for reading for as long as
+// they use what it names, in memory or in the file.
+type collection struct {
+	number uint32 // its tables in the file
+	name   string
+	schema *schema
+
+	mu      sync.RWMutex
+	ids     []pointID     // per row
+	records []pointRecord // per row
+	alive   bitset
+	live    int
+	order   idOrder
+	dense   []*denseRows
+	sparse  []*sparseRows
+	indexes map[string]*fieldIndex
+	free    []uint32       // rows that may be used again
+	waiting map[uint32]int // dead rows that postings still name, and how often
+
+	dropped bool // the collection was deleted; what a reader finds when it comes too late
+
+	// Only the committer uses these.
+	nextSlot uint64
+	nextOp   uint64
+	garbage  []mutation // deletes the records that the last commit left without a name
+}
+
+func newCollection(number uint32, name string, s *schema) *collection {
+	c := &collection{
+		number: number, name: name, schema: s,
+		indexes: make(map[string]*fieldIndex), waiting: make(map[uint32]int),
+		nextSlot: 1, nextOp: 1,
+	}
+	for _, p := range s.dense {
+		c.dense = append(c.dense, &denseRows{params: p})
+	}
+	for _, p := range s.sparse {
+		c.sparse = append(c.sparse, &sparseRows{params: p, lists: make(map[uint32]*postings)})
+	}
+	return c
+}
+
+func (c *collection) table(kind tableKind) table { return table{c.number, kind} }
+
+// index finds the index of a field. A nil collection has none.
+func (c *collection) index(path jsonPath) *fieldIndex {
+	if c == nil || len(c.indexes) == 0 {
+		return nil
+	}
+	return c.indexes[path.String()]
+}
+
+// newRow takes a row for a point that has none or whose vectors change.
+func (c *collection) newRow(id pointID) uint32 {
+	var row uint32
+	if n := len(c.free); n > 0 {
+		row, c.free = c.free[n-1], c.free[:n-1]
+		c.ids[row] = id
+	} else {
+		row = uint32(len(c.ids))
+		c.ids = append(c.ids, id)
+		c.records = append(c.records, pointRecord{})
+	}
+	c.alive.set(row)
+	c.live++
+	return row
+}
+
+// killRow takes a row out of everything but the order. v is what it has in the sparse fields.
+func (c *collection) killRow(row uint32, v *vectorSet) {
+	c.alive.unset(row)
+	c.live--
+	for _, d := range c.dense {
+		d.drop(row)
+	}
+	for _, f := range c.indexes {
+		f.drop(row)
+	}
+	named := 0
+	for _, s := range v.sparse {
+		if s != nil {
+			named += len(s.Terms)
+		}
+	}
+	if named == 0 {
+		c.free = append(c.free, row)
+		return
+	}
+	c.waiting[row] = named
+	released := func(r uint32) {
+		if c.waiting[r]--; c.waiting[r] == 0 {
+			delete(c.waiting, r)
+			c.free = append(c.free, r)
+		}
+	}
+	for i, s := range v.sparse {
+		if s != nil {
+			c.sparse[i].drop(row, s, released)
+		}
+	}
+}
+
+// fillRow enters the vectors of a row.
+func (c *collection) fillRow(row uint32, v *vectorSet) {
+	for i, d := range v.dense {
+		if d != nil {
+			c.dense[i].put(row, d)
+		}
+	}
+	for i, s := range v.sparse {
+		if s != nil {
+			c.sparse[i].put(row, s)
+		}
+	}
+}
+
+// payloadOf reads a payload that the file has under a slot.
+func (c *collection) payloadOf(r reader, slot uint64) (payload, error) {
+	if slot == 0 {
+		return payload{}, nil
+	}
+	record := r.get(c.table(tablePayloads), slotKey(slot))
+	if record == nil {
+		return nil, fmt.Errorf("%w: collection %q has lost the payload record %d", ErrCorrupt, c.name, slot)
+	}
+	return decodePayload(record)
+}
+
+// vectorsOf reads the vectors that the file has under a slot.
+func (c *collection) vectorsOf(r reader, slot uint64) (*vectorSet, error) {
+	record := r.get(c.table(tableVectors), slotKey(slot))
+	if record == nil {
+		return nil, fmt.Errorf("%w: collection %q has lost the vectors record %d", ErrCorrupt, c.name, slot)
+	}
+	_, v, err := decodeVectors(c.schema, record)
+	return v, err
+}
+
+// selection is a set of rows that a filter left.
+type selection struct {
+	rows  bitset
+	count int
+}
+
+// cancelEvery is how many rows are looked at between two looks at the context.
+const cancelEvery = 4096
+
+// match evaluates a condition over all points. The nil condition selects them all.
+func (c *collection) match(ctx context.Context, r reader, cond *condition) (selection, error) {
+	if cond == nil {
+		return selection{c.alive, c.live}, nil
+	}
+	s := selection{rows: make(bitset, len(c.alive))}
+	err := c.each(ctx, r, cond, func(row uint32) bool {
+		s.rows.set(row)
+		s.count++
+		return true
+	})
+	return s, err
+}
+
+// count counts the points for which a condition holds.
+func (c *collection) count(ctx context.Context, r reader, cond *condition) (int, error) {
+	if cond == nil {
+		return c.live, nil
+	}
+	n := 0
+	err := c.each(ctx, r, cond, func(uint32) bool { n++; return true })
+	return n, err
+}
+
+// each calls yield for every row for which the condition holds, in no particular order, until it returns false.
+func (c *collection) each(ctx context.Context, r reader, cond *condition, yield func(row uint32) bool) error {
+	check := c.checker(r, cond)
+	if cond.rows != nil && cond.estimate < c.live {
+		if rows, ok := cond.rows(); ok {
+			for i, row := range rows {
+				if i%cancelEvery == cancelEvery-1 && ctx.Err() != nil {
+					return ctx.Err()
+				}
+				ok, err := check(row)
+				if err != nil {
+					return err
+				}
+				if ok && !yield(row) {
+					return nil
+				}
+			}
+			return nil
+		}
+	}
+	for i, word := range c.alive {
+		if i%(cancelEvery/64) == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for ; word != 0; word &= word - 1 {
+			row := uint32(i*64 + bits.TrailingZeros64(word))
+			ok, err := check(row)
+			if err != nil {
+				return err
+			}
+			if ok && !yield(row) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// checker returns a function that evaluates the condition for one row.
+func (c *collection) checker(r reader, cond *condition) func(row uint32) (bool, error) {
+	if cond == nil {
+		return func(uint32) (bool, error) { return true, nil }
+	}
+	var s subject
+	return func(row uint32) (bool, error) {
+		s = subject{row: row, id: c.ids[row]}
+		if cond.costly || c.mayNeedPayload() {
+			s.load = func() (payload, error) { return c.payloadOf(r, c.records[row].payload) }
+		}
+		ok := cond.eval(&s)
+		return ok && s.err == nil, s.err
+	}
+}
+
+// mayNeedPayload says whether some index has values of another type, for which conditions turn to the payload.
+func (c *collection) mayNeedPayload() bool {
+	for _, f := range c.indexes {
+		if f.others > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// staged is a point as a transaction leaves it, beside what it was in memory before.
+type staged struct {
+	id       pointID
+	before   *pointRecord // nil: it was not there
+	row      uint32       // of before
+	old      *vectorSet   // vectors of before, read when they change or go
+	exists   bool
+	vectors  *vectorSet // nil: as before
+	payload  payload    // nil: as before
+	record   pointRecord
+	newCells []cell // of the payload, by position in a sorted list of the indexes
+}
+
+// apply brings memory to the state that a committed transaction left. The caller holds mu for writing.
+func (c *collection) apply(points []*staged) {
+	names := c.indexNames()
+	for _, p := range points {
+		if !p.exists {
+			if p.before != nil {
+				c.order.remove(c.ids, p.id)
+				c.killRow(p.row, p.old)
+			}
+			continue
+		}
+		row := p.row
+		switch {
+		case p.before == nil:
+			row = c.newRow(p.id)
+		case p.vectors != nil:
+			row = c.newRow(p.id)
+		}
+		if p.before == nil || p.vectors != nil {
+			c.fillRow(row, p.vectors)
+			c.order.put(c.ids, row)
+		} else if p.payload != nil {
+			for _, f := range c.indexes {
+				f.drop(row)
+			}
+		}
+		if p.before != nil && p.vectors != nil {
+			c.killRow(p.row, p.old)
+		}
+		c.records[row] = p.record
+		if p.newCells != nil {
+			c.putCells(row, names, p.newCells)
+		}
+	}
+}
+
+// indexNames lists the indexed fields in a fixed order.
+func (c *collection) indexNames() []string {
+	names := make([]string, 0, len(c.indexes))
+	for name := range c.indexes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// cellsOf works out what a payload puts into each index.
+func (c *collection) cellsOf(p payload) []cell {
+	names := c.indexNames()
+	cells := make([]cell, len(names))
+	for i, name := range names {
+		cells[i] = c.indexes[name].cellOf(p)
+	}
+	return cells
+}

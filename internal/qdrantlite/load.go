@@ -1,0 +1,236 @@
+package qdrantlite
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
+)
+
+// load builds the memory of every collection from the file, and deletes the records that a crash left without a name.
+func (s *Server) load(path string) (err error) {
+	defer faultsAsErrors(path, &err)()
+	r, err := s.backend.read()
+	if err != nil {
+		return err
+	}
+	orphans, err := s.loadAll(r)
+	r.close()
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	if len(orphans) > 0 {
+		s.log.Info("deleting records that an interrupted write left behind", "file", path, "records", len(orphans))
+		if _, err := s.backend.commit(orphans); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) loadAll(r reader) (orphans []mutation, err error) {
+	byNumber := make(map[uint32]*collection)
+	err = r.scan(table{kind: tableCollections}, func(key, value []byte) error {
+		c, err := decodeCollection(string(key), value)
+		if err != nil {
+			return err
+		}
+		s.collections[c.name], byNumber[c.number] = c, c
+		s.lastNumber = max(s.lastNumber, c.number)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = r.scan(table{kind: tableAliases}, func(key, value []byte) error {
+		s.aliases[string(key)] = string(value)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = r.scan(table{kind: tableIndexes}, func(key, value []byte) error {
+		f, number, err := decodeIndex(key, value)
+		if err != nil {
+			return err
+		}
+		c := byNumber[number]
+		if c == nil {
+			return fmt.Errorf("%w: an index of the unknown collection %d", ErrCorrupt, number)
+		}
+		c.indexes[f.key] = f
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range byNumber {
+		more, err := c.load(r)
+		if err != nil {
+			return nil, fmt.Errorf("collection %q: %w", c.name, err)
+		}
+		orphans = append(orphans, more...)
+	}
+	return orphans, nil
+}
+
+func decodeCollection(name string, record []byte) (*collection, error) {
+	body, err := unseal("collection", record)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) < 4 {
+		return nil, fmt.Errorf("%w: the record of the collection %q is cut short", ErrCorrupt, name)
+	}
+	var create qdrant.CreateCollection
+	if err := proto.Unmarshal(body[4:], &create); err != nil {
+		return nil, fmt.Errorf("%w: the record of the collection %q: %w", ErrCorrupt, name, err)
+	}
+	schema, err := newSchema(&create)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the record of the collection %q: %w", ErrCorrupt, name, err)
+	}
+	return newCollection(binary.BigEndian.Uint32(body), name, schema), nil
+}
+
+func indexKey(number uint32, field string) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, number), field...)
+}
+
+func decodeIndex(key, record []byte) (*fieldIndex, uint32, error) {
+	body, err := unseal("index", record)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(key) < 4 {
+		return nil, 0, fmt.Errorf("%w: an index without a collection", ErrCorrupt)
+	}
+	var params qdrant.CreateFieldIndexCollection
+	if err := proto.Unmarshal(body, &params); err != nil {
+		return nil, 0, fmt.Errorf("%w: the record of the index %q: %w", ErrCorrupt, key[4:], err)
+	}
+	f, err := newFieldIndex(&params)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: the record of the index %q: %w", ErrCorrupt, key[4:], err)
+	}
+	return f, binary.BigEndian.Uint32(key), nil
+}
+
+// slotOf says which row a slot belongs to.
+type slotOf struct {
+	slot uint64
+	row  uint32
+}
+
+// load reads the points of a collection in order of ids, which become its rows, and then its vectors and payloads in the order in
+// which they lie in the file. It returns deletions of records that no point names.
+func (c *collection) load(r reader) (orphans []mutation, err error) {
+	var vectors, payloads []slotOf
+	err = r.scan(c.table(tablePoints), func(key, value []byte) error {
+		id, err := idFromKey(key)
+		if err != nil {
+			return err
+		}
+		record, err := decodePoint(value)
+		if err != nil {
+			return fmt.Errorf("point %s: %w", id, err)
+		}
+		row := c.newRow(id)
+		c.records[row] = record
+		c.order.put(c.ids, row)
+		c.nextOp = max(c.nextOp, record.version+1)
+		vectors = append(vectors, slotOf{record.vectors, row})
+		if record.payload != 0 {
+			payloads = append(payloads, slotOf{record.payload, row})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range []tableKind{tableVectors, tablePayloads} {
+		if last := r.last(c.table(kind)); len(last) == 8 {
+			c.nextSlot = max(c.nextSlot, binary.BigEndian.Uint64(last)+1)
+		}
+	}
+	orphans, err = c.join(r, tableVectors, vectors, func(row uint32, record []byte) error {
+		id, v, err := decodeVectors(c.schema, record)
+		if err != nil {
+			return err
+		}
+		if id != c.ids[row] {
+			return fmt.Errorf("%w: the vectors of point %s are under point %s", ErrCorrupt, id, c.ids[row])
+		}
+		c.fillRow(row, v)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	names := c.indexNames()
+	if len(names) > 0 {
+		none := c.cellsOf(nil)
+		for row := range c.records {
+			if c.records[row].payload == 0 {
+				c.putCells(uint32(row), names, none)
+			}
+		}
+	}
+	more, err := c.join(r, tablePayloads, payloads, func(row uint32, record []byte) error {
+		fields, err := decodePayload(record)
+		if err != nil {
+			return err
+		}
+		if len(names) > 0 {
+			c.putCells(row, names, c.cellsOf(fields))
+		}
+		return nil
+	})
+	return append(orphans, more...), err
+}
+
+func (c *collection) putCells(row uint32, names []string, cells []cell) {
+	for i, name := range names {
+		c.indexes[name].put(row, cells[i])
+	}
+}
+
+// join walks a table of slots beside the slots that points name. Records without a point are orphans; a point without its record
+// is damage.
+func (c *collection) join(r reader, kind tableKind, named []slotOf, found func(row uint32, record []byte) error) ([]mutation, error) {
+	slices.SortFunc(named, func(a, b slotOf) int { return cmp.Compare(a.slot, b.slot) })
+	var orphans []mutation
+	missing := func() error {
+		return fmt.Errorf("%w: point %s has lost its record %d of kind %q", ErrCorrupt, c.ids[named[0].row], named[0].slot, kind)
+	}
+	err := r.scan(c.table(kind), func(key, record []byte) error {
+		if len(named) > 0 && len(key) == 8 {
+			slot := binary.BigEndian.Uint64(key)
+			if named[0].slot < slot {
+				return missing()
+			}
+			if named[0].slot == slot {
+				row := named[0].row
+				named = named[1:]
+				if err := found(row, record); err != nil {
+					return fmt.Errorf("point %s: %w", c.ids[row], err)
+				}
+				return nil
+			}
+		}
+		orphans = append(orphans, mutation{c.table(kind), bytes.Clone(key), nil})
+		return nil
+	})
+	if err == nil && len(named) > 0 {
+		err = missing()
+	}
+	if err != nil && !errors.Is(err, ErrCorrupt) {
+		err = fmt.Errorf("read records of kind %q: %w", kind, err)
+	}
+	return orphans, err
+}

@@ -1,0 +1,216 @@
+package qdrantlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"sync"
+
+	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+)
+
+// Version is the release of Qdrant whose behaviour this server follows; health checks report it.
+const Version = "1.17.1"
+
+// MaxRequestSize is the largest request in bytes that in-process clients may send. It is Qdrant's default.
+const MaxRequestSize = 32 << 20
+
+// Options say where a store lives.
+type Options struct {
+	// Path of the store's file, created when absent. Empty: everything is in memory and gone after Close.
+	Path string
+	// Logger gets what an operator should know; nil discards it.
+	Logger *slog.Logger
+}
+
+// Server is an open store and the gRPC services on it. Its methods may be called from any goroutine.
+type Server struct {
+	log     *slog.Logger
+	backend backend
+
+	mu          sync.RWMutex // guards the maps and numbers below; taken before a collection's lock
+	collections map[string]*collection
+	aliases     map[string]string
+	lastNumber  uint32 // of a collection
+
+	jobs    chan *job
+	stopped chan struct{} // closed when the committer has ended
+	failed  error         // only the committer uses it
+
+	closing sync.RWMutex // held for reading while a job is handed over
+	closed  bool
+	close   sync.Once
+
+	dial     sync.Mutex
+	local    *grpc.Server // serves listener; nil until the first Dial
+	listener *bufconn.Listener
+	served   chan struct{} // closed when local has ended
+}
+
+// Open opens the store at a path, or creates it. It reads the whole store once to build what is kept in memory. Errors: ErrLocked
+// at once when another process has the file open, ErrForeign, ErrCorrupt, or what the file system says.
+func Open(opts Options) (*Server, error) {
+	s := &Server{
+		log:         opts.Logger,
+		collections: make(map[string]*collection),
+		aliases:     make(map[string]string),
+		jobs:        make(chan *job, maxBatchJobs),
+		stopped:     make(chan struct{}),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Path == "" {
+		s.backend = newMemoryBackend()
+	} else {
+		b, err := openBolt(opts.Path)
+		if err != nil {
+			return nil, err
+		}
+		s.backend = b
+		if err := s.load(opts.Path); err != nil {
+			return nil, errors.Join(err, b.close())
+		}
+	}
+	go s.commitLoop()
+	return s, nil
+}
+
+// Register adds Qdrant's services to a gRPC server, which the caller owns and must stop before Close.
+func (s *Server) Register(gs grpc.ServiceRegistrar) {
+	qdrant.RegisterQdrantServer(gs, &healthService{s: s})
+	qdrant.RegisterCollectionsServer(gs, &collectionsService{s: s})
+	qdrant.RegisterPointsServer(gs, &pointsService{s: s})
+}
+
+// Target is the address that goes with DialOptions, in the form of a host name: it needs no resolving.
+const Target = "passthrough:///qdrantlite"
+
+// DialOptions connect a client to this server in process, whatever address it is given; see Target. Closing the server ends the
+// connections.
+func (s *Server) DialOptions() []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			listener, err := s.serveLocal()
+			if err != nil {
+				return nil, err
+			}
+			return listener.DialContext(ctx)
+		}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
+	}
+}
+
+// Dial connects to this server in process. The caller closes the connection.
+func (s *Server) Dial() (*grpc.ClientConn, error) {
+	conn, err := grpc.NewClient(Target, s.DialOptions()...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded store: %w", err)
+	}
+	return conn, nil
+}
+
+// serveLocal starts the in-process listener with the first client.
+func (s *Server) serveLocal() (*bufconn.Listener, error) {
+	s.dial.Lock()
+	defer s.dial.Unlock()
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	if s.local != nil {
+		return s.listener, nil
+	}
+	s.listener = bufconn.Listen(1 << 20)
+	s.served = make(chan struct{})
+	local := grpc.NewServer(grpc.MaxRecvMsgSize(MaxRequestSize), grpc.MaxSendMsgSize(math.MaxInt32))
+	s.Register(local)
+	s.local = local
+	go func(l net.Listener, served chan struct{}) {
+		defer close(served)
+		if err := local.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			s.log.Error("in-process server ended", "error", err)
+		}
+	}(s.listener, s.served)
+	return s.listener, nil
+}
+
+// Close waits for the requests that are under way, makes the last writes durable and closes the file. Requests that come later fail
+// with Unavailable.
+func (s *Server) Close() error {
+	var err error
+	s.close.Do(func() {
+		s.closing.Lock()
+		s.closed = true
+		close(s.jobs)
+		s.closing.Unlock()
+		<-s.stopped
+		s.dial.Lock()
+		defer s.dial.Unlock()
+		if s.local != nil {
+			s.local.GracefulStop()
+			<-s.served
+		}
+		err = s.backend.close()
+	})
+	return err
+}
+
+// find resolves a collection's name or alias.
+func (s *Server) find(name string) (*collection, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if target, ok := s.aliases[name]; ok {
+		name = target
+	}
+	c, ok := s.collections[name]
+	if !ok {
+		return nil, noCollection(name)
+	}
+	return c, nil
+}
+
+// view runs fn on a collection as it is between two commits. fn must not keep anything of it.
+func (s *Server) view(name string, fn func(c *collection, r reader) error) error {
+	c, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.dropped {
+		return noCollection(name)
+	}
+	r, err := s.backend.read()
+	if err != nil {
+		if s.isClosed() {
+			err = ErrClosed
+		}
+		return asStatus(err)
+	}
+	defer r.close()
+	if err := fn(c, r); err != nil {
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return contextStatus(err)
+		}
+		return asStatus(err)
+	}
+	return nil
+}
+
+func (s *Server) isClosed() bool {
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	return s.closed
+}
+
+func contextStatus(err error) error { return status.FromContextError(err).Err() }

@@ -1,0 +1,152 @@
+package qdrantlite
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/qdrant/go-client/qdrant"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open opens a store that is closed when the test ends.
+func open(t testing.TB, path string) *Server {
+	t.Helper()
+	s, err := Open(Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
+// client connects to a server in process.
+func client(t testing.TB, s *Server) *qdrant.Client {
+	t.Helper()
+	c, err := qdrant.NewClient(&qdrant.Config{
+		Host: Target, GrpcOptions: s.DialOptions(), PoolSize: 1, SkipCompatibilityCheck: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("close the client: %v", err)
+		}
+	})
+	return c
+}
+
+func wantCode(t testing.TB, err error, want codes.Code) {
+	t.Helper()
+	if status.Code(err) != want {
+		t.Fatalf("got %v, want code %v", err, want)
+	}
+}
+
+func TestReopen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	ctx := t.Context()
+	s, err := Open(Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client(t, s)
+	must(t, c.CreateCollection(ctx, &qdrant.CreateCollection{
+		CollectionName: "articles",
+		VectorsConfig: qdrant.NewVectorsConfigMap(map[string]*qdrant.VectorParams{
+			"dense": {Size: 4, Distance: qdrant.Distance_Cosine},
+		}),
+		SparseVectorsConfig: qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"lexical": {}}),
+	}))
+	must(t, c.CreateAlias(ctx, "current", "articles"))
+	_, err = c.CreateFieldIndex(ctx, &qdrant.CreateFieldIndexCollection{
+		CollectionName: "current", FieldName: "source", FieldType: qdrant.FieldType_FieldTypeKeyword.Enum(),
+	})
+	must(t, err)
+	_, err = c.Upsert(ctx, &qdrant.UpsertPoints{CollectionName: "current", Points: []*qdrant.PointStruct{
+		{Id: qdrant.NewIDNum(1), Payload: qdrant.NewValueMap(map[string]any{"source": "a"}), Vectors: qdrant.NewVectorsMap(map[string]*qdrant.Vector{
+			"dense": qdrant.NewVector(1, 0, 0, 0), "lexical": qdrant.NewVectorSparse([]uint32{7, 3}, []float32{1, 2}),
+		})},
+		{Id: qdrant.NewID("00000000-0000-0000-0000-000000000002"), Payload: qdrant.NewValueMap(map[string]any{"source": "b"}), Vectors: qdrant.NewVectorsMap(map[string]*qdrant.Vector{
+			"dense": qdrant.NewVector(0.9, 0.1, 0, 0),
+		})},
+	}})
+	must(t, err)
+	check := func(c *qdrant.Client) {
+		t.Helper()
+		n, err := c.Count(ctx, &qdrant.CountPoints{CollectionName: "current", Filter: &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatch("source", "b")}}})
+		must(t, err)
+		if n != 1 {
+			t.Fatalf("count with filter: %d", n)
+		}
+		hits, err := c.Query(ctx, &qdrant.QueryPoints{CollectionName: "current", Query: qdrant.NewQuery(1, 0, 0, 0), Using: qdrant.PtrOf("dense"), WithPayload: qdrant.NewWithPayload(true)})
+		must(t, err)
+		if len(hits) != 2 || hits[0].GetId().GetNum() != 1 || hits[0].GetScore() < 0.9999 || hits[1].GetPayload()["source"].GetStringValue() != "b" {
+			t.Fatalf("dense query: %v", hits)
+		}
+		hits, err = c.Query(ctx, &qdrant.QueryPoints{CollectionName: "current", Query: qdrant.NewQuerySparse([]uint32{3}, []float32{2}), Using: qdrant.PtrOf("lexical")})
+		must(t, err)
+		if len(hits) != 1 || hits[0].GetScore() != 4 {
+			t.Fatalf("sparse query: %v", hits)
+		}
+	}
+	check(c)
+	if _, err := Open(Options{Path: path}); !errors.Is(err, ErrLocked) {
+		t.Fatalf("a second open: %v", err)
+	}
+	must(t, s.Close())
+	_, err = c.Count(ctx, &qdrant.CountPoints{CollectionName: "current"})
+	wantCode(t, err, codes.Unavailable)
+	check(client(t, open(t, path)))
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	whole := filepath.Join(dir, "whole")
+	s, err := Open(Options{Path: whole})
+	must(t, err)
+	c := client(t, s)
+	must(t, c.CreateCollection(t.Context(), &qdrant.CreateCollection{CollectionName: "c", VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: 2, Distance: qdrant.Distance_Dot})}))
+	must(t, s.Close())
+	data, err := os.ReadFile(whole)
+	must(t, err)
+	for _, test := range []struct {
+		name string
+		data []byte
+		want error
+	}{
+		{"text", []byte("this is a shopping list, not a store"), ErrForeign},
+		{"cut", data[:len(data)/2], ErrCorrupt},
+		{"zeros", make([]byte, 64<<10), ErrForeign},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(dir, test.name)
+			must(t, os.WriteFile(path, test.data, 0o600))
+			if _, err := Open(Options{Path: path}); !errors.Is(err, test.want) {
+				t.Fatalf("got %v, want %v", err, test.want)
+			}
+			after, err := os.ReadFile(path)
+			must(t, err)
+			if string(after) != string(test.data) {
+				t.Error("the refused file was changed")
+			}
+		})
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,82 @@
+package qdrantlite
+
+import "slices"
+
+// hit is a point that a search found. Greater scores are better inside this package, whatever the distance.
+type hit struct {
+	row   uint32
+	score float32
+}
+
+// topK keeps the k best hits it is shown: greater scores first, equal scores by ascending point id, so the result does not depend on
+// the order in which hits come or on how rows are numbered.
+type topK struct {
+	ids  []pointID
+	k    int
+	heap []hit // the worst hit first
+}
+
+// worse says whether a comes after b.
+func (t *topK) worse(a, b hit) bool {
+	if a.score != b.score {
+		return a.score < b.score
+	}
+	return t.ids[a.row].compare(t.ids[b.row]) > 0
+}
+
+// floor is a score below which a hit is certainly of no use; ok is false while every hit is.
+func (t *topK) floor() (score float32, ok bool) {
+	if len(t.heap) < t.k || t.k == 0 {
+		return 0, false
+	}
+	return t.heap[0].score, true
+}
+
+func (t *topK) push(h hit) {
+	if len(t.heap) < t.k {
+		t.heap = append(t.heap, h)
+		for i := len(t.heap) - 1; i > 0; {
+			parent := (i - 1) / 2
+			if !t.worse(t.heap[i], t.heap[parent]) {
+				break
+			}
+			t.heap[i], t.heap[parent] = t.heap[parent], t.heap[i]
+			i = parent
+		}
+		return
+	}
+	if t.k == 0 || !t.worse(t.heap[0], h) {
+		return
+	}
+	t.heap[0] = h
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= len(t.heap) {
+			return
+		}
+		if child+1 < len(t.heap) && t.worse(t.heap[child+1], t.heap[child]) {
+			child++
+		}
+		if !t.worse(t.heap[child], t.heap[i]) {
+			return
+		}
+		t.heap[i], t.heap[child] = t.heap[child], t.heap[i]
+		i = child
+	}
+}
+
+// sorted returns the hits, best first, and empties t.
+func (t *topK) sorted() []hit {
+	hits := t.heap
+	t.heap = nil
+	slices.SortFunc(hits, func(a, b hit) int {
+		switch {
+		case t.worse(b, a):
+			return -1
+		case t.worse(a, b):
+			return 1
+		}
+		return 0
+	})
+	return hits
+}
