@@ -12,13 +12,16 @@ import (
 // small one, perhaps all on one event, are not stripped of what they share.
 const priorArticles = 20
 
+// fixedOne is 1 in the fixed-point sum of dense vectors. Unit vectors add up to 2^31 articles before it overflows.
+const fixedOne = 1 << 32
+
 // Corpus holds what is usual in a set of articles: document frequencies and the mean vector. Articles are added and
-// removed one by one, in any order with the same result up to rounding. It may be used from several goroutines.
+// removed one by one, in any order with the same result. It may be used from several goroutines.
 type Corpus struct {
 	frequencies *lexical.Frequencies
 
 	mu    sync.RWMutex
-	sum   []float64 // of dense vectors
+	sum   []int64 // of dense vectors in units of 1/fixedOne, so that the order of additions leaves no trace
 	count int
 }
 
@@ -40,14 +43,14 @@ func (c *Corpus) change(p *Profile, by int) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sum == nil && by > 0 {
-		c.sum = make([]float64, len(p.Dense))
+	if c.sum == nil && by > 0 && len(p.Dense) > 0 {
+		c.sum = make([]int64, len(p.Dense))
 	}
 	if len(p.Dense) == 0 || len(p.Dense) != len(c.sum) {
 		return
 	}
 	for i, x := range p.Dense {
-		c.sum[i] += float64(by) * float64(x)
+		c.sum[i] += int64(by) * int64(math.Round(float64(x)*fixedOne))
 	}
 	if c.count += by; c.count <= 0 {
 		c.sum, c.count = nil, 0
@@ -86,9 +89,9 @@ func (c *Corpus) centre(v []float32) (centred []float32, background float64) {
 	centred = make([]float32, len(v))
 	c.mu.RLock()
 	if len(c.sum) == len(v) {
-		scale := 1 / float64(c.count+priorArticles)
+		scale := 1 / (fixedOne * float64(c.count+priorArticles))
 		for i, x := range v {
-			mean := c.sum[i] * scale
+			mean := float64(c.sum[i]) * scale
 			background += mean * float64(x)
 			centred[i] = float32(float64(x) - mean)
 		}

@@ -5,6 +5,9 @@ import "math"
 // maxHatWidth bounds the number of terms that a hat function puts into the sparse vector of every article.
 const maxHatWidth = 64
 
+// maxHats is the number of hat functions that day terms have room for.
+const maxHats = 8
+
 // hat is a function of the days between two dates: 1 for none, falling in a straight line to 0 at width. It is a dot
 // product: a date becomes the indicator of the days [day, day+width), each with the weight 1/sqrt(width), and two
 // intervals share width-days of them. A sum of hats of several widths falls fast at first and slowly later, as the odds

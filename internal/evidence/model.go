@@ -27,6 +27,7 @@ type Model struct {
 	Length    Length  `json:"length"`
 	Days      []Hat   `json:"days"`
 	Undated   float64 `json:"undated"` // added when either date is unknown, in place of all Days
+	Cut       CutRule `json:"cut"`
 }
 
 // Provenance says where the coefficients come from.
@@ -94,6 +95,9 @@ func (m *Model) validate() error {
 	}
 	if m.Dense.Weight == 0 && m.Lexical.Weight == 0 && m.Lead.Weight == 0 {
 		return errors.New("no signal has a weight")
+	}
+	if len(m.Days) > maxHats {
+		return fmt.Errorf("days has %d functions, at most %d fit", len(m.Days), maxHats)
 	}
 	for i, h := range m.Days {
 		if h.Width < 1 || h.Width > maxHatWidth {

@@ -36,6 +36,12 @@ func lengthOf(words int) float64 {
 	return math.Log1p(float64(min(words, fullWords))) / math.Log1p(fullWords)
 }
 
+// farDay bounds days, 92,000 years around 1970, so that any date has room in a sparse term.
+const farDay = 1 << 25
+
 // dayOf returns the calendar day in UTC as days since 1970. Days rather than hours: many articles carry a date only, or
 // a midnight that stands for one.
-func dayOf(t time.Time) int { return int(math.Floor(float64(t.Unix()) / 86400)) }
+func dayOf(t time.Time) int {
+	day := math.Floor(float64(t.Unix()) / 86400)
+	return int(math.Min(math.Max(day, -farDay), farDay))
+}

@@ -1,0 +1,215 @@
+package evidence
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"throughline/cluster"
+	"throughline/cluster/vector"
+)
+
+// LadderOptions adjusts Ladder. The zero value is what it recommends.
+type LadderOptions struct {
+	// Neighbors is the number of candidates sought for every article by dense and by lexical similarity each; 0 means 20.
+	Neighbors int
+	// CannotLink lists pairs of articles, by index, that are not to be in one story.
+	CannotLink [][2]int32
+	// Workers is the number of goroutines; 0 means as many as may run at once. It does not change the result.
+	Workers int
+}
+
+// Ladder is the arrangement of a set of articles: label[i] belongs to the i-th of them, labels count from 0 in the order
+// of first members. Each layer lies within the next: the articles of a copy group share a story, those of a story a topic.
+type Ladder struct {
+	Copy     []int32   // -1: like no other
+	Story    []int32   // -1: a one-off
+	Strength []float32 // of articles in a story: probability that belongs to the mean logit to its other members; else 0
+	Cut      Cut
+}
+
+// Ladder arranges articles that belong to the corpus. The order of ps matters only to the numbering of labels, as long as
+// their ids differ.
+func (m *Model) Ladder(ctx context.Context, c *Corpus, ps []Profile, opts LadderOptions) (*Ladder, error) {
+	if opts.Neighbors == 0 {
+		opts.Neighbors = 20
+	}
+	if opts.Workers == 0 {
+		opts.Workers = runtime.GOMAXPROCS(0)
+	}
+	order := canonical(ps)
+	ws := weighAll(c, ps, opts.Workers)
+	ws = permuted(ws, order)
+	vetoes := make([][2]int32, len(opts.CannotLink))
+	place := inverse(order)
+	for k, pair := range opts.CannotLink {
+		if min(pair[0], pair[1]) < 0 || int(max(pair[0], pair[1])) >= len(ps) {
+			return nil, fmt.Errorf("pair %d of CannotLink, %d and %d, is not of two of %d articles", k, pair[0], pair[1], len(ps))
+		}
+		vetoes[k] = [2]int32{place[pair[0]], place[pair[1]]}
+	}
+	items, err := m.items(ws)
+	if err != nil {
+		return nil, err
+	}
+	graph, err := candidates(ctx, ws, opts)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := cluster.Link(ctx, items, graph, cluster.LinkOptions{
+		Stop: float32(math.Inf(-1)), CannotLink: vetoes, Workers: opts.Workers})
+	if err != nil {
+		return nil, fmt.Errorf("linking articles: %w", err)
+	}
+	cut, story := m.cutStories(tree, edgeLogits(items, graph))
+	return &Ladder{
+		Copy:     renumbered(permuted(copies(ws, graph, story), place)),
+		Story:    renumbered(permuted(story, place)),
+		Strength: permuted(strengths(items, story), place),
+		Cut:      cut,
+	}, nil
+}
+
+// canonical returns the order that articles are worked on in, by id, so that the order they come in changes nothing, not
+// even how sums are rounded.
+func canonical(ps []Profile) []int32 {
+	order := make([]int32, len(ps))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return strings.Compare(ps[a].ID, ps[b].ID) })
+	return order
+}
+
+// permuted returns the elements in an order.
+func permuted[T any](xs []T, order []int32) []T {
+	out := make([]T, len(xs))
+	for to, from := range order {
+		out[to] = xs[from]
+	}
+	return out
+}
+
+// inverse returns where an order puts each element.
+func inverse(order []int32) []int32 {
+	place := make([]int32, len(order))
+	for to, from := range order {
+		place[from] = int32(to)
+	}
+	return place
+}
+
+// weighAll weighs articles in parallel. The corpus must not change meanwhile for the result to be reproducible.
+func weighAll(c *Corpus, ps []Profile, workers int) []*Weighed {
+	ws := make([]*Weighed, len(ps))
+	var wait sync.WaitGroup
+	for from := range workers {
+		wait.Go(func() {
+			for i := from; i < len(ps); i += workers {
+				ws[i] = c.Weigh(&ps[i])
+			}
+		})
+	}
+	wait.Wait()
+	return ws
+}
+
+// candidates returns the graph of pairs that are compared: those near each other by dense vectors, by all words and by
+// the lead. A story's members need not all be near each other, only connected.
+func candidates(ctx context.Context, ws []*Weighed, opts LadderOptions) (*cluster.Graph, error) {
+	dim := 0
+	for _, w := range ws {
+		dim = max(dim, len(w.centred))
+	}
+	dense := cluster.Matrix{Rows: len(ws), Dim: dim, Data: make([]float32, len(ws)*dim)}
+	full := make([]vector.Sparse, len(ws))
+	for i, w := range ws {
+		copy(dense.Row(i), w.centred)
+		full[i] = w.full
+	}
+	knn := cluster.KNNOptions{K: opts.Neighbors, Workers: opts.Workers}
+	byWords, err := cluster.KNNSparse(ctx, full, knn)
+	if err != nil {
+		return nil, fmt.Errorf("neighbours by words: %w", err)
+	}
+	if dim == 0 {
+		return byWords, nil
+	}
+	byVector, err := cluster.KNN(ctx, dense, knn)
+	if err != nil {
+		return nil, fmt.Errorf("neighbours by vectors: %w", err)
+	}
+	return cluster.Merge(byVector, byWords)
+}
+
+// edgeLogits returns the logit of every edge.
+func edgeLogits(items cluster.Items, g *cluster.Graph) []float64 {
+	logits := make([]float64, 0, g.Edges())
+	for i := range g.Nodes() {
+		neighbors, _ := g.Of(i)
+		for _, j := range neighbors {
+			if int(j) > i {
+				logits = append(logits, pairLogit(items, i, int(j)))
+			}
+		}
+	}
+	return logits
+}
+
+// pairLogit is the similarity of two items.
+func pairLogit(it cluster.Items, i, j int) float64 {
+	a, b := it.Dense.Row(i), it.Dense.Row(j)
+	positive := it.Dense.Dim - it.Negative
+	return float64(it.Offset) + float64(vector.Dot(a[:positive], b[:positive])) - float64(vector.Dot(a[positive:], b[positive:])) +
+		float64(it.Sparse[i].Dot(it.Sparse[j]))
+}
+
+// cutStories chooses the cut and returns the labels of stories, -1 for one-offs. A result in which one story holds most of
+// a large corpus is not believed: the cut goes up until it does not.
+func (m *Model) cutStories(tree *cluster.Dendrogram, logits []float64) (Cut, []int32) {
+	cut := Cut{Prior: prior(logits)}
+	cut.Logit = m.Cut.at(cut.Prior)
+	var stories []int32
+	for {
+		stories, cut.Largest = withoutOneOffs(tree.Cut(float32(cut.Logit)))
+		if cut.Largest <= swallowed || tree.N < swallowedFrom || cut.Logit > swallowedUntil {
+			break
+		}
+		cut.Logit, cut.Raised = cut.Logit+swallowedStep, true
+	}
+	cut.Probability = 1 / (1 + math.Exp(-cut.Logit))
+	return cut, stories
+}
+
+// withoutOneOffs gives labels that occur once -1, numbers the others again, and returns the share of the largest.
+func withoutOneOffs(labels []int32) ([]int32, float64) {
+	sizes := make([]int, len(labels))
+	largest := 0
+	for _, l := range labels {
+		sizes[l]++
+	}
+	out := make([]int32, len(labels))
+	for i, l := range labels {
+		if out[i] = -1; sizes[l] > 1 {
+			out[i] = l
+			largest = max(largest, sizes[l])
+		}
+	}
+	return renumbered(out), float64(largest) / float64(max(len(labels), 1))
+}
+
+// renumbered numbers labels from 0 in the order of their first members, in place. -1 stays.
+func renumbered(labels []int32) []int32 {
+	number := map[int32]int32{-1: -1}
+	for i, l := range labels {
+		if _, known := number[l]; !known {
+			number[l] = int32(len(number) - 1)
+		}
+		labels[i] = number[l]
+	}
+	return labels
+}
