@@ -6,9 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// drop says which runes no text keeps: controls other than line feed and tab, and byte order marks left inside.
+// drop says which runes no text keeps: controls other than line feed and tab, and those that mark where a word may be broken
+// (soft hyphen, zero-width space, word joiner, a byte order mark left inside), which would make two words of one.
 func drop(r rune) bool {
-	return r == '\uFEFF' || (unicode.IsControl(r) && r != '\n' && r != '\t')
+	switch r {
+	case '\n', '\t':
+		return false
+	case '\u00AD', '\u200B', '\u2060', '\uFEFF':
+		return true
+	}
+	return unicode.IsControl(r)
 }
 
 // cleanText gives running text its stored form: "\n" line ends, no control characters, no space at the ends of lines, at most

@@ -76,7 +76,8 @@
 //
 // Input is UTF-8, with or without a byte order mark, or UTF-16 with one; HTML and XML may declare another encoding. Nothing is guessed
 // and nothing is repaired: text that is not what it should be is rejected with ErrEncoding and the place of the first bad
-// byte. Line ends become "\n"; control characters and stray byte order marks are dropped; blank lines are collapsed.
+// byte. Line ends become "\n"; control characters, soft hyphens and zero-width spaces are dropped; blank lines are
+// collapsed.
 //
 // # Identity
 //

@@ -58,12 +58,7 @@ func (r *reading) html(data []byte) error {
 		}
 		return nil
 	})
-	if content != nil {
-		a.Sections = nodeSections(content)
-	}
-	if len(a.Sections) == 0 {
-		a.Sections = nodeSections(doc)
-	}
+	a.Sections = pageSections(doc, content)
 	a.Title = cleanLine(a.Title)
 	if a.Title == "" {
 		a.Title = page.title
@@ -83,6 +78,80 @@ func (r *reading) html(data []byte) error {
 	a.Authors = a.Authors[:min(len(a.Authors), maxAuthors)]
 	r.emit(a)
 	return nil
+}
+
+// thinText is the length in bytes under which an extraction is doubtful: about where the library gives up on structure and takes
+// what text it finds, some of it twice and all in one paragraph.
+const thinText = 300
+
+// pageSections is the text of a page: what was extracted, or, where that is thin or a single paragraph, the element that the page
+// itself marks as its article or main part, or all of a small page.
+func pageSections(doc, extracted *html.Node) []Section {
+	var found []Section
+	if extracted != nil {
+		found = nodeSections(extracted)
+	}
+	size, paragraphs := measure(found)
+	if size >= thinText && paragraphs > 1 {
+		return found
+	}
+	marked := mainElement(doc)
+	if marked == nil {
+		marked = doc
+	}
+	own := nodeSections(marked)
+	ownSize, _ := measure(own)
+	tooMuch := marked == doc && size > 0 && ownSize > 4*max(size, thinText) // navigation and the like
+	if ownSize*5 >= size*4 && !tooMuch {
+		return own
+	}
+	return found
+}
+
+// measure counts the bytes and the paragraphs of sections.
+func measure(sections []Section) (size, paragraphs int) {
+	for _, s := range sections {
+		size += len(s.Heading) + len(s.Text)
+		paragraphs += 1 + strings.Count(s.Text, "\n\n")
+		if s.Heading != "" {
+			paragraphs++
+		}
+	}
+	return size, paragraphs
+}
+
+// mainElement is the longest <article>, else <main>, else nil.
+func mainElement(doc *html.Node) *html.Node {
+	var best, main *html.Node
+	longest := 0
+	for n := range doc.Descendants() {
+		switch n.DataAtom {
+		case atom.Article:
+			if n.Parent != nil && insideArticle(n) {
+				continue // a teaser or comment within an article; its text is counted already
+			}
+			if size, _ := measure(nodeSections(n)); size > longest {
+				best, longest = n, size
+			}
+		case atom.Main:
+			if main == nil {
+				main = n
+			}
+		}
+	}
+	if best == nil {
+		best = main
+	}
+	return best
+}
+
+func insideArticle(n *html.Node) bool {
+	for p := range n.Ancestors() {
+		if p.DataAtom == atom.Article {
+			return true
+		}
+	}
+	return false
 }
 
 // webURL drops what a page says its address is when it cannot be one.

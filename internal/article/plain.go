@@ -327,8 +327,8 @@ func lastRune(s string) rune {
 	return r
 }
 
-// notHeading are the beginnings of short lines that look like headings and are bylines, credits or links.
-var notHeading = regexp.MustCompile(`(?i)^(by|reporting by|written by|edited by|photos?|photograph|image|video|source|credit|updated|published|posted|read more|see also|related|share|advertisement)\b`)
+// notHeading recognises short lines that look like headings and are bylines, credits, links or dates.
+var notHeading = regexp.MustCompile(`(?i)^(by|reporting by|written by|edited by|photos?|photograph|image|video|source|credit|updated|published|posted|read more|see also|related|share|advertisement)\b|^[(\[]|\d:\d\d|\b(?:19|20)\d\d$`)
 
 // small are the words that title case leaves in lower case.
 var small = map[string]bool{

@@ -235,7 +235,7 @@ func (c *cutter) most(text string, bounds []int, from int) int {
 		} else {
 			fits = to
 			c.reach = max(c.reach, 2*length)
-			if n-c.frame >= c.room*9/10 {
+			if 10*(n-c.frame) >= 9*c.room {
 				break
 			}
 		}

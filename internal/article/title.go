@@ -42,22 +42,23 @@ func firstClause(text string) string {
 
 // cutClause cuts a long sentence at its last clause boundary before longTitle runes, or else at a word.
 func cutClause(sentence string) string {
-	at, words, runes := 0, 0, 0
+	at, words, runes, brackets := 0, 0, 0, 0
 	for i, r := range sentence {
 		if runes++; runes > longTitle {
 			break
 		}
 		next, _ := utf8.DecodeRuneInString(sentence[i+utf8.RuneLen(r):])
 		switch {
+		case r == '(' || r == '[':
+			brackets++
+		case r == ')' || r == ']':
+			brackets--
+		case brackets > 0:
 		case unicode.IsSpace(r):
 			words++
-		case strings.ContainsRune("、，；：。", r),
-			strings.ContainsRune(",;:", r) && unicode.IsSpace(next):
-			if words >= 4 || runes >= 20 {
-				at = i
-			}
-		}
-		if (r == '—' || r == '–') && words >= 4 {
+		case strings.ContainsRune("、，；：。", r) && runes >= 12,
+			strings.ContainsRune(",;:", r) && unicode.IsSpace(next) && words >= 4,
+			(r == '—' || r == '–') && words >= 4:
 			at = i
 		}
 	}
