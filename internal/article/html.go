@@ -101,11 +101,13 @@ func pageSections(doc, extracted *html.Node) []Section {
 	}
 	own := nodeSections(marked)
 	ownSize, _ := measure(own)
-	tooMuch := marked == doc && size > 0 && ownSize > 4*max(size, thinText) // navigation and the like
-	if ownSize*5 >= size*4 && !tooMuch {
-		return own
+	switch {
+	case ownSize == 0,
+		marked == doc && size > 0 && ownSize > 4*max(size, thinText), // navigation and the like
+		size >= thinText && ownSize*5 < size*4:                       // the text is elsewhere, as in linked data
+		return found
 	}
-	return found
+	return own
 }
 
 // measure counts the bytes and the paragraphs of sections.

@@ -195,7 +195,7 @@ func (r *record) sections() ([]Section, error) {
 				}
 				continue
 			}
-			return textSections(s), nil
+			return ParseText(s), nil
 		}
 	}
 	return nil, nil

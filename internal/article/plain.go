@@ -390,9 +390,10 @@ func isProse(p string) bool {
 	return len(p) >= 60 && strings.ContainsRune(".?!…。？！:", lastRune(strings.TrimRightFunc(p, unicode.IsSpace)))
 }
 
-// textSections makes sections of a body that came as one string in another format. A line is a heading only when prose follows it:
-// the bodies that crawlers deliver are full of captions and links in title case.
-func textSections(text string) []Section {
+// ParseText makes sections of a body that came as one string, without title or header: paragraphs between blank lines, headings as in
+// the plain-text format. But a line is a heading only when prose follows it, because the bodies that crawlers deliver are full of
+// captions and links in title case.
+func ParseText(text string) []Section {
 	text = cleanText(text)
 	if !strings.Contains(text, "\n\n") {
 		if text == "" {
