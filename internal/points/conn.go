@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/qdrant/go-client/qdrant"
@@ -107,10 +108,10 @@ func splitAddr(addr string) (string, int, error) {
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		host, port, err = net.SplitHostPort(net.JoinHostPort(addr, defaultPort))
-		if err != nil {
+		if strings.ContainsAny(addr, ":[]") && net.ParseIP(addr) == nil {
 			return "", 0, fmt.Errorf("%q is not host:port", addr)
 		}
+		host, port = addr, defaultPort
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 || host == "" {

@@ -59,6 +59,7 @@ type lease struct {
 	now    func() time.Time
 
 	epoch int64
+	first bool // there was no record of a writer before
 	clean bool // the writer before left cleanly
 
 	mu    sync.Mutex
@@ -141,7 +142,8 @@ func (l *lease) try(ctx context.Context) (record, error) {
 	if after.token != l.token {
 		return after, &LeaseHeldError{Prefix: l.prefix, Owner: after.owner, Expires: after.expires}
 	}
-	l.epoch, l.clean = after.epoch, !before.exists || before.released && before.good
+	l.epoch, l.first = after.epoch, !before.exists
+	l.clean = l.first || before.released && before.good
 	l.mu.Lock()
 	l.until = from.Add(l.ttl)
 	l.mu.Unlock()
@@ -188,6 +190,39 @@ func (l *lease) held() error {
 	if !l.now().Before(l.until) {
 		return &LeaseLostError{Prefix: l.prefix}
 	}
+	return nil
+}
+
+// validUntil is when the right to write ends unless renewed.
+func (l *lease) validUntil() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.until
+}
+
+// lose gives the lease up for good: something shows that another writer has it.
+func (l *lease) lose() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost == nil {
+		l.lost = &LeaseLostError{Prefix: l.prefix, Owner: "another writer"}
+	}
+	return l.lost
+}
+
+// raise moves the epoch above one that is in use without a record of it: the meta collection was removed by hand.
+func (l *lease) raise(ctx context.Context, above int64) error {
+	if l.epoch > above {
+		return nil
+	}
+	fields, err := toPayload(map[string]any{fieldEpoch: above + 1})
+	if err != nil {
+		return err
+	}
+	if err := l.conn.set(ctx, l.meta, []setPayload{{fields, l.own()}}); err != nil {
+		return err
+	}
+	l.epoch = above + 1
 	return nil
 }
 

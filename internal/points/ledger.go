@@ -18,43 +18,17 @@ type ledger struct {
 	pending []Event
 }
 
-// openLedger finds the highest number in use. Whether there is a number at or above n can be asked with one point, and the
-// answer changes only once as n grows; the ledger has no holes, so the first guess is usually right.
+// openLedger finds the highest number in use. The ledger has no holes unless somebody made some, so the count is usually it.
 func (s *Store) openLedger(ctx context.Context) error {
 	n, err := s.conn.count(ctx, s.names.ledger, nil)
 	if err != nil {
 		return err
 	}
-	reaches := func(from int64) (bool, error) {
+	s.ledger.last, err = highest(n, func(from int64) (bool, error) {
 		points, _, err := s.conn.scroll(ctx, s.names.ledger, nil, qdrant.NewIDNum(uint64(from)), 1, noFields, nil)
 		return len(points) > 0, err
-	}
-	// Invariant of the bisection: there is a number at or above low, or low is 0; there is none at or above high.
-	low, high := n, n+1
-	for step := int64(1); ; step *= 2 {
-		more, err := reaches(high)
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
-		low, high = high, high+step
-	}
-	for high-low > 1 {
-		middle := low + (high-low)/2
-		more, err := reaches(middle)
-		if err != nil {
-			return err
-		}
-		if more {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	s.ledger.last = low
-	return nil
+	})
+	return err
 }
 
 func encodeEvent(e *Event) (*qdrant.PointStruct, error) {

@@ -40,10 +40,10 @@ type counter struct {
 	last int64
 }
 
-// next returns a number above every one given out before and above floor.
-func (c *counter) next(floor int64) int64 {
+// next returns a number above every one given out before.
+func (c *counter) next() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last = max(c.last, floor) + 1
+	c.last++
 	return c.last
 }

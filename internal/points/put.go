@@ -85,11 +85,15 @@ func (s *Store) commit(ctx context.Context, all []*putting) {
 		fail(all, err)
 		return
 	}
-	var newest int64
-	for _, old := range stored {
-		newest = max(newest, old.Revision)
+	for id, old := range stored {
+		// A revision of a later epoch was written by a later holder of the lease. Going above it would undo that put.
+		if old.Revision>>revisionBits > s.lease.epoch {
+			s.log.Error("another writer replaced an article", "article", id)
+			fail(all, s.lease.lose())
+			return
+		}
 	}
-	revision := s.revision.next(newest)
+	revision := s.revision.next()
 	for _, p := range all {
 		old, ok := stored[p.article.ID]
 		p.replaces = ok || s.isDirty(p.article.ID)

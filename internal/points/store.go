@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/qdrant/go-client/qdrant"
 
 	"throughline/embed"
 )
@@ -130,6 +131,15 @@ func (s *Store) startWriting(ctx context.Context, clean bool) error {
 	if err := s.describeSpace(ctx); err != nil {
 		return err
 	}
+	if s.lease.first {
+		last, err := s.lastEpoch(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.lease.raise(ctx, last); err != nil {
+			return err
+		}
+	}
 	s.revision.last = s.lease.epoch << revisionBits
 	if err := s.openLedger(ctx); err != nil {
 		return err
@@ -147,6 +157,46 @@ func (s *Store) startWriting(ctx context.Context, clean bool) error {
 
 // revisionBits is how many low bits of a revision count within an epoch.
 const revisionBits = 32
+
+// lastEpoch finds the highest epoch that an article's revision names, 0 when there is none.
+func (s *Store) lastEpoch(ctx context.Context) (int64, error) {
+	return highest(0, func(epoch int64) (bool, error) {
+		from := qdrant.PtrOf(float64(epoch << revisionBits))
+		points, _, err := s.conn.scroll(ctx, s.names.articles,
+			&qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewRange(fieldRevision, &qdrant.Range{Gte: from})}}, nil, 1, noFields, nil)
+		return len(points) > 0, err
+	})
+}
+
+// highest returns the highest n for which reaches(n) holds, or guess when it does not hold above it. reaches must hold below
+// guess and change once from true to false as n grows. It takes two steps for a good guess, and a logarithm of the
+// distance for a bad one.
+func highest(guess int64, reaches func(int64) (bool, error)) (int64, error) {
+	low, high := guess, guess+1 // it holds at low, or low is guess; it will be found not to hold at high
+	for step := int64(1); ; step *= 2 {
+		more, err := reaches(high)
+		if err != nil {
+			return 0, err
+		}
+		if !more {
+			break
+		}
+		low, high = high, high+step
+	}
+	for high-low > 1 {
+		middle := low + (high-low)/2
+		more, err := reaches(middle)
+		if err != nil {
+			return 0, err
+		}
+		if more {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
 
 // releaseTimeout bounds the last request of a closing store.
 const releaseTimeout = 5 * time.Second
