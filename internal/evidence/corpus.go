@@ -126,6 +126,7 @@ func Compare(a, b *Weighed) Signals {
 	if len(a.centred) > 0 && len(a.centred) == len(b.centred) {
 		s.Centred = float64(vector.Dot(a.centred, b.centred))
 	}
+	s.Shared, s.SharedOf = contained(a.full, b.full)
 	if s.Dated {
 		s.Days = math.Abs(float64(a.day - b.day))
 	}
