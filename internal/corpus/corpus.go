@@ -1,0 +1,56 @@
+// Package corpus holds what an article is made into on its way from text to scoring, so that a stored article, a draft and
+// a seed given by text are treated alike: how long its sections may be, and the form in which internal/evidence compares
+// what internal/points keeps. It also reads the picture of the whole corpus that scoring needs at start.
+package corpus
+
+import (
+	"context"
+	"fmt"
+
+	"throughline/embed"
+	"throughline/internal/article"
+	"throughline/internal/evidence"
+	"throughline/internal/lexical"
+	"throughline/internal/points"
+)
+
+// Profile is a stored article as scoring sees it. It shares the slices of s.
+func Profile(s *points.Stored) *evidence.Profile {
+	return &evidence.Profile{
+		ID:        s.Article.ID,
+		Dense:     s.Vectors.Dense,
+		Lex:       lexical.Vectors{Full: s.Vectors.Full, Lead: s.Vectors.Lead, Names: s.Vectors.Names, Words: s.Article.Words},
+		Published: s.Article.Published,
+		Source:    s.Article.Source,
+	}
+}
+
+// Scanner is what Load needs of a store.
+type Scanner interface {
+	Scan(ctx context.Context, with points.With, fn func(*points.Stored) error) error
+}
+
+// Load reads document frequencies and background of everything that is stored: one pass, one page in memory at a time.
+func Load(ctx context.Context, store Scanner) (*evidence.Corpus, error) {
+	c := evidence.NewCorpus()
+	err := store.Scan(ctx, points.WithVectors, func(s *points.Stored) error {
+		c.Add(Profile(s))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the stored corpus: %w", err)
+	}
+	return c, nil
+}
+
+// specialTokens are what a BERT-like model adds around a text.
+const specialTokens = 2
+
+// minSectionWords is the length under which a section joins its neighbour: shorter ones carry no matter of their own.
+const minSectionWords = 8
+
+// SectionLimit is how long the sections of an article may be, so that title, heading and text fit the embedder's model.
+func SectionLimit(e embed.Embedder) article.Limit {
+	count, space := embed.Counter(e), e.Space()
+	return article.Limit{Tokens: space.MaxTokens - specialTokens - count(space.DocumentPrefix), Count: count, MinWords: minSectionWords}
+}
