@@ -17,6 +17,8 @@ import (
 type LadderOptions struct {
 	// Neighbors is the number of candidates sought for every article by dense and by lexical similarity each; 0 means 20.
 	Neighbors int
+	// Topics is the number of topics wanted; 0 leaves it to the articles.
+	Topics int
 	// CannotLink lists pairs of articles, by index, that are not to be in one story.
 	CannotLink [][2]int32
 	// Workers is the number of goroutines; 0 means as many as may run at once. It does not change the result.
@@ -28,6 +30,8 @@ type LadderOptions struct {
 type Ladder struct {
 	Copy     []int32   // -1: like no other
 	Story    []int32   // -1: a one-off
+	Topic    []int32   // -1: about nothing that another article is about, or without a vector
+	Theme    []int32   // -1: in no topic
 	Strength []float32 // of articles in a story: probability that belongs to the mean logit to its other members; else 0
 	Cut      Cut
 }
@@ -66,9 +70,15 @@ func (m *Model) Ladder(ctx context.Context, c *Corpus, ps []Profile, opts Ladder
 		return nil, fmt.Errorf("linking articles: %w", err)
 	}
 	cut, story := m.cutStories(tree, edgeLogits(items, graph))
+	topic, theme, err := topics(ctx, ws, story, opts.Topics, opts.Workers)
+	if err != nil {
+		return nil, err
+	}
 	return &Ladder{
 		Copy:     renumbered(permuted(copies(ws, graph, story), place)),
 		Story:    renumbered(permuted(story, place)),
+		Topic:    renumbered(permuted(topic, place)),
+		Theme:    renumbered(permuted(theme, place)),
 		Strength: permuted(strengths(items, story), place),
 		Cut:      cut,
 	}, nil
@@ -185,16 +195,18 @@ func (m *Model) cutStories(tree *cluster.Dendrogram, logits []float64) (Cut, []i
 	return cut, stories
 }
 
-// withoutOneOffs gives labels that occur once -1, numbers the others again, and returns the share of the largest.
+// withoutOneOffs gives labels that occur once -1 (labels are less than their number), numbers the others again, and returns the share of the largest.
 func withoutOneOffs(labels []int32) ([]int32, float64) {
 	sizes := make([]int, len(labels))
 	largest := 0
 	for _, l := range labels {
-		sizes[l]++
+		if l >= 0 {
+			sizes[l]++
+		}
 	}
 	out := make([]int32, len(labels))
 	for i, l := range labels {
-		if out[i] = -1; sizes[l] > 1 {
+		if out[i] = -1; l >= 0 && sizes[l] > 1 {
 			out[i] = l
 			largest = max(largest, sizes[l])
 		}

@@ -189,7 +189,8 @@ func TestLadderIsTheSameForAnyOrder(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		for name, layers := range map[string][2][]int32{"copy": {a.Copy, b.Copy}, "story": {a.Story, b.Story}} {
+		for name, layers := range map[string][2][]int32{"copy": {a.Copy, b.Copy}, "story": {a.Story, b.Story},
+			"topic": {a.Topic, b.Topic}, "theme": {a.Theme, b.Theme}} {
 			back := make([]int32, len(ps))
 			for to, from := range order {
 				back[from] = layers[1][to]

@@ -1,0 +1,309 @@
+package evidence
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"throughline/cluster"
+	"throughline/cluster/vector"
+)
+
+const (
+	// topicSample bounds how many stories and one-offs topics are made of. All are then given to the nearest; a topic that
+	// shows only among more than these is no topic.
+	topicSample = 6000
+	// refineRounds is how often nodes move to the nearest topic mean. On the BBC's five topics this lifts AMI from .78 to .85.
+	refineRounds = 8
+	// maxTopics bounds the number of topics that are looked for.
+	maxTopics = 128
+	// topicPatience is after how many numbers of topics without a better one the search ends.
+	topicPatience = 12
+	// themeResolution is how much less a theme minds being large than a topic: the weight of what chance would connect.
+	themeResolution = 0.4
+)
+
+// topics arranges stories and one-offs, by what they are about rather than by event: dense vectors alone, without dates.
+//
+// Average linkage proposes a partition for every number of topics; each is refined by moving nodes to the nearest topic
+// mean (stories are nodes, so they move whole); the one with the greatest modularity in the neighbour graph is chosen:
+// the share of neighbours in one topic, less what chance would give (Newman and Girvan 2004). Of the BBC's five topics it
+// finds five. Themes are unions of topics, chosen alike with chance counting less. want > 0 asks for a number of topics.
+func topics(ctx context.Context, ws []*Weighed, story []int32, want, workers int) (topic, theme []int32, err error) {
+	nodes, of := storyNodes(ws, story)
+	topic, theme = slices.Repeat([]int32{-1}, len(ws)), slices.Repeat([]int32{-1}, len(ws))
+	if nodes.Rows < 2 {
+		return topic, theme, nil
+	}
+	part := stride(nodes, topicSample)
+	graph, err := cluster.KNN(ctx, part, cluster.KNNOptions{K: topicNeighbors(part.Rows), Workers: workers})
+	if err != nil {
+		return nil, nil, fmt.Errorf("neighbours of stories: %w", err)
+	}
+	tree, err := cluster.Link(ctx, cluster.Items{Dense: part}, graph, cluster.LinkOptions{Stop: float32(math.Inf(-1)), Workers: workers})
+	if err != nil {
+		return nil, nil, fmt.Errorf("linking stories: %w", err)
+	}
+	best, means := math.Inf(-1), cluster.Matrix{}
+	last, since := int32(-1), 0
+	for _, k := range topicCounts(part.Rows, want) {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		labels := joinTrees(part, tree.CutN(k), k)
+		found := slices.Max(labels) + 1
+		if found == last {
+			continue // the graph has no fewer trees
+		}
+		last = found
+		m := refine(part, labels)
+		since++
+		if q := modularity(graph, labels, 1); q > best {
+			best, means, since = q, m, 0
+		}
+		if since == topicPatience {
+			break
+		}
+	}
+	labels := nearest(nodes, means)
+	themes := themesOf(graph, nearest(part, means), means)
+	for i, node := range of {
+		if node >= 0 {
+			topic[i], theme[i] = labels[node], themes[labels[node]]
+		}
+	}
+	topic, _ = withoutOneOffs(topic)
+	for i, t := range topic {
+		if t < 0 {
+			theme[i] = -1
+		}
+	}
+	return topic, renumbered(theme), nil
+}
+
+// storyNodes returns the unit mean vector of every story and one-off that has a vector, and the row of each article.
+func storyNodes(ws []*Weighed, story []int32) (nodes cluster.Matrix, of []int32) {
+	of = make([]int32, len(ws))
+	row := map[int32]int32{}
+	var sums [][]float32
+	for i, w := range ws {
+		of[i] = -1
+		if len(w.centred) == 0 {
+			continue
+		}
+		at, known := row[story[i]]
+		if !known || story[i] < 0 {
+			at = int32(len(sums))
+			sums = append(sums, make([]float32, len(w.centred)))
+			row[story[i]] = at
+		}
+		for d, x := range w.centred {
+			sums[at][d] += x
+		}
+		of[i] = at
+	}
+	for i, w := range ws { // an article without a vector follows its story
+		if at, known := row[story[i]]; len(w.centred) == 0 && story[i] >= 0 && known {
+			of[i] = at
+		}
+	}
+	if len(sums) == 0 {
+		return cluster.Matrix{}, of
+	}
+	nodes = cluster.Matrix{Rows: len(sums), Dim: len(sums[0])}
+	for _, s := range sums {
+		vector.Normalize(s)
+		nodes.Data = append(nodes.Data, s...)
+	}
+	return nodes, of
+}
+
+// stride returns every so manieth row, at most a number of them.
+func stride(m cluster.Matrix, most int) cluster.Matrix {
+	step := (m.Rows + most - 1) / most
+	if step <= 1 {
+		return m
+	}
+	out := cluster.Matrix{Dim: m.Dim}
+	for i := 0; i < m.Rows; i += step {
+		out.Data = append(out.Data, m.Row(i)...)
+		out.Rows++
+	}
+	return out
+}
+
+// topicNeighbors is the number of neighbours that show the topics among n nodes: few enough to lie within one.
+func topicNeighbors(n int) int { return min(max(int(0.6*math.Sqrt(float64(n))), 4), 15) }
+
+// topicCounts lists the numbers of topics to try among n nodes: every small one, then in steps of a seventh.
+func topicCounts(n, want int) []int {
+	if want > 0 {
+		return []int{min(want, n)}
+	}
+	counts := []int{}
+	for k := 1; k <= min(maxTopics, max(n/3, 1)); k += max(1, k/7) {
+		counts = append(counts, k)
+	}
+	return counts
+}
+
+// refine moves every row to the nearest mean until none moves, changing labels, and returns the means. A topic that
+// loses all of its members is dropped.
+func refine(m cluster.Matrix, labels []int32) cluster.Matrix {
+	means := meansOf(m, labels)
+	for range refineRounds {
+		next := renumbered(nearest(m, means))
+		same := slices.Equal(next, labels)
+		copy(labels, next)
+		means = meansOf(m, labels)
+		if same {
+			break
+		}
+	}
+	return means
+}
+
+// meansOf returns the unit mean of each label's rows.
+func meansOf(m cluster.Matrix, labels []int32) cluster.Matrix {
+	k := int(slices.Max(labels)) + 1
+	means := cluster.Matrix{Rows: k, Dim: m.Dim, Data: make([]float32, k*m.Dim)}
+	for i, l := range labels {
+		mean := means.Row(int(l))
+		for d, x := range m.Row(i) {
+			mean[d] += x
+		}
+	}
+	for l := range k {
+		vector.Normalize(means.Row(l))
+	}
+	return means
+}
+
+// nearest returns the row of means most similar to each row of m, the lowest among equals.
+func nearest(m, means cluster.Matrix) []int32 {
+	labels, products := make([]int32, m.Rows), make([]float32, means.Rows)
+	for i := range labels {
+		vector.Dots(m.Row(i), means.Data, products)
+		for l, p := range products {
+			if p > products[labels[i]] {
+				labels[i] = int32(l)
+			}
+		}
+	}
+	return labels
+}
+
+// modularity is the share of edge weight within labels less resolution times the share that chance would put there.
+func modularity(g *cluster.Graph, labels []int32, resolution float64) float64 {
+	k := int(slices.Max(labels)) + 1
+	inside, total := 0.0, 0.0
+	degrees := make([]float64, k)
+	for i := range g.Nodes() {
+		neighbors, weights := g.Of(i)
+		for e, j := range neighbors {
+			w := float64(weights[e])
+			total += w
+			degrees[labels[i]] += w
+			if labels[i] == labels[j] {
+				inside += w
+			}
+		}
+	}
+	if total == 0 {
+		return 0
+	}
+	q := inside / total
+	for _, d := range degrees {
+		q -= resolution * (d / total) * (d / total)
+	}
+	return q
+}
+
+// themesOf returns the theme of every topic: of the partitions that joining the most similar topics goes through, the one
+// of greatest modularity.
+func themesOf(g *cluster.Graph, topicOf []int32, means cluster.Matrix) []int32 {
+	groups := newGroups(means, identity(means.Rows))
+	best, themes := math.Inf(-1), make([]int32, means.Rows)
+	lifted := make([]int32, len(topicOf))
+	for {
+		for i, t := range topicOf {
+			lifted[i] = groups.labels[t]
+		}
+		if q := modularity(g, lifted, themeResolution); q > best {
+			best = q
+			copy(themes, groups.labels)
+		}
+		if !groups.join() {
+			return themes
+		}
+	}
+}
+
+// joinTrees joins the most similar groups until k are left: the neighbour graph may fall into more parts than are wanted.
+// Many parts are left alone; no number of topics up to maxTopics is found among them by joining pairs.
+func joinTrees(m cluster.Matrix, labels []int32, k int) []int32 {
+	count := int(slices.Max(labels)) + 1
+	if count <= k || count > 2*maxTopics {
+		return labels
+	}
+	groups := newGroups(m, labels)
+	for ; count > k && groups.join(); count-- {
+	}
+	return renumbered(groups.labels)
+}
+
+func identity(n int) []int32 {
+	labels := make([]int32, n)
+	for i := range labels {
+		labels[i] = int32(i)
+	}
+	return labels
+}
+
+// groups are a few clusters whose most similar pair, by mean similarity of members, is joined time and again.
+type groups struct {
+	labels []int32
+	sums   cluster.Matrix
+	sizes  []float64 // 0: joined to another
+}
+
+func newGroups(m cluster.Matrix, labels []int32) *groups {
+	k := int(slices.Max(labels)) + 1
+	g := &groups{labels: slices.Clone(labels), sums: cluster.Matrix{Rows: k, Dim: m.Dim, Data: make([]float32, k*m.Dim)}, sizes: make([]float64, k)}
+	for i, l := range labels {
+		g.sizes[l]++
+		for d, x := range m.Row(i) {
+			g.sums.Row(int(l))[d] += x
+		}
+	}
+	return g
+}
+
+// join joins the most similar pair, the lowest among equals, into the lower of the two; false when one group is left.
+func (g *groups) join() bool {
+	best, at, bt := math.Inf(-1), -1, -1
+	for a, n := range g.sizes {
+		for b := a + 1; b < len(g.sizes); b++ {
+			if n == 0 || g.sizes[b] == 0 {
+				continue
+			}
+			if s := float64(vector.Dot(g.sums.Row(a), g.sums.Row(b))) / (n * g.sizes[b]); s > best {
+				best, at, bt = s, a, b
+			}
+		}
+	}
+	if at < 0 {
+		return false
+	}
+	for d, x := range g.sums.Row(bt) {
+		g.sums.Row(at)[d] += x
+	}
+	g.sizes[at], g.sizes[bt] = g.sizes[at]+g.sizes[bt], 0
+	for i, l := range g.labels {
+		if int(l) == bt {
+			g.labels[i] = int32(at)
+		}
+	}
+	return true
+}
