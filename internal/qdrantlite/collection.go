@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+
+	"github.com/qdrant/go-client/qdrant"
 )
 
 // collection is the memory of one collection. The committer changes it while holding mu; readers hold mu for reading for as long as
@@ -16,8 +18,9 @@ type collection struct {
 	schema *schema
 
 	mu      sync.RWMutex
-	ids     []pointID     // per row
-	records []pointRecord // per row
+	create  *qdrant.CreateCollection // the settings, as the client gave them
+	ids     []pointID                // per row
+	records []pointRecord            // per row
 	alive   bitset
 	live    int
 	order   idOrder
@@ -35,9 +38,9 @@ type collection struct {
 	garbage  []mutation // deletes the records that the last commit left without a name
 }
 
-func newCollection(number uint32, name string, s *schema) *collection {
+func newCollection(number uint32, create *qdrant.CreateCollection, s *schema) *collection {
 	c := &collection{
-		number: number, name: name, schema: s,
+		number: number, name: create.GetCollectionName(), create: create, schema: s,
 		indexes: make(map[string]*fieldIndex), waiting: make(map[uint32]int),
 		nextSlot: 1, nextOp: 1,
 	}

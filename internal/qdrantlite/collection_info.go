@@ -42,7 +42,7 @@ func (c *collection) info() *qdrant.CollectionInfo {
 		Status:              qdrant.CollectionStatus_Green,
 		OptimizerStatus:     &qdrant.OptimizerStatus{Ok: true},
 		SegmentsCount:       1,
-		Config:              c.schema.config(),
+		Config:              configOf(c.create),
 		PayloadSchema:       schema,
 		PointsCount:         proto.Uint64(uint64(c.live)),
 		IndexedVectorsCount: proto.Uint64(uint64(vectors)),
@@ -59,8 +59,8 @@ var schemaTypes = map[qdrant.FieldType]qdrant.PayloadSchemaType{
 	qdrant.FieldType_FieldTypeUuid:     qdrant.PayloadSchemaType_Uuid,
 }
 
-// config echoes the settings of the collection over the defaults of a Qdrant that was configured with none.
-func (s *schema) config() *qdrant.CollectionConfig {
+// configOf echoes the settings of a collection over the defaults of a Qdrant that was configured with none.
+func configOf(create *qdrant.CreateCollection) *qdrant.CollectionConfig {
 	hnsw := &qdrant.HnswConfigDiff{
 		M: proto.Uint64(16), EfConstruct: proto.Uint64(100), FullScanThreshold: proto.Uint64(10_000),
 		MaxIndexingThreads: proto.Uint64(0), OnDisk: proto.Bool(false),
@@ -70,7 +70,6 @@ func (s *schema) config() *qdrant.CollectionConfig {
 		IndexingThreshold: proto.Uint64(10_000), FlushIntervalSec: proto.Uint64(5),
 	}
 	wal := &qdrant.WalConfigDiff{WalCapacityMb: proto.Uint64(32), WalSegmentsAhead: proto.Uint64(0), WalRetainClosed: proto.Uint64(1)}
-	create := s.create
 	proto.Merge(hnsw, create.GetHnswConfig())
 	proto.Merge(optimizers, create.GetOptimizersConfig())
 	proto.Merge(wal, create.GetWalConfig())

@@ -51,22 +51,24 @@ func (s *collectionsService) Create(ctx context.Context, req *qdrant.CreateColle
 	if err != nil {
 		return nil, err
 	}
-	record, err := proto.Marshal(schema.create)
+	create := proto.Clone(req).(*qdrant.CreateCollection)
+	create.Timeout = nil
+	record, err := proto.Marshal(create)
 	if err != nil {
 		return nil, invalid("collection %q: %v", req.GetCollectionName(), err)
 	}
-	return s.alone(ctx, func() (bool, error) { return true, s.s.createCollection(schema, record) })
+	return s.alone(ctx, func() (bool, error) { return true, s.s.createCollection(create, schema, record) })
 }
 
-func (s *Server) createCollection(schema *schema, record []byte) error {
-	name := schema.create.GetCollectionName()
+func (s *Server) createCollection(create *qdrant.CreateCollection, schema *schema, record []byte) error {
+	name := create.GetCollectionName()
 	if _, ok := s.collections[name]; ok {
 		return status.Errorf(codes.AlreadyExists, "Collection `%s` already exists!", name)
 	}
 	if _, ok := s.aliases[name]; ok {
 		return invalid("Can't create collection with name %s. Alias with the same name already exists", name)
 	}
-	c := newCollection(s.lastNumber+1, name, schema)
+	c := newCollection(s.lastNumber+1, create, schema)
 	if err := s.commit([]mutation{{table{kind: tableCollections}, []byte(name), collectionRecord(c.number, record)}}); err != nil {
 		return err
 	}

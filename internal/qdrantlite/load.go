@@ -95,7 +95,8 @@ func decodeCollection(name string, record []byte) (*collection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the record of the collection %q: %w", ErrCorrupt, name, err)
 	}
-	return newCollection(binary.BigEndian.Uint32(body), name, schema), nil
+	create.CollectionName = name
+	return newCollection(binary.BigEndian.Uint32(body), &create, schema), nil
 }
 
 func indexKey(number uint32, field string) []byte {

@@ -76,7 +76,21 @@ type planner struct {
 	leaves []*denseSearch
 }
 
-// plan plans a query. outer are the conditions of the queries around it, which hold for every leaf as well.
+// planRoot plans a whole query of the collection that the client calls name. Points that the query names are left out of its results.
+func (p *planner) planRoot(name string, q queryParts) (*step, error) {
+	ids, err := referenced(name, q)
+	if err != nil {
+		return nil, err
+	}
+	var outer []*condition
+	if len(ids) > 0 {
+		named := idCondition(p.c, ids)
+		outer = []*condition{{eval: func(s *subject) bool { return !named.eval(s) }}}
+	}
+	return p.plan(q, outer, 0)
+}
+
+// plan plans a query or a prefetch. outer are the conditions of the queries around it, which hold for every leaf as well.
 func (p *planner) plan(q queryParts, outer []*condition, depth int) (*step, error) {
 	if depth > maxPrefetchDepth {
 		return nil, invalid("prefetches depth exceeds max depth %d", maxPrefetchDepth)

@@ -52,16 +52,8 @@ func (s *Server) query(ctx context.Context, name string, requests []queryRequest
 		p := &planner{ctx: ctx, c: c, r: r, lookup: found}
 		steps := make([]*step, len(parts))
 		for i, q := range parts {
-			ids, err := referenced(name, q)
-			if err != nil {
-				return err
-			}
-			var outer []*condition
-			if len(ids) > 0 {
-				named := idCondition(c, ids)
-				outer = []*condition{{eval: func(s *subject) bool { return !named.eval(s) }}}
-			}
-			if steps[i], err = p.plan(q, outer, 0); err != nil {
+			var err error
+			if steps[i], err = p.planRoot(name, q); err != nil {
 				return err
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/qdrant/go-client/qdrant"
-	"google.golang.org/protobuf/proto"
 
 	"throughline/cluster/vector"
 )
@@ -19,7 +18,6 @@ const maxDimensions = 65536
 // schema is what a collection's configuration means: its vector fields in a fixed order. Records name fields by their position,
 // so the order is part of the stored format: by kind, dense before sparse, then by name.
 type schema struct {
-	create *qdrant.CreateCollection // as the client sent it
 	dense  []denseParams
 	sparse []sparseParams
 }
@@ -77,8 +75,7 @@ func newSchema(req *qdrant.CreateCollection) (*schema, error) {
 	if err := checkTuning(req); err != nil {
 		return nil, err
 	}
-	s := &schema{create: proto.Clone(req).(*qdrant.CreateCollection)}
-	s.create.Timeout = nil
+	s := &schema{}
 	add := func(name string, params *qdrant.VectorParams) error {
 		d, err := newDenseParams(name, params)
 		s.dense = append(s.dense, d)
@@ -319,6 +316,7 @@ func (s *schema) vectorsFrom(given *qdrant.Vectors) (*vectorSet, error) {
 	v := s.newVectors()
 	switch g := given.GetVectorsOptions().(type) {
 	case nil:
+		return nil, invalid("Expected some vectors")
 	case *qdrant.Vectors_Vector:
 		if err := s.setVector(v, "", g.Vector); err != nil {
 			return nil, err
