@@ -101,7 +101,8 @@ func (s Summary) Items() int { return s.New + s.Updated + s.Unchanged + len(s.Re
 type Options struct {
 	// File asks for filing after each commit. A batch job that rebuilds all stories afterwards leaves it out.
 	File bool
-	// Each is called once per item when its fate is known, in input order within a batch, never concurrently. May be nil.
+	// Each is called once per item when its fate is known, in input order, never concurrently. It is not called for items that
+	// an error of the run leaves undecided. May be nil.
 	Each func(Report)
 }
 

@@ -250,9 +250,11 @@ func (r *run) embed(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// commit writes a batch, tells what became of each item and files what was written.
+// commit writes a batch, tells what became of each item and files what was written. A stop does not interrupt the writing:
+// the batch would then be stored for some part that nobody knows. It is short, and bounded by the store's own time limit.
 func (r *run) commit(ctx context.Context, b *batch) error {
 	defer r.drop(b)
+	writing := context.WithoutCancel(ctx)
 	var puts []points.Put
 	var written []*work
 	var replaced []string
@@ -267,24 +269,28 @@ func (r *run) commit(ctx context.Context, b *batch) error {
 	var before []*points.Stored
 	if len(replaced) > 0 {
 		var err error
-		if before, err = r.cfg.Store.Get(ctx, replaced, points.WithVectors); err != nil {
+		if before, err = r.cfg.Store.Get(writing, replaced, points.WithVectors); err != nil {
 			return fmt.Errorf("reading %d articles that changed: %w", len(replaced), err)
 		}
 	}
 	var failure error
 	var stored []string
 	if len(puts) > 0 {
-		for i, err := range r.cfg.Store.Put(ctx, puts) {
+		for i, err := range r.cfg.Store.Put(writing, puts) {
 			w := written[i]
 			if err == nil {
 				stored = append(stored, w.report.ID)
 				r.cfg.Corpus.Add(corpus.Profile(&points.Stored{Article: w.puts.Article, Vectors: w.puts.Vectors}))
 				continue
 			}
-			w.report.Outcome, w.report.Err = Rejected, err
-			var refused *points.InvalidError
-			if !errors.As(err, &refused) && failure == nil {
-				failure = fmt.Errorf("committing %s: %w", w.report.ID, err) // the store's trouble, not the article's
+			if errors.Is(err, points.ErrInvalid) {
+				w.report.Outcome, w.report.Err = Rejected, err
+				continue
+			}
+			// The store's trouble, not the article's: it may be stored or not, so nothing is said of it but the run's error.
+			w.report.Outcome = 0
+			if failure == nil {
+				failure = fmt.Errorf("committing %s: %w", w.report.ID, err)
 			}
 		}
 	}
@@ -294,7 +300,9 @@ func (r *run) commit(ctx context.Context, b *batch) error {
 		}
 	}
 	for _, w := range b.items {
-		r.tally(w.report)
+		if w.report.Outcome != 0 {
+			r.tally(w.report)
+		}
 	}
 	if failure != nil || !r.opts.File || r.cfg.Filer == nil || len(stored) == 0 {
 		return failure
