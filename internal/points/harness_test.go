@@ -2,6 +2,7 @@ package points
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -228,3 +229,5 @@ func (c *counting) intercept(ctx context.Context, method string, req, reply any,
 func (c *counting) reset() int64 { return c.n.Swap(0) }
 
 type qdrantID = qdrant.PointId
+
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

@@ -106,9 +106,6 @@ func decodeStored(p *qdrant.RetrievedPoint) *Stored {
 	return &Stored{Article: decodeArticle(payload(p.GetPayload())), Vectors: decodeVectors(p.GetVectors())}
 }
 
-// sectionAttempts is how often Sections reads an article that is being replaced under its eyes.
-const sectionAttempts = 3
-
 // Sections returns the sections of the committed revision of each article, in order of index, without vectors unless asked
 // for. Unknown articles are absent, those without sections have an empty list.
 func (s *Store) Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]Section, error) {
@@ -120,70 +117,70 @@ func (s *Store) Sections(ctx context.Context, articleIDs []string, vectors bool)
 		with = WithDense | WithFull
 	}
 	out := make(map[string][]Section, len(articleIDs))
-	pending := distinct(articleIDs)
-	for attempt := 1; len(pending) > 0; attempt++ {
-		var err error
-		if pending, err = s.readSections(ctx, pending, with, out); err != nil {
+	tried := map[string]int64{} // revision of which sections were missing
+	for pending := distinct(articleIDs); len(pending) > 0; {
+		incomplete, err := s.readSections(ctx, pending, with, out)
+		if err != nil {
 			return nil, err
 		}
-		if attempt == sectionAttempts {
-			if len(pending) > 0 {
-				s.log.Warn("articles lack sections", "articles", pending)
+		// Missing sections of a revision that is still named when it is looked at again are lost. Otherwise the article was
+		// put again between the two requests: read what it names now.
+		pending = nil
+		for id, revision := range incomplete {
+			if tried[id] == revision {
+				s.log.Error("an article lacks sections", "article", id)
+				continue
 			}
-			break
+			tried[id] = revision
+			pending = append(pending, id)
 		}
 	}
 	return out, nil
 }
 
-// readSections reads what the articles name now. It returns the articles some of whose sections are gone: they were put
-// again between the two requests, or the server lost something.
-func (s *Store) readSections(ctx context.Context, ids []string, with With, out map[string][]Section) ([]string, error) {
-	want := map[string]int{}
+// readSections reads what the articles name now. It returns the articles some of whose sections are gone, with the revision
+// that was looked for.
+func (s *Store) readSections(ctx context.Context, ids []string, with With, out map[string][]Section) (map[string]int64, error) {
+	marks := map[string]Article{}
 	var points []*qdrant.PointId
 	err := s.read(ctx, ids, commitFields, func(p payload) {
-		id, n, revision := p.text(fieldArticle), int(p.number(fieldSections)), p.number(fieldRevision)
-		want[id] = n
-		for i := range n {
-			points = append(points, sectionPoint(id, i, revision))
+		a := decodeArticle(p)
+		marks[a.ID] = a
+		for i := range a.Sections {
+			points = append(points, sectionPoint(a.ID, i, a.Revision))
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	// The id of a point says which section it is, so the answer needs no sorting: put each at its index.
-	found := make(map[string][]Section, len(want))
-	have := make(map[string]int, len(want))
-	for id, n := range want {
-		found[id] = make([]Section, n)
+	// A point's id says which section it is, so nothing needs sorting: each goes to its index.
+	found := make(map[string][]*Section, len(marks))
+	for id, a := range marks {
+		found[id] = make([]*Section, a.Sections)
 	}
 	err = s.getAll(ctx, s.names.sections, points, nil, with, func(p *qdrant.RetrievedPoint) {
 		section := decodeSection(p)
-		if list := found[section.ArticleID]; section.Index < len(list) {
-			list[section.Index] = section
-			have[section.ArticleID]++
+		if list := found[section.ArticleID]; section.Index >= 0 && section.Index < len(list) {
+			list[section.Index] = &section
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	var incomplete []string
+	incomplete := map[string]int64{}
 	for _, id := range ids {
-		n, ok := want[id]
-		if !ok {
-			delete(out, id)
+		if _, ok := marks[id]; !ok {
+			delete(out, id) // deleted since it was first looked at
 			continue
 		}
-		list := found[id]
-		if have[id] < n {
-			incomplete = append(incomplete, id)
-			whole := list[:0]
-			for _, section := range list {
-				if section.ArticleID != "" {
-					whole = append(whole, section)
-				}
+		list := make([]Section, 0, len(found[id]))
+		for _, section := range found[id] {
+			if section != nil {
+				list = append(list, *section)
 			}
-			list = whole
+		}
+		if len(list) < len(found[id]) {
+			incomplete[id] = marks[id].Revision
 		}
 		out[id] = list
 	}
