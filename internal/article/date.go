@@ -61,7 +61,7 @@ var (
 	numeric    = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})([/.-])(\d{4})(?:,? (.*))?$`)
 	longNumber = regexp.MustCompile(`\d{5,}`)
 	zoneName   = regexp.MustCompile(`^(.*\d(?: [AP]M)?) ?\(?([A-Z]{1,5})\)?$`)
-	zoneAside  = regexp.MustCompile(`^(.*[+-]\d{2}:?\d{2}) \([^)]*\)$`)
+	zoneAside  = regexp.MustCompile(`^(.*[+-]\d{2}:?\d{2}) (?:\([^)]*\)|[A-Z]{2,5})$`)
 )
 
 // zones are the abbreviations that news sources use, in minutes east of UTC. Those that mean several places (IST) are left out.

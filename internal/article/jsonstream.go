@@ -294,48 +294,30 @@ func (s *jsonScanner) name() (string, error) {
 func (s *jsonScanner) value() ([]byte, error) {
 	var (
 		raw       []byte
-		depth     int
-		inString  bool
-		escaped   bool
-		scalar    bool
+		state     jsonState
 		oversized bool
 	)
 	for {
-		c, err := s.peek()
-		if errors.Is(err, io.EOF) && scalar {
-			break
-		}
-		if err != nil {
+		if _, err := s.r.Peek(1); err != nil {
+			if errors.Is(err, io.EOF) && state.scalar {
+				break
+			}
 			return nil, s.ended(err)
 		}
-		if scalar && bytes.IndexByte([]byte(" \t\r\n,]}:[{\""), c) >= 0 {
-			break
-		}
-		s.take()
-		if len(raw) >= s.limit {
+		// What is in the buffer is there to be seen without an error.
+		chunk, _ := s.r.Peek(s.r.Buffered())
+		n, complete := state.advance(chunk)
+		if len(raw)+n > s.limit {
 			oversized, raw = true, nil
 		}
 		if !oversized {
-			raw = append(raw, c)
+			raw = append(raw, chunk[:n]...)
 		}
-		switch {
-		case inString && escaped:
-			escaped = false
-		case inString && c == '\\':
-			escaped = true
-		case inString && c == '"':
-			inString = false
-		case inString:
-		case c == '"':
-			inString = true
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		case depth == 0:
-			scalar = true
+		s.line += bytes.Count(chunk[:n], []byte{'\n'})
+		if _, err := s.r.Discard(n); err != nil {
+			return nil, err
 		}
-		if depth <= 0 && !inString && !scalar {
+		if complete {
 			break
 		}
 	}
@@ -343,6 +325,48 @@ func (s *jsonScanner) value() ([]byte, error) {
 		return nil, tooLarge("a value", s.limit)
 	}
 	return raw, nil
+}
+
+// jsonState is how far into a value a scan is.
+type jsonState struct {
+	depth    int
+	inString bool
+	escaped  bool
+	scalar   bool // a number, true, false or null, or something that is no JSON
+}
+
+// advance goes through the next bytes of a value. It gives the number of bytes that belong to the value, and whether it is complete.
+func (s *jsonState) advance(chunk []byte) (n int, complete bool) {
+	for i := 0; i < len(chunk); i++ {
+		c := chunk[i]
+		switch {
+		case s.escaped:
+			s.escaped = false
+		case s.inString && c == '\\':
+			s.escaped = true
+		case s.inString && c != '"':
+			// Most bytes are the text of a string: go on to its next quote or escape.
+			if skip := bytes.IndexAny(chunk[i:], `"\`); skip > 0 {
+				i += skip - 1
+			} else {
+				i = len(chunk) - 1
+			}
+		case s.scalar && bytes.IndexByte([]byte(" \t\r\n,]}:[{\""), c) >= 0:
+			return i, true
+		case c == '"':
+			s.inString = !s.inString
+		case c == '{' || c == '[':
+			s.depth++
+		case c == '}' || c == ']':
+			s.depth--
+		case s.depth == 0:
+			s.scalar = true
+		}
+		if s.depth <= 0 && !s.inString && !s.scalar {
+			return i + 1, true
+		}
+	}
+	return len(chunk), false
 }
 
 func (s *jsonScanner) unexpected(want string) error {

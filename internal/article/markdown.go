@@ -70,7 +70,7 @@ func (r *reading) frontMatter(block []byte) (*Article, error) {
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(block, &doc); err != nil {
-		return nil, &ItemError{Origin: Origin{Line: yamlLine(err)}, Err: &problem{ErrSyntax, strings.TrimPrefix(err.Error(), "yaml: ")}}
+		return nil, &ItemError{Origin: Origin{Line: yamlLine(err)}, Err: &problem{ErrSyntax, "front matter: " + yamlAt.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "")}}
 	}
 	raw := make(map[string]json.RawMessage)
 	lines := make(map[string]int)
@@ -133,7 +133,7 @@ func plainYAML(v any) any {
 	}
 }
 
-var yamlAt = regexp.MustCompile(`line (\d+)`)
+var yamlAt = regexp.MustCompile(`line (\d+):? ?`)
 
 func yamlLine(err error) int {
 	line := 0

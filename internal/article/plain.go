@@ -378,7 +378,7 @@ func isHeadingLine(p string) bool {
 	if caseless && runes > mostCaseless {
 		return false
 	}
-	if capital == 0 || 2*capital < len(words) || strings.ContainsAny(line, "@|") {
+	if 3*capital < len(words) || capital == 0 || strings.ContainsAny(line, "@|") {
 		return false
 	}
 	_, _, err := parseDate(line)

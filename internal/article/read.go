@@ -47,6 +47,10 @@ func Read(ctx context.Context, paths []string, opts Options) iter.Seq2[Article, 
 	opts = opts.withDefaults()
 	return func(yield func(Article, error) bool) {
 		for _, path := range paths {
+			if err := ctx.Err(); err != nil {
+				yield(Article{}, &ItemError{Origin: Origin{Path: path}, Err: err})
+				return
+			}
 			if !readPath(ctx, path, opts, yield) {
 				return
 			}

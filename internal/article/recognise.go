@@ -101,7 +101,7 @@ func jsonFormat(body []byte) format {
 }
 
 // htmlStart are the tags that begin HTML, as a document or as a fragment of one.
-var htmlStart = regexp.MustCompile(`(?i)^<(?:!doctype html|html|head|body|meta|title|link|script|style|main|article|section|header|div|p|h[1-6]|table|ul|ol|span|a|b|i|em|strong|br|img|blockquote|figure|font|center|nav|svg)[\s/>]`)
+var htmlStart = regexp.MustCompile(`(?i)^<(?:!doctype html|html|head|body|meta|title|link|script|style|main|article|section|header|div|p|h[1-6]|table|ul|ol|span|a|b|i|em|strong|br|img|blockquote|figure|font|center|nav)[\s/>]`)
 
 var xmlProlog = regexp.MustCompile(`(?s)^(?:\s+|<\?.*?\?>|<!--.*?-->)+`)
 
