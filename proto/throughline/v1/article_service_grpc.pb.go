@@ -33,6 +33,9 @@ const (
 //
 // ArticleService takes articles in and gives them back.
 //
+// In the path of an HTTP call, an id is percent-encoded; so are its slashes (%2F)
+// and colons (%3A).
+//
 // Every error carries google.rpc.ErrorInfo with a stable reason in the domain
 // "throughline", and BadRequest (field paths), ResourceInfo or RetryInfo where
 // they apply.
@@ -119,6 +122,9 @@ func (c *articleServiceClient) DeleteArticle(ctx context.Context, in *DeleteArti
 // for forward compatibility.
 //
 // ArticleService takes articles in and gives them back.
+//
+// In the path of an HTTP call, an id is percent-encoded; so are its slashes (%2F)
+// and colons (%3A).
 //
 // Every error carries google.rpc.ErrorInfo with a stable reason in the domain
 // "throughline", and BadRequest (field paths), ResourceInfo or RetryInfo where

@@ -78,7 +78,7 @@ func (TopicLevel) EnumDescriptor() ([]byte, []int) {
 	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{0}
 }
 
-// StoryOrder is an order of stories; ties are broken by id.
+// StoryOrder is an order of stories; equals are ordered by id.
 type StoryOrder int32
 
 const (
@@ -86,7 +86,7 @@ const (
 	StoryOrder_STORY_ORDER_UNSPECIFIED StoryOrder = 0
 	// By latest publication, newest first; stories without a known time last.
 	StoryOrder_STORY_ORDER_LATEST StoryOrder = 1
-	// By number of articles, largest first.
+	// By number of articles, largest first, then as LATEST.
 	StoryOrder_STORY_ORDER_LARGEST StoryOrder = 2
 )
 
@@ -495,7 +495,8 @@ type ListStoriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only stories of any of these topics or themes.
 	TopicIds []string `protobuf:"bytes,1,rep,name=topic_ids,json=topicIds,proto3" json:"topic_ids,omitempty"`
-	// Only stories that any of these sources covered.
+	// Only stories that any of these sources covered, compared without regard to
+	// case.
 	Sources []string `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
 	// Only stories with an article published at this time or later.
 	PublishedAfter *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=published_after,json=publishedAfter,proto3" json:"published_after,omitempty"`
@@ -1072,7 +1073,7 @@ func (x *StoryMatch) GetProbability() float64 {
 // LedgerEvent is one entry of the ordered record of story events.
 type LedgerEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Position in the ledger, from 1, without gaps in what was written.
+	// Position in the ledger, from 1, strictly increasing.
 	Sequence      int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Time          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	Kind          StoryEventKind         `protobuf:"varint,3,opt,name=kind,proto3,enum=throughline.v1.StoryEventKind" json:"kind,omitempty"`
@@ -1165,7 +1166,8 @@ func (x *LedgerEvent) GetTitle() string {
 
 type WatchStoriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Start after this event; 0: from the beginning.
+	// Start after this event; 0: from the beginning. A client that comes back gives
+	// the sequence number that it saw last.
 	AfterSequence int64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
 	// Only events of these stories; empty: all.
 	StoryIds []string `protobuf:"bytes,2,rep,name=story_ids,json=storyIds,proto3" json:"story_ids,omitempty"`
@@ -1273,7 +1275,9 @@ func (x *WatchStoriesResponse) GetEvent() *LedgerEvent {
 type ReclusterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Compute and report, but change nothing.
-	DryRun        bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	DryRun bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// How many topics to make; 0: as many as the articles show.
+	TopicCount    int32 `protobuf:"varint,2,opt,name=topic_count,json=topicCount,proto3" json:"topic_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1313,6 +1317,13 @@ func (x *ReclusterRequest) GetDryRun() bool {
 		return x.DryRun
 	}
 	return false
+}
+
+func (x *ReclusterRequest) GetTopicCount() int32 {
+	if x != nil {
+		return x.TopicCount
+	}
+	return 0
 }
 
 type ReclusterMetadata struct {
@@ -1408,8 +1419,14 @@ type ReclusterResponse struct {
 	StoriesSplit   int64                `protobuf:"varint,8,opt,name=stories_split,json=storiesSplit,proto3" json:"stories_split,omitempty"`
 	StoriesRenamed int64                `protobuf:"varint,9,opt,name=stories_renamed,json=storiesRenamed,proto3" json:"stories_renamed,omitempty"`
 	Duration       *durationpb.Duration `protobuf:"bytes,10,opt,name=duration,proto3" json:"duration,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Stories that have no articles left.
+	StoriesDeleted int64 `protobuf:"varint,11,opt,name=stories_deleted,json=storiesDeleted,proto3" json:"stories_deleted,omitempty"`
+	// Articles that are filed elsewhere than before.
+	ArticlesMoved int64 `protobuf:"varint,12,opt,name=articles_moved,json=articlesMoved,proto3" json:"articles_moved,omitempty"`
+	// Articles of the largest story.
+	LargestStoryArticles int64 `protobuf:"varint,13,opt,name=largest_story_articles,json=largestStoryArticles,proto3" json:"largest_story_articles,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *ReclusterResponse) Reset() {
@@ -1512,6 +1529,27 @@ func (x *ReclusterResponse) GetDuration() *durationpb.Duration {
 	return nil
 }
 
+func (x *ReclusterResponse) GetStoriesDeleted() int64 {
+	if x != nil {
+		return x.StoriesDeleted
+	}
+	return 0
+}
+
+func (x *ReclusterResponse) GetArticlesMoved() int64 {
+	if x != nil {
+		return x.ArticlesMoved
+	}
+	return 0
+}
+
+func (x *ReclusterResponse) GetLargestStoryArticles() int64 {
+	if x != nil {
+		return x.LargestStoryArticles
+	}
+	return 0
+}
+
 var File_throughline_v1_cluster_service_proto protoreflect.FileDescriptor
 
 const file_throughline_v1_cluster_service_proto_rawDesc = "" +
@@ -1610,16 +1648,18 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\tstory_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bstoryIds\x12\x1e\n" +
 	"\vstop_at_end\x18\x03 \x01(\bR\tstopAtEnd\"I\n" +
 	"\x14WatchStoriesResponse\x121\n" +
-	"\x05event\x18\x01 \x01(\v2\x1b.throughline.v1.LedgerEventR\x05event\"+\n" +
+	"\x05event\x18\x01 \x01(\v2\x1b.throughline.v1.LedgerEventR\x05event\"U\n" +
 	"\x10ReclusterRequest\x12\x17\n" +
-	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"\xd0\x01\n" +
+	"\adry_run\x18\x01 \x01(\bR\x06dryRun\x12(\n" +
+	"\vtopic_count\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\n" +
+	"topicCount\"\xd0\x01\n" +
 	"\x11ReclusterMetadata\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\tR\x05stage\x12\x1a\n" +
 	"\bprogress\x18\x02 \x01(\x01R\bprogress\x129\n" +
 	"\n" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
 	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x17\n" +
-	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xf8\x02\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xfe\x03\n" +
 	"\x11ReclusterResponse\x12\x1a\n" +
 	"\barticles\x18\x01 \x01(\x03R\barticles\x12\x18\n" +
 	"\astories\x18\x02 \x01(\x03R\astories\x12\x16\n" +
@@ -1631,7 +1671,10 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\rstories_split\x18\b \x01(\x03R\fstoriesSplit\x12'\n" +
 	"\x0fstories_renamed\x18\t \x01(\x03R\x0estoriesRenamed\x125\n" +
 	"\bduration\x18\n" +
-	" \x01(\v2\x19.google.protobuf.DurationR\bduration*W\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\bduration\x12'\n" +
+	"\x0fstories_deleted\x18\v \x01(\x03R\x0estoriesDeleted\x12%\n" +
+	"\x0earticles_moved\x18\f \x01(\x03R\rarticlesMoved\x124\n" +
+	"\x16largest_story_articles\x18\r \x01(\x03R\x14largestStoryArticles*W\n" +
 	"\n" +
 	"TopicLevel\x12\x1b\n" +
 	"\x17TOPIC_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
