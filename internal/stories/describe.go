@@ -1,0 +1,132 @@
+package stories
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"throughline/cluster/vector"
+	"throughline/internal/points"
+)
+
+// meanTerms bounds the sparse means of a story: the heaviest terms, by which a story is found and compared.
+const meanTerms = 256
+
+// describe fills what follows from the members of a story: span, sources, means, representative and title. It leaves id,
+// version, topics and keywords alone. members is not empty.
+func describe(s *points.Story, members []*points.Stored) {
+	s.Articles = len(members)
+	s.First, s.Last = span(members)
+	s.Sources = sources(members)
+	s.Dense = meanDense(members)
+	s.Full = meanSparse(members, func(v points.Vectors) vector.Sparse { return v.Full })
+	s.Lead = meanSparse(members, func(v points.Vectors) vector.Sparse { return v.Lead })
+	s.Names = meanSparse(members, func(v points.Vectors) vector.Sparse { return v.Names })
+	r := representative(members, s.Dense)
+	s.Representative, s.Title = r.Article.ID, r.Article.Title
+}
+
+func span(members []*points.Stored) (first, last time.Time) {
+	for _, m := range members {
+		p := m.Article.Published
+		if p.IsZero() {
+			continue
+		}
+		if first.IsZero() || p.Before(first) {
+			first = p
+		}
+		if p.After(last) {
+			last = p
+		}
+	}
+	return first, last
+}
+
+func sources(members []*points.Stored) []string {
+	var all []string
+	for _, m := range members {
+		if m.Article.Source != "" {
+			all = append(all, m.Article.Source)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// representative is the member nearest to what all have in common. An article with a title of its own comes before one
+// whose title was derived, an original before its copies, and equals are ordered by id.
+func representative(members []*points.Stored, mean []float32) *points.Stored {
+	rank := func(m *points.Stored) int {
+		n := 0
+		if m.Article.TitleDerived {
+			n += 2
+		}
+		if m.Article.CopyOf != "" {
+			n++
+		}
+		return n
+	}
+	near := func(m *points.Stored) float32 {
+		if len(m.Vectors.Dense) != len(mean) {
+			return -1
+		}
+		return vector.Dot(m.Vectors.Dense, mean)
+	}
+	return slices.MinFunc(members, func(a, b *points.Stored) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(near(b), near(a)), cmp.Compare(a.Article.ID, b.Article.ID))
+	})
+}
+
+func meanDense(members []*points.Stored) []float32 {
+	var sum []float32
+	for _, m := range members {
+		if sum == nil {
+			sum = make([]float32, len(m.Vectors.Dense))
+		}
+		if len(m.Vectors.Dense) != len(sum) {
+			continue
+		}
+		for i, x := range m.Vectors.Dense {
+			sum[i] += x
+		}
+	}
+	for i := range sum {
+		sum[i] /= float32(len(members))
+	}
+	return sum
+}
+
+func meanSparse(members []*points.Stored, of func(points.Vectors) vector.Sparse) vector.Sparse {
+	type entry struct {
+		term   uint32
+		weight float32
+	}
+	var all []entry
+	for _, m := range members {
+		v := of(m.Vectors)
+		for i, term := range v.Terms {
+			all = append(all, entry{term, v.Weights[i] / float32(len(members))})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(a.term, b.term) })
+	merged := all[:0]
+	for _, x := range all {
+		if n := len(merged); n > 0 && merged[n-1].term == x.term {
+			merged[n-1].weight += x.weight
+		} else {
+			merged = append(merged, x)
+		}
+	}
+	if len(merged) > meanTerms {
+		slices.SortFunc(merged, func(a, b entry) int {
+			return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.term, b.term))
+		})
+		merged = merged[:meanTerms]
+		slices.SortFunc(merged, func(a, b entry) int { return cmp.Compare(a.term, b.term) })
+	}
+	out := vector.Sparse{Terms: make([]uint32, len(merged)), Weights: make([]float32, len(merged))}
+	for i, x := range merged {
+		out.Terms[i], out.Weights[i] = x.term, x.weight
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+// Package stories answers "what is everybody writing about?": it files arriving articles into stories, rebuilds the ladder
+// of copy groups, stories, topics and themes over the whole store, keeps story ids through every change, and records each
+// change in the ledger.
+//
+// It knows what to do with the outcome of a comparison or a clustering: ids carry over by largest overlap, ids are never
+// reused, a merged id resolves for ever. It does not know how two articles are compared (internal/evidence), how clusters
+// are cut (cluster), or how a story is shown.
+//
+// Two ways lead into a story. Filing decides at once where a new article belongs, from the articles nearest to it and the
+// members of their stories. Reclustering decides for all articles together and reconciles: what it finds is the same
+// whatever the order of arrival. Both hold the engine's lock, so the ledger tells one history.
+package stories
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"throughline/embed"
+	"throughline/internal/evidence"
+	"throughline/internal/points"
+)
+
+// Store is what stories need of the store; see internal/points for the contract of each method.
+type Store interface {
+	Get(ctx context.Context, ids []string, with points.With) ([]*points.Stored, error)
+	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]points.Section, error)
+	Query(ctx context.Context, queries []points.Query) ([][]points.Hit, error)
+	Scan(ctx context.Context, with points.With, fn func(*points.Stored) error) error
+	ScanWhere(ctx context.Context, filter points.Filter, with points.With, fn func(*points.Stored) error) error
+	Assign(ctx context.Context, assignments []points.Assignment) error
+
+	PutStories(ctx context.Context, stories []points.Story) error
+	Story(ctx context.Context, id string) (*points.Story, error)
+	GetStories(ctx context.Context, ids []string, with points.With) ([]*points.Story, error)
+	ScanStories(ctx context.Context, filter points.StoryFilter, with points.With, fn func(*points.Story) error) error
+	DeleteStories(ctx context.Context, ids []string) error
+
+	PutTopics(ctx context.Context, topics []points.Topic) error
+	Topic(ctx context.Context, id string) (*points.Topic, error)
+	ScanTopics(ctx context.Context, filter points.TopicFilter, with points.With, fn func(*points.Topic) error) error
+	DeleteTopics(ctx context.Context, ids []string) error
+
+	Append(ctx context.Context, events []points.Event) error
+	Events(ctx context.Context, after int64, limit int) ([]points.Event, error)
+}
+
+// Config is what an Engine is made of. Every field but Workers is needed.
+type Config struct {
+	Store    Store
+	Embedder embed.Embedder // for drafts
+	Corpus   *evidence.Corpus
+	Model    *evidence.Model
+	Logger   *slog.Logger
+	Now      func() time.Time
+	NewID    func(kind string) string // a new id of a story, topic or theme; never the same twice
+	Workers  int                      // cores for reclustering; 0: all
+}
+
+// Engine keeps stories. It is safe for concurrent use: reading goes on while one call files or reclusters.
+type Engine struct {
+	cfg Config
+
+	writing sync.Mutex // held by File, Forget and Recluster
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced when the ledger grows
+	logit   float64       // least mean logit at which articles are one story: of the last reclustering
+}
+
+// New makes an engine.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Store == nil || cfg.Embedder == nil || cfg.Corpus == nil || cfg.Model == nil || cfg.Logger == nil || cfg.Now == nil || cfg.NewID == nil {
+		return nil, errors.New("stories: Config needs Store, Embedder, Corpus, Model, Logger, Now and NewID")
+	}
+	return &Engine{cfg: cfg, changed: make(chan struct{}), logit: cfg.Model.Cut.Base}, nil
+}
+
+// record appends events to the ledger and wakes the watchers.
+func (e *Engine) record(ctx context.Context, events []points.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	now := e.cfg.Now().UTC()
+	for i := range events {
+		events[i].Time = now
+	}
+	if err := e.cfg.Store.Append(ctx, events); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.changed)
+	e.changed = make(chan struct{})
+	return nil
+}
+
+// grown returns a channel that is closed when the ledger grows.
+func (e *Engine) grown() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.changed
+}
+
+// cut is the least mean logit at which articles are one story. Until the first reclustering of this process it is the
+// model's own, which knows nothing of this corpus.
+func (e *Engine) cut() float64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.logit
+}
+
+func (e *Engine) setCut(logit float64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.logit = logit
+}
