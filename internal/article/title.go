@@ -32,7 +32,7 @@ func firstClause(text string) string {
 	}
 	sentence := strings.TrimRightFunc(text[:end], unicode.IsSpace)
 	if utf8.RuneCountInString(sentence) <= longTitle {
-		if bare := strings.TrimRight(sentence, ".。"); bare != "" && !strings.HasSuffix(sentence, "...") {
+		if bare := cleanLine(strings.TrimRight(sentence, ".。")); bare != "" && !strings.HasSuffix(sentence, "...") {
 			return bare
 		}
 		return sentence

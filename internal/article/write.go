@@ -17,7 +17,7 @@ type line struct {
 	Language     string    `json:"language,omitempty"`
 	Authors      []string  `json:"authors,omitempty"`
 	Date         string    `json:"date,omitempty"`
-	Sections     []jsonSec `json:"sections,omitempty"`
+	Sections     []jsonSec `json:"sections"` // even if empty: it tells reading that nothing is left to decode
 }
 
 type jsonSec struct {
@@ -30,6 +30,7 @@ type jsonSec struct {
 func MarshalJSONLine(a Article) ([]byte, error) {
 	l := line{
 		ID: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, URL: a.URL, Source: a.Source, Language: a.Language, Authors: a.Authors,
+		Sections: []jsonSec{},
 	}
 	switch {
 	case a.Published.IsZero():
