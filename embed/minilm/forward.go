@@ -54,7 +54,10 @@ func (w *weights) forward(k *kernels, s *scratch, texts [][]int32, out [][]float
 	for _, ids := range texts {
 		for i, id := range ids {
 			x := s.x[rows*hidden:][:hidden]
-			k.expand(x, w.word[int(id)*hidden:][:hidden], w.wordScale[id])
+			word, scale := w.word[int(id)*hidden:][:hidden], w.wordScale[int(id)*(hidden/wordGroup):]
+			for at := 0; at < hidden; at += wordGroup {
+				k.expand(x[at:][:wordGroup], word[at:][:wordGroup], scale[at/wordGroup])
+			}
 			k.norm(x, w.position[i*hidden:][:hidden], w.norm.gain, w.norm.bias)
 			rows++
 		}

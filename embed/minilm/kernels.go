@@ -33,7 +33,7 @@ type kernels struct {
 	// l.scale[j][g] * (exact int32 sum over the group of a[r][i] * l.weight[j][i]). The ld of out is l.outputs.
 	linear func(out []float32, a []int16, scales []float32, l *linear, first, rows int)
 
-	// gelu replaces each x by x * Phi(x), with an absolute error below 6e-5. The length is a multiple of 16.
+	// gelu replaces each x by x * Phi(x), with an error below 6e-5 + 5e-6 |x|. The length is a multiple of 16.
 	gelu func(x []float32)
 
 	// transpose sets dst[d][r] = src[r][d] for d < headSize and r < rows, a multiple of 8.

@@ -24,7 +24,8 @@ const (
 const (
 	panelWidth = 16 // outputs side by side
 	groupSize  = 64 // inputs that share a scale
-	magic      = "MINILM8\x01"
+	wordGroup  = 96 // numbers of a word that share a scale
+	magic      = "MINILM8\x02"
 )
 
 //go:embed weights/minilm.bin
@@ -51,7 +52,7 @@ type layer struct {
 }
 
 type weights struct {
-	wordScale []float32 // [vocabularySize]
+	wordScale []float32 // [vocabularySize][hidden/wordGroup]
 	word      []int8    // [vocabularySize][hidden], in the binary itself
 	position  []float32 // [maxTokens][hidden]
 	norm      layerNorm
@@ -67,9 +68,9 @@ var loadWeights = sync.OnceValues(func() (*weights, error) {
 		return nil, fmt.Errorf("minilm: the weights in this binary are not in the expected format: they begin with %q", got)
 	}
 	w := &weights{
-		wordScale: r.float16s(vocabularySize),
+		wordScale: r.float16s(vocabularySize * hidden / wordGroup),
 		word:      r.int8s(vocabularySize * hidden),
-		position:  r.float32s(maxTokens * hidden),
+		position:  r.float16s(maxTokens * hidden),
 		norm:      r.layerNorm(),
 	}
 	for i := range w.layers {
