@@ -73,6 +73,8 @@ func TestBadInput(t *testing.T) {
 		{name: "HTML in JSON", file: "a.jsonl", data: good + "\n" + `{"title":"t","html":"` + strings.Repeat("<b>", 600) + `"}`,
 			articles: 1, kind: ErrTooDeep, at: "a.jsonl:2"},
 		{name: "HTML empty", file: "a.html", data: "<html><body></body></html>", kind: ErrEmpty, at: "a.html", field: "text"},
+		{name: "HTML empty, with a telling name", file: "ferry-runs-aground.html", data: "<html></html>", kind: ErrEmpty,
+			at: "ferry-runs-aground.html", field: "text"},
 		{name: "feed syntax", file: "a.xml", data: "<rss><channel>\n<item><title>x</item>", kind: ErrSyntax, at: "a.xml:2"},
 		{name: "feed depth", file: "a.xml", data: "<rss><channel><item>" + strings.Repeat("<a>", 200_000), kind: ErrSyntax, at: "a.xml:1"},
 		{name: "other XML", file: "a.xml", data: `<?xml version="1.0"?><svg></svg>`, kind: ErrUnsupported, at: "a.xml"},

@@ -17,7 +17,7 @@ const (
 
 func checkTime(t time.Time) error {
 	if y := t.UTC().Year(); !t.IsZero() && (y < minYear || y > maxYear) {
-		return fieldError("date", ErrDate, fmt.Sprintf("year %d is outside %d to %d", y, minYear, maxYear))
+		return fieldError("date", errYear, fmt.Sprintf("%d is outside %d to %d", y, minYear, maxYear))
 	}
 	return nil
 }
@@ -61,6 +61,7 @@ var (
 	numeric    = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})([/.-])(\d{4})(?:,? (.*))?$`)
 	longNumber = regexp.MustCompile(`\d{5,}`)
 	zoneName   = regexp.MustCompile(`^(.*\d(?: [AP]M)?) ?\(?([A-Z]{1,5})\)?$`)
+	unixZone   = regexp.MustCompile(`^([A-Za-z]{3} +\d{1,2} [\d:]{8}) ([A-Z]{2,5}) (\d{4})$`)
 	zoneAside  = regexp.MustCompile(`^(.*[+-]\d{2}:?\d{2}) (?:\([^)]*\)|[A-Z]{2,5})$`)
 )
 
@@ -79,10 +80,10 @@ var (
 		"January 2, 2006", "Jan 2, 2006", "Jan. 2, 2006", "January 2 2006", "Jan 2 2006", "Jan. 2 2006",
 	}
 	clockLayouts = []string{"15:04:05", "15:04", "15:04:05.999999999", "3:04 PM", "3:04:05 PM", "3 PM", "150405"}
-	joins        = []string{"T", " ", ", ", " at ", ", at "}
+	joins        = []string{"T", " ", ", ", " at ", ", at ", " - ", " | "}
 	zoneLayouts  = []string{"", "Z07:00", "Z0700", "Z07", " Z07:00", " Z0700", " -07"}
 	wholeLayouts = []string{
-		time.RFC3339Nano, time.RFC1123Z, "Jan _2 15:04:05 2006", "Jan _2 15:04:05 -0700 2006", "Jan 2 15:04:05 2006", "20060102150405",
+		time.RFC3339Nano, time.RFC1123Z, "Jan _2 15:04:05 2006", "Jan _2 15:04:05 -0700 2006", "Jan _2 15:04:05 2006 -0700", "20060102150405",
 		"15:04, 2 January 2006", "15:04 2 January 2006",
 	}
 )
@@ -99,6 +100,9 @@ func readDate(s string) (t time.Time, dateOnly bool, err error) {
 	})
 	s = strings.Replace(s, "Sept ", "Sep ", 1)
 	s = strings.Replace(s, "Sept. ", "Sep ", 1)
+	if m := unixZone.FindStringSubmatch(s); m != nil {
+		s = m[1] + " " + m[3] + " " + m[2]
+	}
 	if m := zoneAside.FindStringSubmatch(s); m != nil {
 		s = m[1]
 	}
@@ -132,7 +136,7 @@ func readDate(s string) (t time.Time, dateOnly bool, err error) {
 		return t, false, nil
 	}
 	if n := longNumber.FindString(s); n != "" {
-		return t, false, fieldError("date", ErrDate, fmt.Sprintf("year %s in %s is outside %d to %d", clip(n, 20), quote(original), minYear, maxYear))
+		return t, false, fieldError("date", errYear, fmt.Sprintf("%s in %s is outside %d to %d", clip(n, 20), quote(original), minYear, maxYear))
 	}
 	return t, false, fieldError("date", ErrDate, fmt.Sprintf("cannot read %s; write it as 2006-01-02 or 2006-01-02T15:04:05Z", quote(original)))
 }

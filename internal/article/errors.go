@@ -19,6 +19,9 @@ var (
 	ErrField       = errors.New("invalid value")
 )
 
+// errYear is the ErrDate of a date that can be read but cannot be true.
+var errYear = &problem{ErrDate, "impossible year"}
+
 // Origin says where an article was read. The zero value of a part means that it does not apply.
 type Origin struct {
 	Path string // as given, or below the given directory; "-" for standard input

@@ -3,6 +3,7 @@ package article
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -59,10 +60,7 @@ func (r *reading) html(data []byte) error {
 		return nil
 	})
 	a.Sections = pageSections(doc, content)
-	a.Title = cleanLine(a.Title)
-	if a.Title == "" {
-		a.Title = page.title
-	}
+	a.Title = withoutSite(firstOf(cleanLine(a.Title), page.title), a.Source)
 	a.Sections = withoutTitle(a.Sections, a.Title)
 	if page.url != "" {
 		a.URL = page.url
@@ -70,10 +68,7 @@ func (r *reading) html(data []byte) error {
 	if a.Language, err = languageCode(page.language); err != nil {
 		a.Language = "" // what a template left in the lang attribute is not what somebody said about the article
 	}
-	if a.Title == "" {
-		a.Title = fileTitle(r.path)
-		a.TitleDerived = a.Title != ""
-	}
+	titleFromFile(a, r.path)
 	a.Title, a.Source, a.URL = clipWords(a.Title, maxTitle), clipWords(a.Source, maxSource), webURL(a.URL)
 	a.Authors = a.Authors[:min(len(a.Authors), maxAuthors)]
 	r.emit(a)
@@ -163,6 +158,16 @@ func webURL(s string) string {
 		return ""
 	}
 	return s
+}
+
+// withoutSite removes " | The Harbour Times" from the end of a title.
+func withoutSite(title, site string) string {
+	for _, separator := range []string{" | ", " - ", " – ", " — ", " :: "} {
+		if headline, last, found := cutLast(title, separator); found && site != "" && strings.EqualFold(strings.TrimSpace(last), site) {
+			return strings.TrimSpace(headline)
+		}
+	}
+	return title
 }
 
 // withoutTitle removes the page's own heading, which extraction keeps at the top of the text.
@@ -347,8 +352,8 @@ func linkedDate(block string) string {
 
 var urlDate = regexp.MustCompile(`/((?:19|20)\d{2})[/-](\d{1,2})[/-](\d{1,2})(?:/|-|$)`)
 
-// published is the first date that can be read, the most trustworthy first; the date in the URL comes last. When the page declares
-// dates and none can be read, that is an error.
+// published is the first date that can be read, the most trustworthy first; the date in the URL comes last. What cannot be read is
+// passed over, because templates fill these places with opening hours and durations too; a year that cannot be is an error.
 func (m meta) published() (t time.Time, dateOnly bool, err error) {
 	for _, dates := range m.dates {
 		for _, s := range dates {
@@ -356,7 +361,7 @@ func (m meta) published() (t time.Time, dateOnly bool, err error) {
 			if dateErr == nil && !t.IsZero() {
 				return t, dateOnly, nil
 			}
-			if dateErr != nil && err == nil {
+			if errors.Is(dateErr, errYear) && err == nil {
 				err = dateErr
 			}
 		}

@@ -53,10 +53,7 @@ func (r *reading) markdown(data []byte) error {
 			a.Sections = a.Sections[1:]
 		}
 	}
-	if a.Title == "" {
-		a.Title = fileTitle(r.path)
-		a.TitleDerived = a.Title != ""
-	}
+	titleFromFile(a, r.path)
 	a.Origin = Origin{Line: 1}
 	r.emit(a)
 	return nil

@@ -72,9 +72,8 @@ func (r *reading) readPlain(src io.Reader) error {
 		return nil
 	}
 	if held != nil {
-		if held.Title == "" && count == 1 {
-			held.Title = fileTitle(r.path)
-			held.TitleDerived = held.Title != ""
+		if count == 1 {
+			titleFromFile(held, r.path)
 		}
 		r.emit(held)
 	}

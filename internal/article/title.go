@@ -106,6 +106,14 @@ var (
 	}
 )
 
+// titleFromFile gives an article without a title that of its file. A file name alone makes no article.
+func titleFromFile(a *Article, path string) {
+	if a.Title == "" && len(a.Sections) > 0 {
+		a.Title = fileTitle(path)
+		a.TitleDerived = a.Title != ""
+	}
+}
+
 // fileTitle derives a title from a file name that reads like one: at least two words that say something. "" for the rest: numbers,
 // hashes, article-17.
 func fileTitle(path string) string {
