@@ -95,11 +95,11 @@ func (c *collection) killRow(row uint32, v *vectorSet) {
 			named += len(s.Terms)
 		}
 	}
-	if named == 0 {
+	if named > 0 {
+		c.waiting[row] = named
+	} else {
 		c.free = append(c.free, row)
-		return
 	}
-	c.waiting[row] = named
 	released := func(r uint32) {
 		if c.waiting[r]--; c.waiting[r] == 0 {
 			delete(c.waiting, r)

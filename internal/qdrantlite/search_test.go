@@ -1,0 +1,394 @@
+package qdrantlite
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"throughline/cluster/vector"
+)
+
+// clusters makes unit-length-ish vectors around a few centres, with many exact duplicates, as articles and their copies are.
+func clusters(rng *rand.Rand, n, size int) [][]float32 {
+	centres := make([][]float32, 1+n/50)
+	for i := range centres {
+		centres[i] = make([]float32, size)
+		for j := range centres[i] {
+			centres[i][j] = float32(rng.NormFloat64())
+		}
+	}
+	out := make([][]float32, n)
+	for i := range out {
+		if i > 0 && rng.IntN(20) == 0 {
+			out[i] = out[rng.IntN(i)]
+			continue
+		}
+		out[i] = slices.Clone(centres[rng.IntN(len(centres))])
+		for j := range out[i] {
+			out[i][j] += 0.3 * float32(rng.NormFloat64())
+		}
+	}
+	return out
+}
+
+// fill creates a collection "c" with the vectors and an indexed field "part" of ten values.
+func fill(t testing.TB, s *Server, distance qdrant.Distance, vectors [][]float32) *pointsService {
+	t.Helper()
+	ctx := context.Background()
+	_, err := (&collectionsService{s: s}).Create(ctx, &qdrant.CreateCollection{CollectionName: "c",
+		VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: uint64(len(vectors[0])), Distance: distance})})
+	must(t, err)
+	points := &pointsService{s: s}
+	_, err = points.CreateFieldIndex(ctx, &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "part", FieldType: qdrant.FieldType_FieldTypeInteger.Enum()})
+	must(t, err)
+	for from := 0; from < len(vectors); from += 2000 {
+		req := &qdrant.UpsertPoints{CollectionName: "c"}
+		for i := from; i < min(from+2000, len(vectors)); i++ {
+			req.Points = append(req.Points, &qdrant.PointStruct{Id: qdrant.NewIDNum(uint64(i)), Vectors: qdrant.NewVectorsDense(vectors[i]),
+				Payload: map[string]*qdrant.Value{"part": qdrant.NewValueInt(int64(i % 10))}})
+		}
+		_, err := points.Upsert(ctx, req)
+		must(t, err)
+	}
+	return points
+}
+
+// TestRecall compares searches with float32 loops over all vectors: the same points, in the same order, whether they come one by one
+// or in a batch, with and without filters, however many goroutines scan.
+func TestRecall(t *testing.T) {
+	const n, size, limit = 12_000, 48, 10
+	ctx := context.Background()
+	for _, distance := range []qdrant.Distance{qdrant.Distance_Cosine, qdrant.Distance_Dot, qdrant.Distance_Euclid} {
+		t.Run(distance.String(), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, uint64(distance)))
+			vectors := clusters(rng, n, size)
+			points := fill(t, open(t, ""), distance, vectors)
+			prepared := make([][]float32, n)
+			params := denseParams{size: size, distance: distance}
+			for i, v := range vectors {
+				var err error
+				prepared[i], err = params.prepare(v)
+				must(t, err)
+			}
+			batch := &qdrant.QueryBatchPoints{CollectionName: "c"}
+			var want [][]uint64
+			for i := range 70 {
+				q := slices.Clone(vectors[rng.IntN(n)])
+				for j := range q {
+					q[j] += 0.1 * float32(rng.NormFloat64())
+				}
+				query := &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryDense(q), Limit: proto.Uint64(limit)}
+				keep := func(int) bool { return true }
+				switch i % 4 {
+				case 1: // a tenth
+					query.Filter = &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchInt("part", 3)}}
+					keep = func(i int) bool { return i%10 == 3 }
+				case 2: // most
+					query.Filter = &qdrant.Filter{MustNot: []*qdrant.Condition{qdrant.NewMatchInt("part", 3)}}
+					keep = func(i int) bool { return i%10 != 3 }
+				case 3: // few
+					query.Filter = &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchInt("part", 3), qdrant.NewHasID(qdrant.NewIDNum(3), qdrant.NewIDNum(13), qdrant.NewIDNum(14))}}
+					keep = func(i int) bool { return i == 3 || i == 13 }
+				}
+				batch.QueryPoints = append(batch.QueryPoints, query)
+				prepared1, err := params.prepare(q)
+				must(t, err)
+				want = append(want, nearest(distance, prepared1, prepared, limit, keep))
+			}
+			reply, err := points.QueryBatch(ctx, batch)
+			must(t, err)
+			for i, result := range reply.GetResult() {
+				if got := numbersOf(result.GetResult()); !slices.Equal(got, want[i]) {
+					t.Errorf("query %d of the batch: got %v, want %v", i, got, want[i])
+				}
+				alone, err := points.Query(ctx, batch.QueryPoints[i])
+				must(t, err)
+				if got := numbersOf(alone.GetResult()); !slices.Equal(got, want[i]) {
+					t.Errorf("query %d alone: got %v, want %v", i, got, want[i])
+				}
+			}
+			exact := proto.Clone(batch.QueryPoints[0]).(*qdrant.QueryPoints)
+			exact.Params = &qdrant.SearchParams{Exact: proto.Bool(true)}
+			all, err := points.Query(ctx, exact)
+			must(t, err)
+			if got := numbersOf(all.GetResult()); !slices.Equal(got, want[0]) {
+				t.Errorf("exact: got %v, want %v", got, want[0])
+			}
+		})
+	}
+}
+
+// nearest is the oracle: all scores in float32, sorted, equal ones by id.
+func nearest(distance qdrant.Distance, q []float32, vectors [][]float32, limit int, keep func(int) bool) []uint64 {
+	type scored struct {
+		id    uint64
+		score float32
+	}
+	var all []scored
+	for i, v := range vectors {
+		if keep(i) {
+			all = append(all, scored{uint64(i), similarity(distance, q, v)})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b scored) int {
+		switch {
+		case a.score > b.score:
+			return -1
+		case a.score < b.score:
+			return 1
+		}
+		return 0
+	})
+	var ids []uint64
+	for _, one := range all[:min(limit, len(all))] {
+		ids = append(ids, one.id)
+	}
+	return ids
+}
+
+func numbersOf(hits []*qdrant.ScoredPoint) []uint64 {
+	var ids []uint64
+	for _, h := range hits {
+		ids = append(ids, h.GetId().GetNum())
+	}
+	return ids
+}
+
+// TestTopK compares the heap with sorting.
+func TestTopK(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		scores := rapid.SliceOfN(rapid.Float32Range(0, 3), 0, 60).Draw(t, "scores")
+		for i := range scores {
+			scores[i] = float32(int(scores[i])) // many equal ones
+		}
+		k := rapid.IntRange(0, 70).Draw(t, "k")
+		ids := make([]pointID, len(scores))
+		for i := range ids {
+			ids[i] = pointID{lo: uint64(len(ids) - i)}
+		}
+		best := topK{ids: ids, k: k}
+		all := make([]hit, len(scores))
+		for i, score := range scores {
+			all[i] = hit{uint32(i), score}
+			best.push(all[i])
+		}
+		sortHits(ids, all)
+		if got := best.sorted(); !slices.Equal(got, all[:min(k, len(all))]) {
+			t.Fatalf("got %v, want %v", got, all)
+		}
+	})
+}
+
+// TestIDOrder compares the blocks with a sorted list.
+func TestIDOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var ids []pointID
+		var order idOrder
+		want := make(map[pointID]uint32)
+		for range rapid.IntRange(1, 12).Draw(t, "rounds") {
+			start := rapid.Uint64Range(0, 3000).Draw(t, "start")
+			n := rapid.Uint64Range(1, 1500).Draw(t, "n")
+			step := rapid.SampledFrom([]uint64{1, 7, 997}).Draw(t, "step")
+			remove := rapid.IntRange(0, 2).Draw(t, "remove") == 0
+			for i := range n {
+				id := pointID{lo: (start + i*step) % 3000}
+				if remove {
+					order.remove(ids, id)
+					delete(want, id)
+					continue
+				}
+				row := uint32(len(ids))
+				ids = append(ids, id)
+				order.put(ids, row)
+				want[id] = row
+			}
+		}
+		from := pointID{lo: rapid.Uint64Range(0, 3000).Draw(t, "from")}
+		var expect []pointID
+		for id := range want {
+			if id.compare(from) >= 0 {
+				expect = append(expect, id)
+			}
+		}
+		slices.SortFunc(expect, pointID.compare)
+		var got []pointID
+		order.from(ids, from, func(row uint32) bool {
+			if want[ids[row]] != row {
+				t.Fatalf("point %v is in row %d, not %d", ids[row], row, want[ids[row]])
+			}
+			got = append(got, ids[row])
+			return true
+		})
+		if !slices.Equal(got, expect) {
+			t.Fatalf("got %d ids, want %d", len(got), len(expect))
+		}
+		for _, block := range order.blocks {
+			if len(block) == 0 || len(block) > orderBlock {
+				t.Fatalf("a block of %d", len(block))
+			}
+		}
+		if row, ok := order.find(ids, from); ok != (len(expect) > 0 && expect[0] == from) || ok && want[from] != row {
+			t.Fatalf("find %v: %d, %v", from, row, ok)
+		}
+	})
+}
+
+// TestSparsePostings adds and drops rows at random; sums, frequencies and the reuse of rows must agree with a map.
+func TestSparsePostings(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := &sparseRows{lists: make(map[uint32]*postings)}
+		live := make(map[uint32]*vector.Sparse)
+		waiting := make(map[uint32]int)
+		free := []uint32{}
+		next := uint32(0)
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			if len(live) > 0 && rapid.Bool().Draw(t, "drop") {
+				row := rapid.SampledFrom(sortedKeys(live)).Draw(t, "row")
+				v := live[row]
+				delete(live, row)
+				waiting[row] = len(v.Terms)
+				s.drop(row, v, func(r uint32) {
+					if waiting[r]--; waiting[r] == 0 {
+						free = append(free, r)
+					}
+				})
+				continue
+			}
+			row := next
+			if len(free) > 0 {
+				row, free = free[len(free)-1], free[:len(free)-1]
+			} else {
+				next++
+			}
+			terms := rapid.SliceOfNDistinct(rapid.Uint32Range(0, 6), 1, 4, rapid.ID).Draw(t, "terms")
+			slices.Sort(terms)
+			live[row] = &vector.Sparse{Terms: terms, Weights: make([]float32, len(terms))}
+			s.put(row, live[row])
+		}
+		if s.count != len(live) {
+			t.Fatalf("%d rows, want %d", s.count, len(live))
+		}
+		for term := range uint32(7) {
+			want := 0
+			for _, v := range live {
+				if slices.Contains(v.Terms, term) {
+					want++
+				}
+			}
+			got := 0
+			if list := s.lists[term]; list != nil {
+				got = len(list.rows) - list.dead
+				if list.dead > 0 && list.dead*4 >= len(list.rows) {
+					t.Fatalf("term %d: %d of %d are dead and not swept", term, list.dead, len(list.rows))
+				}
+			}
+			if got != want {
+				t.Fatalf("term %d: %d rows, want %d", term, got, want)
+			}
+		}
+	})
+}
+
+func sortedKeys[V any](m map[uint32]V) []uint32 {
+	var keys []uint32
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// TestAllOrNothing lets readers look while one writer moves all points of a collection from one value to the next, point by point
+// deleted and upserted in one request. No reader may see two values at once, in any way of looking.
+func TestAllOrNothing(t *testing.T) {
+	const n = 200
+	ctx := t.Context()
+	for _, path := range []string{"", t.TempDir() + "/store"} {
+		t.Run(fmt.Sprintf("path %t", path != ""), func(t *testing.T) {
+			s := open(t, path)
+			_, err := (&collectionsService{s: s}).Create(ctx, &qdrant.CreateCollection{CollectionName: "c",
+				VectorsConfig:       qdrant.NewVectorsConfigMap(map[string]*qdrant.VectorParams{"d": {Size: 2, Distance: qdrant.Distance_Dot}}),
+				SparseVectorsConfig: qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {}})})
+			must(t, err)
+			points := &pointsService{s: s}
+			_, err = points.CreateFieldIndex(ctx, &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "v", FieldType: qdrant.FieldType_FieldTypeInteger.Enum()})
+			must(t, err)
+			write := func(value int) {
+				req := &qdrant.UpsertPoints{CollectionName: "c"}
+				for i := range n {
+					// The ids move with the value, so some points go and others come.
+					req.Points = append(req.Points, &qdrant.PointStruct{Id: qdrant.NewIDNum(uint64(value*10 + i)),
+						Vectors: qdrant.NewVectorsMap(map[string]*qdrant.Vector{"d": qdrant.NewVector(float32(value), 1), "s": qdrant.NewVectorSparse([]uint32{1}, []float32{float32(value)})}),
+						Payload: map[string]*qdrant.Value{"v": qdrant.NewValueInt(int64(value))}})
+				}
+				gone := &qdrant.PointsUpdateOperation_DeletePoints{Points: qdrant.NewPointsSelectorFilter(&qdrant.Filter{MustNot: []*qdrant.Condition{qdrant.NewMatchInt("v", int64(value))}})}
+				_, err := points.UpdateBatch(ctx, &qdrant.UpdateBatchPoints{CollectionName: "c", Operations: []*qdrant.PointsUpdateOperation{
+					qdrant.NewPointsUpdateUpsert(&qdrant.PointsUpdateOperation_PointStructList{Points: req.Points}), qdrant.NewPointsUpdateDeletePoints(gone),
+				}})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			write(1)
+			done := make(chan struct{})
+			var wg sync.WaitGroup
+			reader := func(want int, look func() ([]int64, error)) {
+				for {
+					select {
+					case <-done:
+						return
+					default:
+					}
+					values, err := look()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if len(values) != want || slices.Min(values) != slices.Max(values) {
+						t.Errorf("saw %d points with the values %d to %d", len(values), slices.Min(values), slices.Max(values))
+						return
+					}
+				}
+			}
+			wg.Go(func() {
+				reader(2*n, func() (values []int64, err error) { // score and payload of each point
+					reply, err := points.Query(ctx, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuery(1, 0), Using: proto.String("d"), Limit: proto.Uint64(2 * n), WithPayload: qdrant.NewWithPayload(true)})
+					for _, h := range reply.GetResult() {
+						values = append(values, h.GetPayload()["v"].GetIntegerValue(), int64(h.GetScore()))
+					}
+					return values, err
+				})
+			})
+			wg.Go(func() {
+				reader(n, func() (values []int64, err error) {
+					reply, err := points.Query(ctx, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuerySparse([]uint32{1}, []float32{1}), Using: proto.String("s"), Limit: proto.Uint64(2 * n)})
+					for _, h := range reply.GetResult() {
+						values = append(values, int64(h.GetScore()))
+					}
+					return values, err
+				})
+			})
+			wg.Go(func() {
+				reader(2*n, func() (values []int64, err error) { // payload and vector of each point
+					reply, err := points.Scroll(ctx, &qdrant.ScrollPoints{CollectionName: "c", Limit: proto.Uint32(2 * n), WithVectors: qdrant.NewWithVectors(true)})
+					for _, p := range reply.GetResult() {
+						values = append(values, p.GetPayload()["v"].GetIntegerValue(), int64(p.GetVectors().GetVectors().GetVectors()["d"].GetDense().GetData()[0]))
+					}
+					return values, err
+				})
+			})
+			for value := 2; value < 20; value++ {
+				write(value)
+			}
+			close(done)
+			wg.Wait()
+		})
+	}
+}
