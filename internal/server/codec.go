@@ -1,0 +1,48 @@
+package server
+
+import (
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	_ "google.golang.org/grpc/encoding/proto" // the codec that is wrapped
+)
+
+// codec is protobuf, but for one thing: a request that cannot be unmarshalled arrives as an empty message that says why.
+// The library would answer it with INTERNAL, which blames the server, before any code of ours is asked.
+type codec struct{ encoding.CodecV2 }
+
+func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
+
+// unreadableField is a field number that no message of ours has.
+const unreadableField protowire.Number = protowire.MaxValidNumber
+
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	err := c.CodecV2.Unmarshal(data, v)
+	m, ok := v.(proto.Message)
+	if err == nil || !ok {
+		return err
+	}
+	proto.Reset(m)
+	mark := protowire.AppendTag(nil, unreadableField, protowire.BytesType)
+	m.ProtoReflect().SetUnknown(protowire.AppendString(mark, err.Error()))
+	return nil
+}
+
+// readable returns why a received message could not be read, nil if it could.
+func readable(v any) error {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return nil
+	}
+	number, kind, tag := protowire.ConsumeTag(m.ProtoReflect().GetUnknown())
+	if tag < 0 || number != unreadableField || kind != protowire.BytesType {
+		return nil
+	}
+	reason, length := protowire.ConsumeString(m.ProtoReflect().GetUnknown()[tag:])
+	if length < 0 {
+		return nil
+	}
+	return malformed(validUTF8(reason))
+}

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// macSize is how much of the HMAC-SHA256 a token carries, in bytes: 2^-128 for a guess.
+const macSize = 16
+
+// pager makes and reads page tokens. A token is a cursor that only this server can read the meaning of, under a MAC over
+// the cursor and the request it belongs to. So a token cannot be forged, and one of another request is refused: its cursor
+// would point into another list.
+type pager struct{ key []byte }
+
+// page is the request for one page of a list: what stays the same from page to page.
+type page struct {
+	pager   *pager
+	request [sha256.Size]byte
+	method  string
+}
+
+// pageOf fingerprints a request without its paging fields; page_size may change between pages (AIP-158).
+func (p *pager) pageOf(method string, request proto.Message) (page, error) {
+	bare := proto.Clone(request)
+	message := bare.ProtoReflect()
+	for _, name := range []protoreflect.Name{"page_token", "page_size"} {
+		if field := message.Descriptor().Fields().ByName(name); field != nil {
+			message.Clear(field)
+		}
+	}
+	// Deterministic within one build, which is all that a token outlives at worst by being refused.
+	bytes, err := proto.MarshalOptions{Deterministic: true}.Marshal(bare)
+	if err != nil {
+		return page{}, fmt.Errorf("fingerprint a request: %w", err)
+	}
+	return page{pager: p, request: sha256.Sum256(bytes), method: method}, nil
+}
+
+func (p page) mac(cursor []byte) []byte {
+	h := hmac.New(sha256.New, p.pager.key)
+	fmt.Fprintf(h, "%s\x00%x\x00", p.method, p.request)
+	h.Write(cursor)
+	return h.Sum(nil)[:macSize]
+}
+
+// token is the page token for a cursor; none for an empty one.
+func (p page) token(cursor string) string {
+	if cursor == "" {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(append(p.mac([]byte(cursor)), cursor...))
+}
+
+// cursor reads a page token; an empty token is the empty cursor, the first page.
+func (p page) cursor(token string) (string, error) {
+	if token == "" {
+		return "", nil
+	}
+	bytes, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(bytes) <= macSize {
+		return "", badToken("is not a token that this server gave out")
+	}
+	cursor := bytes[macSize:]
+	if !hmac.Equal(bytes[:macSize], p.mac(cursor)) {
+		return "", badToken("belongs to another request: every field but page_size must stay as it was on the first page")
+	}
+	return string(cursor), nil
+}
+
+func badToken(reason string) *apiError {
+	e := invalid(violation{"page_token", reason})
+	e.reason = "INVALID_PAGE_TOKEN"
+	return e
+}
+
+// pageSize applies a method's default. Limits are in the protos.
+func pageSize(asked int32, otherwise int) int {
+	if asked == 0 {
+		return otherwise
+	}
+	return int(asked)
+}

@@ -1,0 +1,318 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"buf.build/go/protovalidate"
+	longrunning "cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"throughline/internal/coverage"
+	throughlinev1 "throughline/proto/throughline/v1"
+)
+
+// Config is what a Server is made of. Reader, Logger and Now are needed; zero values of the rest mean what is said beside
+// them. An engine that is missing leaves its methods UNIMPLEMENTED.
+type Config struct {
+	Reader   Reader
+	Writer   Writer // nil: the server is read-only
+	Coverage Coverage
+	Stories  Stories
+	// Ready reports whether the engines can answer. It is asked every ReadyEvery; nil: they always can.
+	Ready func(ctx context.Context) error
+
+	Logger *slog.Logger
+	Now    func() time.Time
+	NewID  func() string // ids of requests and operations; nil: random UUIDs
+
+	Page     http.Handler         // answers GET / on the HTTP port; nil: a plain page with calls to try
+	Registry *prometheus.Registry // where metrics go and what /metrics shows; nil: one of its own
+
+	// TokenKey signs page tokens. Servers that share a store and a key can continue each other's lists of stored things.
+	// Empty: random, so tokens end with the process.
+	TokenKey []byte
+
+	Timeout     time.Duration // of a unary call whose client set no deadline; 0: 30 s
+	Drain       time.Duration // how long running calls may take to end at shutdown; 0: 10 s
+	ReadyEvery  time.Duration // 0: 5 s
+	KeepPages   time.Duration // how long a ranking is kept for its next page; 0: 15 min
+	KeepResults int           // how many results of such rankings are kept in all, some 5 kB each; 0: 20,000
+	MaxMessage  int           // largest request in bytes; 0: 16 MiB
+	MaxStreams  uint32        // concurrent calls of one connection; 0: 1,000
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Reader == nil || c.Logger == nil || c.Now == nil {
+		return c, errors.New("server: Config needs Reader, Logger and Now")
+	}
+	if c.NewID == nil {
+		c.NewID = randomID
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	if len(c.TokenKey) == 0 {
+		c.TokenKey = make([]byte, 32)
+		rand.Read(c.TokenKey) // never fails, as documented
+	}
+	c.Timeout = or(c.Timeout, 30*time.Second)
+	c.Drain = or(c.Drain, 10*time.Second)
+	c.ReadyEvery = or(c.ReadyEvery, 5*time.Second)
+	c.KeepPages = or(c.KeepPages, 15*time.Minute)
+	c.KeepResults = or(c.KeepResults, 20_000)
+	c.MaxMessage = or(c.MaxMessage, 16<<20)
+	c.MaxStreams = or(c.MaxStreams, 1000)
+	if c.KeepResults < coverage.Depth {
+		return c, fmt.Errorf("server: KeepResults is %d, less than one list of %d", c.KeepResults, coverage.Depth)
+	}
+	return c, nil
+}
+
+func or[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+// Services are the services whose health is reported, beside "" for all.
+var Services = []string{
+	throughlinev1.ArticleService_ServiceDesc.ServiceName,
+	throughlinev1.CoverageService_ServiceDesc.ServiceName,
+	throughlinev1.ClusterService_ServiceDesc.ServiceName,
+	longrunning.Operations_ServiceDesc.ServiceName,
+}
+
+// Server is the API on two ports. Make one with New; it serves once.
+type Server struct {
+	cfg        Config
+	log        *slog.Logger
+	validator  protovalidate.Validator
+	metrics    *metrics
+	pager      *pager
+	frozen     *frozen
+	operations *operations
+	health     *health.Server
+	grpc       *grpc.Server
+	http       http.Handler
+	known      map[string]bool // full names of the methods that there are
+
+	// draining ends when the server begins to stop: streams that would never end do then.
+	draining context.Context
+	drain    context.CancelFunc
+	// receivers are the goroutines that read streams of requests; they end with their streams.
+	receivers sync.WaitGroup
+}
+
+// New makes a server and checks everything that can be checked before the first call.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: cfg.Logger, known: map[string]bool{},
+		pager: &pager{cfg.TokenKey}, frozen: newFrozen(cfg.Now, cfg.KeepPages, cfg.KeepResults)}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	if s.validator, err = newValidator(); err != nil {
+		return nil, err
+	}
+	if s.metrics, err = newMetrics(cfg.Registry); err != nil {
+		return nil, fmt.Errorf("register the server's metrics: %w", err)
+	}
+	s.operations = newOperations(cfg.Now, cfg.NewID)
+	s.grpc = grpc.NewServer(
+		grpc.ChainUnaryInterceptor(s.unary),
+		grpc.ChainStreamInterceptor(s.stream),
+		grpc.UnknownServiceHandler(unknownMethod),
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.MaxRecvMsgSize(cfg.MaxMessage),
+		// The defaults of the library trust the client: no limit on streams, 16 MiB of headers, two minutes to shake hands.
+		grpc.MaxConcurrentStreams(cfg.MaxStreams),
+		grpc.MaxHeaderListSize(64<<10),
+		grpc.ConnectionTimeout(20*time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 20 * time.Second}),
+		// A long watch needs pings to stay open behind proxies, so they are allowed more often than every five minutes.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 20 * time.Second, PermitWithoutStream: true}),
+		grpc.WaitForHandlers(true),
+	)
+	throughlinev1.RegisterArticleServiceServer(s.grpc, &articleService{server: s})
+	throughlinev1.RegisterCoverageServiceServer(s.grpc, &coverageService{server: s})
+	throughlinev1.RegisterClusterServiceServer(s.grpc, &clusterService{server: s})
+	longrunning.RegisterOperationsServer(s.grpc, &operationsService{server: s})
+	s.health = health.NewServer()
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc) // v1 and v1alpha
+	for service, info := range s.grpc.GetServiceInfo() {
+		for _, m := range info.Methods {
+			s.known["/"+service+"/"+m.Name] = true
+		}
+	}
+	s.setReady(false)
+	if s.http, err = s.handler(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Handler answers the HTTP port; for tests and for servers that bring their own listener.
+func (s *Server) Handler() http.Handler { return s.http }
+
+// Serve answers calls on both listeners until ctx is done, then lets running calls end for at most Config.Drain and stops.
+// It closes the listeners and returns when everything that it started has ended. It returns nil after an orderly stop.
+// httpListener may be nil.
+func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Listener) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := s.grpc.Serve(grpcListener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			return fmt.Errorf("serve gRPC on %s: %w", grpcListener.Addr(), err)
+		}
+		return nil
+	})
+	var web *http.Server
+	if httpListener != nil {
+		web = s.webServer()
+		group.Go(func() error {
+			if err := web.Serve(httpListener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve HTTP on %s: %w", httpListener.Addr(), err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		s.watchReadiness(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		s.stop(web)
+		return nil
+	})
+	err := group.Wait()
+	s.receivers.Wait()
+	return err
+}
+
+// stop refuses new calls, ends watches and jobs, and waits for the rest until Config.Drain has passed.
+func (s *Server) stop(web *http.Server) {
+	s.setReady(false)
+	s.drain()
+	s.operations.close()
+	limit, cancel := context.WithTimeout(context.Background(), s.cfg.Drain)
+	defer cancel()
+	var wait sync.WaitGroup
+	if web != nil {
+		// First: its calls run inside the gRPC server.
+		wait.Go(func() {
+			if err := web.Shutdown(limit); err != nil {
+				s.log.Warn("calls over HTTP were cut off at shutdown", "after", s.cfg.Drain, "error", err)
+				if err := web.Close(); err != nil {
+					s.log.Debug("close the HTTP server", "error", err)
+				}
+			}
+		})
+	}
+	wait.Go(func() {
+		graceful := make(chan struct{})
+		go func() {
+			s.grpc.GracefulStop()
+			close(graceful)
+		}()
+		select {
+		case <-graceful:
+		case <-limit.Done():
+			s.log.Warn("calls over gRPC were cut off at shutdown", "after", s.cfg.Drain)
+			s.grpc.Stop()
+			<-graceful
+		}
+	})
+	wait.Wait()
+}
+
+// pause waits for a while, unless ctx or the server ends before.
+func (s *Server) pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.draining.Done():
+		return s.draining.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// watchReadiness keeps the reported health true: SERVING only while the engines can answer.
+func (s *Server) watchReadiness(ctx context.Context) {
+	before := error(errNotAsked)
+	for ctx.Err() == nil {
+		now := s.checkReady(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if (now == nil) != (before == nil) || before == errNotAsked {
+			if now == nil {
+				s.log.Info("ready")
+			} else {
+				s.log.Warn("not ready", "error", now)
+			}
+			s.setReady(now == nil)
+		}
+		before = now
+		if s.pause(ctx, s.cfg.ReadyEvery) != nil {
+			return
+		}
+	}
+}
+
+var errNotAsked = errors.New("not asked yet")
+
+func (s *Server) checkReady(ctx context.Context) error {
+	if s.cfg.Ready == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(s.cfg.ReadyEvery, time.Second))
+	defer cancel()
+	return s.cfg.Ready(ctx)
+}
+
+// setReady reports every service that has its engine as serving or none.
+func (s *Server) setReady(ready bool) {
+	built := map[string]bool{
+		"": true,
+		throughlinev1.ArticleService_ServiceDesc.ServiceName:  true,
+		throughlinev1.CoverageService_ServiceDesc.ServiceName: s.cfg.Coverage != nil,
+		throughlinev1.ClusterService_ServiceDesc.ServiceName:  s.cfg.Stories != nil,
+		longrunning.Operations_ServiceDesc.ServiceName:        s.cfg.Stories != nil,
+	}
+	for service, has := range built {
+		state := grpc_health_v1.HealthCheckResponse_NOT_SERVING
+		if ready && has {
+			state = grpc_health_v1.HealthCheckResponse_SERVING
+		}
+		s.health.SetServingStatus(service, state)
+	}
+}
+
+// writer is the way to write, or why there is none.
+func (s *Server) writer() (Writer, error) {
+	if s.cfg.Writer == nil {
+		return nil, errReadOnly
+	}
+	return s.cfg.Writer, nil
+}
