@@ -1,0 +1,65 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// cli is the command line. A file per command holds its struct and its Run method.
+type cli struct {
+	Serve    serveCmd    `cmd:"" help:"Ingest the paths, then serve gRPC, JSON and the page."`
+	Ingest   ingestCmd   `cmd:"" help:"Read articles into the store, or into a running server with --addr."`
+	Related  relatedCmd  `cmd:"" help:"What else was written about an article, a text or a story."`
+	Search   searchCmd   `cmd:"" help:"Articles about some words."`
+	Article  articleCmd  `cmd:"" help:"Show one article with its sections."`
+	Stories  storiesCmd  `cmd:"" help:"List stories, the most covered first."`
+	Story    storyCmd    `cmd:"" help:"Show one story with its articles."`
+	Topics   topicsCmd   `cmd:"" help:"List topics and themes."`
+	Topic    topicCmd    `cmd:"" help:"Show one topic with its stories."`
+	Cluster  clusterCmd  `cmd:"" help:"Batch job: cluster vectors or articles from files, or the whole store."`
+	Evaluate evaluateCmd `cmd:"" help:"Measure quality on labelled JSONL files."`
+	Embed    embedCmd    `cmd:"" help:"Turn lines of text into vectors."`
+	Export   exportCmd   `cmd:"" help:"Write the stored articles as JSON lines."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	StoreFlags    `group:"Store"`
+	EmbedderFlags `group:"Embedding"`
+	LogLevel      string `enum:"debug,info,warn,error" default:"warn" help:"What is logged to stderr: ${enum}."`
+	JSON          bool   `name:"json" help:"Print the API's JSON instead of tables."`
+}
+
+// StoreFlags say where articles are kept.
+type StoreFlags struct {
+	Data             string        `type:"path" default:"${data}" help:"Directory of the embedded store."`
+	Qdrant           string        `placeholder:"HOST:PORT" help:"Use this Qdrant (gRPC port) instead of the embedded store."`
+	QdrantTLS        bool          `name:"qdrant-tls" help:"Speak TLS to Qdrant."`
+	QdrantAPIKeyFile string        `name:"qdrant-api-key-file" type:"path" placeholder:"FILE" help:"File with Qdrant's API key; or set QDRANT_API_KEY."`
+	Prefix           string        `default:"throughline" help:"Prefix of the collections."`
+	Timeout          time.Duration `default:"30s" help:"How long one request may take."`
+}
+
+// EmbedderFlags say how text becomes vectors.
+type EmbedderFlags struct {
+	Embedder       string `enum:"builtin,openai" default:"builtin" help:"The built-in model, or an OpenAI-compatible endpoint: ${enum}."`
+	BaseURL        string `name:"base-url" placeholder:"URL" help:"Endpoint up to and with /v1, e.g. http://127.0.0.1:11434/v1."`
+	Model          string `placeholder:"NAME" help:"Model that the endpoint serves."`
+	Dimensions     int    `help:"Dimensions to expect; 0 asks the endpoint."`
+	DocumentPrefix string `help:"Text put before every article text, as the model's card says."`
+	QueryPrefix    string `help:"Text put before every query."`
+	MaxTokens      int    `help:"Longest input that the endpoint's model reads, in tokens; 0: 256 for known models, else 512."`
+	MaxBatch       int    `default:"64" help:"Most inputs in one request to the endpoint."`
+	APIKeyFile     string `name:"api-key-file" type:"path" placeholder:"FILE" help:"File with the endpoint's API key; or set OPENAI_API_KEY."`
+	Workers        int    `help:"Cores that the built-in model and clustering use; 0: all."`
+}
+
+// defaultDataDir is the user's data directory by the habits of the platform.
+func defaultDataDir() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "throughline")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "share", "throughline")
+	}
+	return "throughline-data"
+}

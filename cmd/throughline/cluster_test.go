@@ -1,0 +1,387 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"throughline/internal/npy"
+)
+
+// execution is what one run of the program gave.
+type execution struct {
+	stdout, stderr string
+	err            error
+}
+
+// execute runs the real program on a data directory of the test's own.
+func execute(ctx context.Context, data, stdin string, args ...string) execution {
+	var stdout, stderr bytes.Buffer
+	err := run(ctx, append([]string{"--data", data}, args...), strings.NewReader(stdin), &stdout, &stderr)
+	return execution{stdout.String(), stderr.String(), err}
+}
+
+func (x execution) mustSucceed(t *testing.T) execution {
+	t.Helper()
+	if x.err != nil {
+		t.Fatalf("%v\n%s", x.err, x.stderr)
+	}
+	return x
+}
+
+// reports are two events of two and three articles, and a one-off.
+const reports = `{"id":"q1","title":"Earthquake of magnitude 7.1 shakes Tarvale","text":"An earthquake of magnitude 7.1 struck the coastal city of Tarvale on Monday, bringing down the old town hall. Rescuers searched the rubble for survivors.","date":"2031-03-03","story":"quake","topic":"disaster"}
+{"id":"b1","title":"Norland central bank raises rate to 4.5 percent","text":"The central bank of Norland raised its key interest rate by a quarter point to 4.5 percent on Thursday, citing inflation. Governor Ilse Brandt said more increases may follow.","date":"2031-03-06","story":"rate","topic":"economy"}
+{"id":"q2","title":"Tarvale counts its dead after 7.1 quake","text":"At least 40 people died when a magnitude 7.1 earthquake hit Tarvale, officials said. The old town hall collapsed and rescuers are digging in the rubble.","date":"2031-03-04","story":"quake","topic":"disaster"}
+{"id":"c1","title":"Violinist Mara Teel wins the Olden prize","text":"The violinist Mara Teel was given the Olden prize for young musicians in a ceremony with a concert of chamber music.","date":"2031-02-11","story":"prize","topic":"culture"}
+{"id":"q3","title":"Rescuers in Tarvale find girl alive under town hall","text":"Rescuers pulled a girl alive from the rubble of the town hall in Tarvale, two days after the magnitude 7.1 earthquake.","date":"2031-03-05","story":"quake","topic":"disaster"}
+{"id":"b2","title":"Brandt lifts Norland's interest rate again","text":"Governor Ilse Brandt of Norland's central bank announced a rise of the key interest rate to 4.5 percent, a quarter point more, to fight inflation.","date":"2031-03-06","story":"rate","topic":"economy"}
+`
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// groups makes rows around some directions, a few for each, of unit length.
+func groups(seed uint64, directions, each, dim int) []float32 {
+	random := rand.New(rand.NewPCG(seed, 1))
+	var data []float32
+	for range directions {
+		centre := make([]float64, dim)
+		for d := range centre {
+			centre[d] = random.NormFloat64()
+		}
+		for range each {
+			row, square := make([]float64, dim), 0.0
+			for d := range row {
+				row[d] = centre[d] + 0.2*random.NormFloat64()
+				square += row[d] * row[d]
+			}
+			for _, x := range row {
+				data = append(data, float32(x/math.Sqrt(square)))
+			}
+		}
+	}
+	return data
+}
+
+func array(rows, dim int, data []float32) string {
+	var b bytes.Buffer
+	if err := npy.Write(&b, rows, dim, data); err != nil {
+		panic(err)
+	}
+	return b.String()
+}
+
+type label struct {
+	ID                  any
+	Story, Topic, Theme int
+}
+
+func labels(t *testing.T, text string) []label {
+	t.Helper()
+	var all []label
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	for {
+		var l label
+		err := decoder.Decode(&l)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		all = append(all, l)
+	}
+}
+
+func TestClusterVectors(t *testing.T) {
+	ctx, data := context.Background(), t.TempDir()
+	const stories, each, dim = 30, 4, 32
+	file := write(t, "vectors.npy", array(stories*each, dim, groups(1, stories, each, dim)))
+	out := filepath.Join(t.TempDir(), "labels.jsonl")
+	x := execute(ctx, data, "", "cluster", "--input", file, "--output", out).mustSucceed(t)
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := labels(t, string(text))
+	if len(found) != stories*each {
+		t.Fatalf("%d labels", len(found))
+	}
+	for i, l := range found {
+		if l.ID != float64(i) || l.Story != i/each {
+			t.Fatalf("line %d is %+v, want story %d", i, l, i/each)
+		}
+	}
+	if !strings.HasPrefix(string(text), `{"id":0,"story":0,"topic":`) {
+		t.Errorf("the fields have another order: %.60s", text)
+	}
+	if !strings.Contains(x.stderr, "120 rows: 30 stories, the largest of 4; 0 in no story") || !strings.Contains(x.stderr, " s") || x.stdout != "" {
+		t.Errorf("summary %q, standard output %q", x.stderr, x.stdout)
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(out), ".*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left beside the output: %v, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Join(data, "store.db")); err == nil {
+		t.Error("the store was touched")
+	}
+
+	for name, args := range map[string][]string{
+		"again": {"cluster", "--input", file}, "one worker": {"--workers", "1", "cluster", "--input", file}, "five workers": {"--workers", "5", "cluster", file},
+	} {
+		if y := execute(ctx, data, "", append(args, "--output", "-")...).mustSucceed(t); y.stdout != string(text) {
+			t.Errorf("%s: other bytes", name)
+		}
+	}
+	if y := execute(ctx, data, array(stories*each, dim, groups(1, stories, each, dim)), "cluster", "--input", "-", "--output", "-").mustSucceed(t); y.stdout != string(text) {
+		t.Error("standard input: other bytes")
+	}
+}
+
+func TestClusterSeveralArraysCountsRowsThrough(t *testing.T) {
+	data := groups(2, 20, 3, 16)
+	one := write(t, "all.npy", array(60, 16, data))
+	a, b := write(t, "a.npy", array(25, 16, data[:25*16])), write(t, "b.bin", array(35, 16, data[25*16:]))
+	want := execute(context.Background(), t.TempDir(), "", "cluster", "--input", one, "--output", "-").mustSucceed(t)
+	got := execute(context.Background(), t.TempDir(), "", "cluster", "--output", "-", "--input", a, b).mustSucceed(t)
+	if got.stdout != want.stdout {
+		t.Errorf("two halves:\n%s\nthe whole:\n%s", got.stdout, want.stdout)
+	}
+}
+
+func TestClusterSaysWhatIsWrongWithVectors(t *testing.T) {
+	good := groups(3, 5, 3, 8)
+	with := func(row int, value float32) string {
+		data := slices.Clone(good)
+		for d := range 8 {
+			if value == 0 || d == 2 {
+				data[row*8+d] = value
+			}
+		}
+		return array(15, 8, data)
+	}
+	for name, c := range map[string]struct {
+		content string
+		kind    error
+		says    string
+	}{
+		"NaN":         {with(11, float32(math.NaN())), nil, "row 11: the number in column 2 is NaN"},
+		"infinity":    {with(4, float32(math.Inf(-1))), nil, "row 4: the number in column 2 is -Inf"},
+		"zero":        {with(7, 0), nil, "row 7: all its numbers are zero"},
+		"no columns":  {array(3, 0, nil), nil, "no numbers"},
+		"short":       {array(15, 8, good)[:300], npy.ErrTruncated, "row 5"},
+		"not one":     {"id,x\n", npy.ErrFormat, "not a NumPy array"},
+		"empty":       {"", npy.ErrFormat, "empty"},
+		"one by one":  {strings.Replace(array(15, 8, good), "(15, 8)", "(120,) ", 1), npy.ErrShape, "[120]"},
+		"other dtype": {strings.Replace(array(15, 8, good), "<f4", "<i4", 1), npy.ErrType, "<i4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := write(t, "vectors.npy", c.content)
+			out := filepath.Join(t.TempDir(), "labels.jsonl")
+			if err := os.WriteFile(out, []byte("of the last run"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			x := execute(context.Background(), t.TempDir(), "", "cluster", "--input", file, "--output", out)
+			if exitCode(x.err) != exitFailed || !strings.Contains(x.stderr, file+": ") || !strings.Contains(x.stderr, c.says) || c.kind != nil && !errors.Is(x.err, c.kind) {
+				t.Errorf("%v, exit code %d", x.err, exitCode(x.err))
+			}
+			if old, err := os.ReadFile(out); err != nil || string(old) != "of the last run" {
+				t.Errorf("the output of the last run is %q, %v", old, err)
+			}
+			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(out), ".*")); len(left) > 0 {
+				t.Errorf("left beside the output: %v", left)
+			}
+		})
+	}
+	t.Run("two widths", func(t *testing.T) {
+		a, b := write(t, "a.npy", array(15, 8, good)), write(t, "b.npy", array(30, 4, good))
+		if x := execute(context.Background(), t.TempDir(), "", "cluster", "--output", "-", a, b); x.err == nil || !strings.Contains(x.stderr, b+": its rows have 4 numbers, those of "+a+" have 8") {
+			t.Errorf("%v", x.err)
+		}
+	})
+	t.Run("other lengths", func(t *testing.T) {
+		double := make([]float32, len(good))
+		for i, x := range good {
+			double[i] = 2 * x
+		}
+		want := execute(context.Background(), t.TempDir(), array(15, 8, good), "cluster", "--input", "-", "--output", "-").mustSucceed(t)
+		x := execute(context.Background(), t.TempDir(), array(15, 8, double), "cluster", "--input", "-", "--output", "-").mustSucceed(t)
+		if x.stdout != want.stdout || !strings.Contains(x.stderr, "15 of 15 rows are not of unit length") || strings.Contains(want.stderr, "unit length") {
+			t.Errorf("labels %q instead of %q, summary %q", x.stdout, want.stdout, x.stderr)
+		}
+	})
+	t.Run("no rows", func(t *testing.T) {
+		if x := execute(context.Background(), t.TempDir(), array(0, 8, nil), "cluster", "--input", "-", "--output", "-").mustSucceed(t); x.stdout != "" {
+			t.Errorf("labels %q", x.stdout)
+		}
+	})
+}
+
+func TestClusterRefusesCallsThatCannotBeMeant(t *testing.T) {
+	file := write(t, "vectors.npy", array(15, 8, groups(3, 5, 3, 8)))
+	text := write(t, "reports.jsonl", reports)
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"parquet":       {[]string{"--input", file, "--output", "x.parquet"}, ".parquet is not supported"},
+		"html":          {[]string{"--input", file, "--output", "x.HTML"}, ".html is not supported"},
+		"no extension":  {[]string{"--input", file, "--output", "labels"}, ".jsonl"},
+		"no output":     {[]string{"--input", file}, "--output"},
+		"apply":         {[]string{"--input", file, "--output", "-", "--apply"}, "--apply"},
+		"stdin twice":   {[]string{"--input", "-", "--input", "-", "--output", "-"}, "once only"},
+		"mixture":       {[]string{"--input", file, text, "--output", "-"}, "together"},
+		"topics":        {[]string{"--input", file, "--output", "-", "--topics", "3"}, "--topics"},
+		"minus a topic": {[]string{"--input", text, "--output", "-", "--topics", "-3"}, "--topics"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := execute(context.Background(), t.TempDir(), "", append([]string{"cluster"}, c.args...)...)
+			if exitCode(x.err) != exitUsage || !strings.Contains(x.stderr, c.says) {
+				t.Errorf("exit code %d, %q", exitCode(x.err), x.stderr)
+			}
+		})
+	}
+	for name, args := range map[string][]string{
+		"missing input":     {"--input", filepath.Join(t.TempDir(), "missing.npy"), "--output", "-"},
+		"missing directory": {"--input", file, "--output", filepath.Join(t.TempDir(), "missing", "x.jsonl")},
+	} {
+		if x := execute(context.Background(), t.TempDir(), "", append([]string{"cluster"}, args...)...); exitCode(x.err) != exitFailed || !errors.Is(x.err, os.ErrNotExist) {
+			t.Errorf("%s: %v", name, x.err)
+		}
+	}
+}
+
+func TestClusterStopsWhenItIsTold(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	file := write(t, "vectors.npy", array(15, 8, groups(3, 5, 3, 8)))
+	text := write(t, "reports.jsonl", reports)
+	out := filepath.Join(t.TempDir(), "labels.jsonl")
+	for _, input := range []string{file, text} {
+		if x := execute(ctx, t.TempDir(), "", "cluster", "--input", input, "--output", out); !errors.Is(x.err, context.Canceled) {
+			t.Errorf("%s: %v", input, x.err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(out), "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// storiesOf maps article ids to stories, and says which share one.
+func storiesOf(t *testing.T, text string) string {
+	t.Helper()
+	members := map[int][]string{}
+	var order []int
+	for _, l := range labels(t, text) {
+		if l.Story < 0 {
+			continue
+		}
+		if members[l.Story] == nil {
+			order = append(order, l.Story)
+		}
+		members[l.Story] = append(members[l.Story], fmt.Sprint(l.ID))
+	}
+	var all []string
+	for _, s := range order {
+		slices.Sort(members[s])
+		all = append(all, strings.Join(members[s], " "))
+	}
+	slices.Sort(all)
+	return strings.Join(all, " | ")
+}
+
+func TestClusterArticles(t *testing.T) {
+	data := t.TempDir()
+	file := write(t, "reports.jsonl", reports+`{"id":"q1","title":"Again","text":"An id that was read before."}`+"\n"+`{"broken`+"\n")
+	x := execute(context.Background(), data, "", "cluster", "--input", file, "--output", "-").mustSucceed(t)
+	if got := storiesOf(t, x.stdout); got != "b1 b2 | q1 q2 q3" {
+		t.Errorf("stories %s", got)
+	}
+	if !strings.HasPrefix(x.stdout, `{"id":"q1","story":0,"topic":`) || !strings.Contains(x.stdout, `{"id":"c1","story":-1,"topic":`) {
+		t.Errorf("labels\n%s", x.stdout)
+	}
+	for _, want := range []string{"1 article left out", "1 item rejected", "reports.jsonl:8", "6 articles: 2 stories, the largest of 3; 1 in no story"} {
+		if !strings.Contains(x.stderr, want) {
+			t.Errorf("no %q in the summary\n%s", want, x.stderr)
+		}
+	}
+	if entries, err := os.ReadDir(data); err != nil || len(entries) > 0 {
+		t.Errorf("the data directory was touched: %v, %v", entries, err)
+	}
+	if y := execute(context.Background(), data, reports, "cluster", "--input", "-", "--output", "-").mustSucceed(t); y.stdout != x.stdout {
+		t.Errorf("standard input gives\n%s", y.stdout)
+	}
+	if y := execute(context.Background(), data, "", "cluster", "--input", write(t, "bad.jsonl", "{\"broken\n"), "--output", "-"); exitCode(y.err) != exitFailed || !strings.Contains(y.stderr, "no article could be read") {
+		t.Errorf("%v", y.err)
+	}
+}
+
+func TestClusterStore(t *testing.T) {
+	ctx, data := context.Background(), t.TempDir()
+	if x := execute(ctx, data, "", "cluster"); !errors.Is(x.err, errNoStore) {
+		t.Fatalf("an empty store: %v", x.err)
+	}
+	execute(ctx, data, reports, "ingest", "-").mustSucceed(t)
+	before := execute(ctx, data, "", "--json", "stories").mustSucceed(t).stdout
+
+	// Ingest has made the stories that there are, so there is nothing to change.
+	dry := execute(ctx, data, "", "cluster", "--output", "-").mustSucceed(t)
+	if got := storiesOf(t, dry.stdout); got != "b1 b2 | q1 q2 q3" {
+		t.Errorf("stories %s", got)
+	}
+	if !strings.Contains(dry.stderr, "0 created, 0 merged, 0 split, 0 renamed, 0 deleted; 0 articles moved") || !strings.Contains(dry.stderr, "--apply") {
+		t.Errorf("summary %q", dry.stderr)
+	}
+	files := execute(ctx, data, "", "cluster", "--input", write(t, "reports.jsonl", reports), "--output", "-").mustSucceed(t)
+	if got, want := storiesOf(t, files.stdout), storiesOf(t, dry.stdout); got != want {
+		t.Errorf("from files %s, from the store %s", got, want)
+	}
+
+	// A deleted-and-changed article leaves its story only when that is applied.
+	execute(ctx, data, `{"id":"b2","title":"Gallery in Olden shows paintings of cats","text":"A gallery in Olden opens a show of sixty paintings of cats on Saturday. Entry is free for children.","date":"2031-05-01"}`, "ingest", "-").mustSucceed(t)
+	dry = execute(ctx, data, "", "--json", "cluster", "--output", "-").mustSucceed(t)
+	if got := storiesOf(t, dry.stdout); got != "q1 q2 q3" {
+		t.Errorf("stories %s", got)
+	}
+	after := execute(ctx, data, "", "--json", "stories").mustSucceed(t).stdout
+	applied := execute(ctx, data, "", "--json", "cluster", "--apply", "--output", "-").mustSucceed(t)
+	if applied.stdout != dry.stdout {
+		t.Errorf("would be\n%sis\n%s", dry.stdout, applied.stdout)
+	}
+	then := execute(ctx, data, "", "--json", "stories").mustSucceed(t).stdout
+	if before == then {
+		t.Error("--apply changed nothing")
+	}
+	_ = after
+	var summary struct {
+		Summary struct {
+			Items, Stories int
+			Changes        changes
+			Peak           int64 `json:"peak_memory_bytes"`
+		}
+	}
+	if err := json.Unmarshal([]byte(applied.stderr), &summary); err != nil {
+		t.Fatalf("%v in %q", err, applied.stderr)
+	}
+	if s := summary.Summary; s.Items != 6 || s.Stories != 1 || !s.Changes.Applied {
+		t.Errorf("summary %s", applied.stderr)
+	}
+}

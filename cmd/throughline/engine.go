@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"throughline/embed"
+	"throughline/embed/minilm"
+	"throughline/internal/article"
+	"throughline/internal/corpus"
+	"throughline/internal/coverage"
+	"throughline/internal/evidence"
+	"throughline/internal/ingest"
+	"throughline/internal/points"
+	"throughline/internal/stories"
+)
+
+// engine is everything that works on one store. Every command that needs articles has one, in this process or, through the
+// API, in a server's.
+type engine struct {
+	conn     *points.Conn
+	store    *points.Store
+	embedder embed.Embedder
+	ingest   *ingest.Pipeline
+	coverage *coverage.Engine
+	stories  *stories.Engine
+}
+
+// logger writes to stderr at the level asked for.
+func (p *program) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(p.cli.LogLevel)) // kong has checked it
+	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// secret reads a key from a file, or else from the environment. Keys are never flags: the process list would show them.
+func secret(file, variable string) (string, error) {
+	if file == "" {
+		return os.Getenv(variable), nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+// The built-in model, whose tokenizer also counts for an endpoint that serves the same model.
+const (
+	builtinModel  = embed.MiniLM
+	builtinTokens = 256
+)
+
+// embedder makes the embedder that the flags ask for.
+func (p *program) embedder(ctx context.Context) (embed.Embedder, error) {
+	f := p.cli.EmbedderFlags
+	if f.Embedder == "builtin" {
+		for name, given := range map[string]bool{"--base-url": f.BaseURL != "", "--model": f.Model != "" && embed.CanonicalModel(f.Model) != builtinModel,
+			"--dimensions": f.Dimensions != 0, "--max-tokens": f.MaxTokens != 0, "--document-prefix": f.DocumentPrefix != "", "--query-prefix": f.QueryPrefix != ""} {
+			if given {
+				return nil, usageError{fmt.Errorf("%s belongs to --embedder openai", name)}
+			}
+		}
+		return minilm.New(minilm.Options{Workers: f.Workers})
+	}
+	if f.BaseURL == "" || f.Model == "" {
+		return nil, usageError{errors.New("--embedder openai needs --base-url and --model")}
+	}
+	key, err := secret(f.APIKeyFile, "OPENAI_API_KEY")
+	if err != nil {
+		return nil, fmt.Errorf("reading the endpoint's API key: %w", err)
+	}
+	cfg := embed.OpenAIConfig{
+		BaseURL: f.BaseURL, APIKey: key, Model: f.Model, Dimensions: f.Dimensions,
+		DocumentPrefix: f.DocumentPrefix, QueryPrefix: f.QueryPrefix, MaxTokens: f.MaxTokens, MaxBatch: f.MaxBatch, Logger: p.logger(),
+	}
+	if embed.CanonicalModel(f.Model) == builtinModel {
+		cfg.Count = minilm.CountTokens // the endpoint serves the model whose tokenizer is in this binary
+		if cfg.MaxTokens == 0 {
+			cfg.MaxTokens = builtinTokens
+		}
+	}
+	return embed.NewOpenAI(ctx, cfg)
+}
+
+// connect reaches the storage: a Qdrant, or the file in the data directory.
+func (p *program) connect(ctx context.Context) (*points.Conn, error) {
+	f := p.cli.StoreFlags
+	if f.Qdrant == "" {
+		if err := os.MkdirAll(f.Data, 0o700); err != nil {
+			return nil, err
+		}
+		return points.Local(filepath.Join(f.Data, "store.db"), p.logger())
+	}
+	key, err := secret(f.QdrantAPIKeyFile, "QDRANT_API_KEY")
+	if err != nil {
+		return nil, fmt.Errorf("reading Qdrant's API key: %w", err)
+	}
+	cfg := points.DialConfig{Addr: f.Qdrant, APIKey: key, Timeout: f.Timeout, Logger: p.logger()}
+	if f.QdrantTLS {
+		host, _, err := net.SplitHostPort(f.Qdrant)
+		if err != nil {
+			host = f.Qdrant
+		}
+		cfg.TLS = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	}
+	return points.Dial(ctx, cfg)
+}
+
+// openEngine opens the store that the flags name. Close it.
+func (p *program) openEngine(ctx context.Context, readOnly bool) (*engine, error) {
+	embedder, err := p.embedder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, err := assemble(ctx, conn, embedder, p.cli.Prefix, readOnly, p.cli.Workers, p.logger())
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return e, nil
+}
+
+// assemble wires the packages together on a connection, which the engine then owns.
+func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, prefix string, readOnly bool, workers int, logger *slog.Logger) (_ *engine, err error) {
+	store, err := points.Open(ctx, conn, points.Config{
+		Prefix: prefix, Space: embedder.Space(), Chunker: article.Chunker, ReadOnly: readOnly, Logger: logger, Now: time.Now, Owner: owner(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, store.Close())
+		}
+	}()
+	known, err := corpus.Load(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{conn: conn, store: store, embedder: embedder}
+	model := evidence.Default()
+	if e.coverage, err = coverage.New(coverage.Config{Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: logger, Now: time.Now}); err != nil {
+		return nil, err
+	}
+	if e.stories, err = stories.New(stories.Config{
+		Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: logger, Now: time.Now, NewID: newID, Workers: workers,
+	}); err != nil {
+		return nil, err
+	}
+	e.ingest, err = ingest.NewPipeline(ingest.Config{Store: store, Embedder: embedder, Corpus: known, Filer: e.stories, Logger: logger, Now: time.Now})
+	return e, err
+}
+
+// Close gives the store back.
+func (e *engine) Close() error { return errors.Join(e.store.Close(), e.conn.Close()) }
+
+// owner names this process in the writer's lease, so that people can find who holds it.
+func owner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("throughline (process %d on %s)", os.Getpid(), host)
+}
+
+var idLetters = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// newID makes an id that is easy to tell apart and to type: the kind and 80 random bits.
+func newID(kind string) string {
+	var random [10]byte
+	rand.Read(random[:]) // never fails, as documented
+	return kind + "-" + idLetters.EncodeToString(random[:])
+}
+
+// once closes something once and remembers how that went.
+type once struct {
+	do  func() error
+	one sync.Once
+	err error
+}
+
+func (o *once) Close() error {
+	o.one.Do(func() { o.err = o.do() })
+	return o.err
+}

@@ -1,0 +1,20 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package main
+
+import (
+	"runtime"
+	"syscall"
+)
+
+// peakMemory is the largest amount of memory this process has had resident, in bytes; 0: unknown.
+func peakMemory() int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	if runtime.GOOS == "darwin" {
+		return int64(usage.Maxrss) // in bytes there, in KiB elsewhere
+	}
+	return int64(usage.Maxrss) << 10
+}

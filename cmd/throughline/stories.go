@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	throughlinev1 "throughline/proto/throughline/v1"
+)
+
+type storiesCmd struct {
+	Limit       int32    `short:"n" default:"20" help:"How many stories."`
+	Order       string   `enum:"largest,latest" default:"largest" help:"${enum}."`
+	Topic       []string `placeholder:"ID" help:"Only stories of this topic or theme; may be repeated."`
+	Source      []string `placeholder:"NAME" help:"Only stories that this outlet covered; may be repeated."`
+	MinArticles int32    `help:"Only stories with at least so many articles."`
+	AddrFlag
+}
+
+// Run lists stories.
+func (c *storiesCmd) Run(ctx context.Context, p *program) error {
+	a, err := p.dial(ctx, c.Addr)
+	if err != nil {
+		return err
+	}
+	order := throughlinev1.StoryOrder_STORY_ORDER_LARGEST
+	if c.Order == "latest" {
+		order = throughlinev1.StoryOrder_STORY_ORDER_LATEST
+	}
+	page, err := a.clusters.ListStories(ctx, &throughlinev1.ListStoriesRequest{
+		TopicIds: c.Topic, Sources: c.Source, MinArticles: c.MinArticles, Order: order, PageSize: c.Limit,
+	})
+	if err := errors.Join(err, a.close()); err != nil {
+		return err
+	}
+	if p.cli.JSON {
+		return p.printJSON(page)
+	}
+	if len(page.GetStories()) == 0 {
+		fmt.Fprintln(p.stdout, "No stories: a story needs two articles about one event.")
+		return nil
+	}
+	return p.printStories(page.GetStories())
+}
+
+func (p *program) printStories(list []*throughlinev1.Story) error {
+	var rows [][]string
+	for _, s := range list {
+		rows = append(rows, []string{
+			s.GetId(), strconv.Itoa(int(s.GetArticleCount())), strconv.Itoa(len(s.GetSources())),
+			span(s.GetFirstPublishedTime(), s.GetLastPublishedTime()), clip(s.GetTitle(), titleWidth),
+		})
+	}
+	return table(p.stdout, []string{"STORY", "ARTICLES", "SOURCES", "PUBLISHED", "TITLE"}, rows)
+}
+
+type storyCmd struct {
+	ID    string `arg:"" name:"id" help:"Id of a story; one that was merged leads to the story it is part of."`
+	Limit int32  `short:"n" default:"100" help:"How many of its articles."`
+	AddrFlag
+}
+
+// Run shows a story.
+func (c *storyCmd) Run(ctx context.Context, p *program) error {
+	a, err := p.dial(ctx, c.Addr)
+	if err != nil {
+		return err
+	}
+	s, err := a.clusters.GetStory(ctx, &throughlinev1.GetStoryRequest{StoryId: c.ID, MaxArticles: c.Limit})
+	if err := errors.Join(err, a.close()); err != nil {
+		return err
+	}
+	if p.cli.JSON {
+		return p.printJSON(s)
+	}
+	fmt.Fprintf(p.stdout, "%s\n  %s, %s of %s, %s\n", s.GetTitle(), s.GetId(), plural(int(s.GetArticleCount()), "article", "articles"),
+		plural(len(s.GetSources()), "source", "sources"), span(s.GetFirstPublishedTime(), s.GetLastPublishedTime()))
+	if len(s.GetKeywords()) > 0 {
+		fmt.Fprintf(p.stdout, "  keywords: %s\n", strings.Join(s.GetKeywords(), ", "))
+	}
+	if s.GetTopicId() != "" {
+		fmt.Fprintf(p.stdout, "  topic: %s\n", s.GetTopicId())
+	}
+	fmt.Fprintln(p.stdout)
+	var rows [][]string
+	for _, art := range s.GetArticles() {
+		copyOf := ""
+		if art.GetCopyOf() != "" {
+			copyOf = " (copy of " + art.GetCopyOf() + ")"
+		}
+		rows = append(rows, []string{day(art.GetPublishedTime()), art.GetId(), art.GetSource(), clip(art.GetTitle(), titleWidth) + copyOf})
+	}
+	if err := table(p.stdout, []string{"PUBLISHED", "ARTICLE", "SOURCE", "TITLE"}, rows); err != nil {
+		return err
+	}
+	if s.GetArticlesTruncated() {
+		fmt.Fprintln(p.stdout, "and more; see --limit")
+	}
+	return nil
+}
+
+type topicsCmd struct {
+	Limit int32  `short:"n" default:"50" help:"How many topics."`
+	Level string `enum:"all,topic,theme" default:"all" help:"${enum}."`
+	Theme string `placeholder:"ID" help:"Only topics of this theme."`
+	AddrFlag
+}
+
+// Run lists topics.
+func (c *topicsCmd) Run(ctx context.Context, p *program) error {
+	a, err := p.dial(ctx, c.Addr)
+	if err != nil {
+		return err
+	}
+	level := map[string]throughlinev1.TopicLevel{
+		"topic": throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC, "theme": throughlinev1.TopicLevel_TOPIC_LEVEL_THEME,
+	}[c.Level]
+	page, err := a.clusters.ListTopics(ctx, &throughlinev1.ListTopicsRequest{Level: level, ParentId: c.Theme, PageSize: c.Limit})
+	if err := errors.Join(err, a.close()); err != nil {
+		return err
+	}
+	if p.cli.JSON {
+		return p.printJSON(page)
+	}
+	if len(page.GetTopics()) == 0 {
+		fmt.Fprintln(p.stdout, "No topics yet.")
+		return nil
+	}
+	return p.printTopics(page.GetTopics())
+}
+
+func (p *program) printTopics(list []*throughlinev1.Topic) error {
+	var rows [][]string
+	for _, t := range list {
+		level := strings.ToLower(strings.TrimPrefix(t.GetLevel().String(), "TOPIC_LEVEL_"))
+		rows = append(rows, []string{
+			t.GetId(), level, strconv.Itoa(int(t.GetStoryCount())), strconv.Itoa(int(t.GetArticleCount())), clip(strings.Join(t.GetKeywords(), ", "), titleWidth),
+		})
+	}
+	return table(p.stdout, []string{"TOPIC", "LEVEL", "STORIES", "ARTICLES", "ABOUT"}, rows)
+}
+
+type topicCmd struct {
+	ID    string `arg:"" name:"id" help:"Id of a topic or theme."`
+	Limit int32  `short:"n" default:"50" help:"How many of its stories."`
+	AddrFlag
+}
+
+// Run shows a topic.
+func (c *topicCmd) Run(ctx context.Context, p *program) error {
+	a, err := p.dial(ctx, c.Addr)
+	if err != nil {
+		return err
+	}
+	t, err := a.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: c.ID, MaxStories: c.Limit})
+	if err := errors.Join(err, a.close()); err != nil {
+		return err
+	}
+	if p.cli.JSON {
+		return p.printJSON(t)
+	}
+	fmt.Fprintf(p.stdout, "%s\n  %s, %s, %s, %s\n\n", t.GetTitle(), t.GetId(), plural(int(t.GetStoryCount()), "story", "stories"),
+		plural(int(t.GetArticleCount()), "article", "articles"), span(t.GetFirstPublishedTime(), t.GetLastPublishedTime()))
+	if len(t.GetTopics()) > 0 {
+		if err := p.printTopics(t.GetTopics()); err != nil {
+			return err
+		}
+		fmt.Fprintln(p.stdout)
+	}
+	if len(t.GetStories()) > 0 {
+		if err := p.printStories(t.GetStories()); err != nil {
+			return err
+		}
+	}
+	if t.GetStoriesTruncated() {
+		fmt.Fprintln(p.stdout, "and more; see --limit")
+	}
+	return nil
+}
