@@ -36,7 +36,8 @@ type OpenAIConfig struct {
 	// MaxTokens is the longest input the model reads, its special tokens included. 0 is what is known of the model, or 512.
 	// Longer texts are cut here, since many servers cut silently and others refuse.
 	MaxTokens int
-	// Count counts the tokens of a text. nil is EstimateTokens.
+	// Count counts the tokens of a text. nil is EstimateTokens, which cuts long texts earlier than the model would; give
+	// minilm.CountTokens for a server of all-MiniLM-L6-v2.
 	Count func(string) int
 	// MaxBatch is the most inputs in a request, 0 for 32, which every server takes.
 	MaxBatch int

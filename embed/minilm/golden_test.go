@@ -84,7 +84,7 @@ func TestVectorsAreTheReferences(t *testing.T) {
 			}
 			some := goldens
 			if name == portable.name {
-				some = slices.DeleteFunc(slices.Clone(goldens), func(g golden) bool { return len(g.IDs) > 40 })
+				some = slices.DeleteFunc(slices.Clone(goldens), func(g golden) bool { return len(g.IDs) > 20 })
 			}
 			texts := make([]string, len(some))
 			for i, g := range some {

@@ -69,59 +69,53 @@ func quantizePortable(dst []int16, x, smooth []float32) float32 {
 
 // linearPortable multiplies two weights at a time: the 64-bit product of an activation and w0 + w1*2^32 holds both
 // products, and so does a sum of such products as long as each part fits 32 bits, which a group guarantees. The lower part
-// borrows from the upper one when it is negative, which is undone at the end.
+// borrows from the upper one when it is negative, which is undone at the end. That is exact, and more than twice as fast as
+// float32 without vector instructions.
 func linearPortable(out []float32, a []int16, scales []float32, l *linear, first, rows int) {
+	const columns = 8 // four sums at a time fit the registers, and leave multiplication the bottleneck
 	k := l.inputs
-	var pairs [groupSize][2]int64
-	for column := first; column < first+48; column += 4 {
+	var pairs [groupSize][columns / 2]int64
+	for column := first; column < first+48; column += columns {
 		panel, at := column/panelWidth, column%panelWidth
 		weight := l.weight[panel*panelWidth*k:][:panelWidth*k]
 		scale := l.scale[panel*panelWidth*(k/groupSize):]
 		for group := range k / groupSize {
 			for i := range pairs {
-				w := weight[(group*groupSize+i)/2*2*panelWidth+2*at+i%2:][:7]
-				pairs[i] = [2]int64{int64(w[0]) + int64(w[2])<<32, int64(w[4]) + int64(w[6])<<32}
+				w := (*[2*columns - 1]int8)(weight[(group*groupSize+i)/2*2*panelWidth+2*at+i%2:])
+				for j := range pairs[i] {
+					pairs[i][j] = int64(w[4*j]) + int64(w[4*j+2])<<32
+				}
 			}
-			s := (*[4]float32)(scale[group*panelWidth+at:])
-			for r := 0; r < rows; r += 2 {
-				row0 := (*[groupSize]int16)(a[r*k+group*groupSize:])
-				row1 := (*[groupSize]int16)(a[(r+1)*k+group*groupSize:])
-				var sum00, sum01, sum10, sum11 int64
+			s := (*[columns]float32)(scale[group*panelWidth+at:])
+			for r := range rows {
+				row := (*[groupSize]int16)(a[r*k+group*groupSize:])
+				var s01, s23, s45, s67 int64
 				for i := range pairs {
-					w0, w1 := pairs[i][0], pairs[i][1]
-					x0, x1 := int64(row0[i]), int64(row1[i])
-					sum00 += x0 * w0
-					sum01 += x0 * w1
-					sum10 += x1 * w0
-					sum11 += x1 * w1
+					w, x := &pairs[i], int64(row[i])
+					s01 += x * w[0]
+					s23 += x * w[1]
+					s45 += x * w[2]
+					s67 += x * w[3]
 				}
-				o0 := (*[4]float32)(out[r*l.outputs+column:])
-				o1 := (*[4]float32)(out[(r+1)*l.outputs+column:])
+				o := (*[columns]float32)(out[r*l.outputs+column:])
 				if group == 0 {
-					*o0, *o1 = [4]float32{}, [4]float32{}
+					*o = [columns]float32{}
 				}
-				addParts(o0, sum00, sum01, s)
-				addParts(o1, sum10, sum11, s)
+				for j, sum := range [...]int64{s01, s23, s45, s67} {
+					low := int32(sum)
+					o[2*j] += float32(low) * s[2*j]
+					o[2*j+1] += float32(int32((sum-int64(low))>>32)) * s[2*j+1]
+				}
 			}
 		}
-		bias := (*[4]float32)(l.bias[column:])
+		bias := (*[columns]float32)(l.bias[column:])
 		for r := range rows {
-			o := (*[4]float32)(out[r*l.outputs+column:])
+			o := (*[columns]float32)(out[r*l.outputs+column:])
 			for j := range o {
 				o[j] = o[j]*scales[r] + bias[j]
 			}
 		}
 	}
-}
-
-// addParts adds the four sums held by two numbers, times their scales, to o.
-func addParts(o *[4]float32, ab, cd int64, scale *[4]float32) {
-	a, c := int32(ab), int32(cd)
-	b, d := int32((ab-int64(a))>>32), int32((cd-int64(c))>>32)
-	o[0] += float32(a) * scale[0]
-	o[1] += float32(b) * scale[1]
-	o[2] += float32(c) * scale[2]
-	o[3] += float32(d) * scale[3]
 }
 
 // geluEnd is where Phi is taken for 0 or 1.
