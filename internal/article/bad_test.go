@@ -68,6 +68,7 @@ func TestBadInput(t *testing.T) {
 		{name: "Markdown lists", file: "a.md", data: nestedList(2_000), kind: ErrTooDeep, at: "a.md"},
 		{name: "HTML depth", file: "a.html", data: "<html>" + strings.Repeat("<div>", 100_000) + "x", kind: ErrTooDeep, at: "a.html"},
 		{name: "HTML elements", file: "a.html", data: "<html>" + strings.Repeat("<p>x", 60_000), kind: ErrTooLarge, at: "a.html"},
+		{name: "HTML text", file: "a.html", data: "<html><p>" + strings.Repeat("word ", maxPageText/5+1), kind: ErrTooLarge, at: "a.html"},
 		{name: "HTML date", file: "a.html", data: `<html><meta property="article:published_time" content="30000-01-01"><p>x`, kind: ErrDate, at: "a.html", field: "date"},
 		{name: "HTML invalid UTF-8", file: "a.html", data: "<html><body><p>\n\xff</p>", kind: ErrEncoding, at: "a.html:2"},
 		{name: "HTML in JSON", file: "a.jsonl", data: good + "\n" + `{"title":"t","html":"` + strings.Repeat("<b>", 600) + `"}`,

@@ -72,6 +72,19 @@
 //
 // A source or an author may be a string or an object with a name, title or domain. A text that is HTML is reduced to its text.
 //
+// # Limits
+//
+// An article may take Options.MaxItem bytes of its file (8 MiB) and have MaxText bytes of text (1 MiB), a title of 4 kB, a URL of 8 kB;
+// a page 50,000 elements nested 512 deep; gzip data may expand 200-fold. Files of lines and arrays may be of any length: they are read
+// one article at a time. What is over a limit is an ErrTooLarge or ErrTooDeep of that one item.
+//
+// # Dates
+//
+// RFC 3339 and RFC 1123, 2024-03-29, 29 March 2024, March 29, 2024, 29.03.2024, with or without a time of day, in English; seconds,
+// milliseconds, microseconds or nanoseconds since 1970. 03/04/2024 may be either and is refused. No zone means UTC; midnight means
+// that the time of day is not known. A year outside 1400 to 2200, or a date that cannot be read, rejects the item with ErrDate; in a
+// page, whose author did not write it for us, what cannot be read is passed over. No date is no error.
+//
 // # Text
 //
 // Input is UTF-8, with or without a byte order mark, or UTF-16 with one; HTML and XML may declare another encoding. Nothing is guessed

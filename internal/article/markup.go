@@ -1,0 +1,219 @@
+package article
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// Limits on a page. Parsing and extraction cannot be interrupted, so what they are given is bounded: 50,000 elements take a
+// second or two, and the thorough extraction, which compares three algorithms, is kept for pages of ordinary size because its time
+// grows faster than the page (40,000 paragraphs in a deep page: 27 s against 1.4 s). Nesting is bounded by the parser, at 512.
+const (
+	maxElements      = 50_000
+	thoroughElements = 3_000
+	maxPageText      = 2 * MaxText
+	maxAttribute     = 4 << 10   // bytes
+	maxMeta          = 500       // <meta> elements
+	maxLinkedData    = 256 << 10 // bytes of JSON-LD
+)
+
+// parsePage parses a page, prunes what costs time and says nothing, and counts the elements that stay.
+func parsePage(data []byte) (doc *html.Node, elements int, err error) {
+	if doc, err = html.Parse(bytes.NewReader(data)); err != nil {
+		return nil, 0, markupError(err)
+	}
+	var p pruning
+	p.prune(doc)
+	if p.elements > maxElements {
+		return nil, 0, &problem{ErrTooLarge, fmt.Sprintf("a page of more than %d elements", maxElements)}
+	}
+	if p.text > maxPageText {
+		return nil, 0, &problem{ErrTooLarge, fmt.Sprintf("a page of more than %d bytes of text", maxPageText)}
+	}
+	return doc, p.elements, nil
+}
+
+func markupError(err error) error {
+	if strings.Contains(err.Error(), "exceeds") {
+		return &problem{ErrTooDeep, strings.TrimPrefix(err.Error(), "html: ")}
+	}
+	return &problem{ErrSyntax, err.Error()}
+}
+
+// pruning removes scripts (but for metadata of ordinary size), styles, comments, oversized attributes and metadata without end.
+type pruning struct {
+	elements int // that stay
+	text     int // bytes that stay
+	meta     int // elements seen
+	linked   int // bytes of linked data seen
+}
+
+func (p *pruning) prune(n *html.Node) {
+	for c := n.FirstChild; c != nil; {
+		next := c.NextSibling
+		if p.drops(c) {
+			n.RemoveChild(c)
+		} else {
+			p.prune(c)
+		}
+		c = next
+	}
+}
+
+func (p *pruning) drops(n *html.Node) bool {
+	switch n.Type {
+	case html.CommentNode:
+		return true
+	case html.TextNode:
+		p.text += len(n.Data)
+		return false
+	case html.ElementNode:
+		p.elements++
+	default:
+		return false
+	}
+	n.Attr = slices.DeleteFunc(n.Attr, func(a html.Attribute) bool { return len(a.Val) > maxAttribute })
+	switch n.DataAtom {
+	case atom.Script:
+		if n.FirstChild == nil || !isLinkedData(n) {
+			return true
+		}
+		p.linked += len(n.FirstChild.Data)
+		return p.linked > maxLinkedData
+	case atom.Meta:
+		p.meta++
+		return p.meta > maxMeta
+	case atom.Style, atom.Svg, atom.Template, atom.Iframe, atom.Object:
+		return true
+	}
+	return false
+}
+
+func isLinkedData(n *html.Node) bool {
+	return n.DataAtom == atom.Script && strings.EqualFold(strings.TrimSpace(attribute(n, "type")), "application/ld+json")
+}
+
+func attribute(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+var markup = regexp.MustCompile(`(?i)</(?:p|div|li|h[1-6]|blockquote|span|a|strong|em|b|i|ul|table)>|<br\s*/?>`)
+
+// looksLikeHTML: a body that came as text but is markup.
+func looksLikeHTML(s string) bool { return markup.MatchString(s) }
+
+// fragmentSections is the text of an HTML fragment, all of it: a feed's or an API's content needs no extraction.
+func fragmentSections(s string) ([]Section, error) {
+	doc, _, err := parsePage([]byte(s))
+	if err != nil {
+		return nil, err
+	}
+	return nodeSections(doc), nil
+}
+
+// fragmentLine is the text of a fragment that has to be one line, such as a feed's title.
+func fragmentLine(s string) string {
+	if looksLikeHTML(s) {
+		if doc, _, err := parsePage([]byte(s)); err == nil {
+			return cleanLine(nodeText(doc))
+		}
+	}
+	return cleanLine(unescape(s))
+}
+
+// nodeText is all text below a node.
+func nodeText(n *html.Node) string {
+	var b strings.Builder
+	for c := range n.Descendants() {
+		if c.Type == html.TextNode {
+			b.WriteString(c.Data)
+		}
+	}
+	return b.String()
+}
+
+// nodeSections turns a tree into sections: h1 to h6 begin one, block elements separate paragraphs, white space collapses.
+func nodeSections(n *html.Node) []Section {
+	w := &nodeWalk{}
+	w.walk(n)
+	w.flush()
+	return w.out.done()
+}
+
+type nodeWalk struct {
+	out       assembler
+	paragraph strings.Builder
+}
+
+func (w *nodeWalk) flush() {
+	w.out.paragraph(w.paragraph.String())
+	w.paragraph.Reset()
+}
+
+// text adds words with single spaces between them.
+func (w *nodeWalk) text(s string) {
+	space := false
+	for _, r := range s {
+		if unicode.IsSpace(r) {
+			space = true
+			continue
+		}
+		if space {
+			w.paragraph.WriteByte(' ')
+			space = false
+		}
+		w.paragraph.WriteRune(r)
+	}
+	if space {
+		w.paragraph.WriteByte(' ')
+	}
+}
+
+func (w *nodeWalk) walk(n *html.Node) {
+	if n.Type == html.TextNode {
+		w.text(n.Data)
+		return
+	}
+	block := false
+	if n.Type == html.ElementNode {
+		switch n.DataAtom {
+		case atom.Script, atom.Style, atom.Noscript, atom.Template, atom.Head, atom.Nav, atom.Footer, atom.Form, atom.Button, atom.Select,
+			atom.Iframe, atom.Svg, atom.Textarea:
+			return
+		case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+			w.flush()
+			w.out.heading(nodeText(n))
+			return
+		case atom.Br:
+			w.paragraph.WriteByte('\n')
+			return
+		case atom.Td, atom.Th:
+			w.paragraph.WriteByte(' ')
+		case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Aside, atom.Blockquote, atom.Pre, atom.Ul, atom.Ol,
+			atom.Li, atom.Dl, atom.Dt, atom.Dd, atom.Table, atom.Tr, atom.Figure, atom.Figcaption, atom.Address, atom.Hr, atom.Details,
+			atom.Summary, atom.Caption, atom.Body:
+			block = true
+		}
+	}
+	if block {
+		w.flush()
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		w.walk(c)
+	}
+	if block {
+		w.flush()
+	}
+}
