@@ -57,7 +57,7 @@ func (s *Server) handler() (http.Handler, error) {
 		return nil, fmt.Errorf("make the HTTP form of the API: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", explainErrors(transcoder))
+	mux.Handle("/", explainErrors(s.connectCalls(transcoder)))
 	for _, stream := range s.jsonStreams() {
 		mux.Handle(stream.pattern, stream)
 	}
@@ -71,6 +71,19 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}))
 	// Pages of other sites must not write through a reader's browser; programs are not affected.
 	return http.NewCrossOriginProtection().Handler(mux), nil
+}
+
+// connectCalls takes JSON that is posted to the name of a method for a Connect call, whose header curl does not send by
+// itself.
+func (s *Server) connectCalls(next http.Handler) http.Handler {
+	const header = "Connect-Protocol-Version"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.known[r.URL.Path] && r.Method == http.MethodPost && r.Header.Get("Content-Type") == "application/json" && r.Header.Get(header) == "" {
+			r = r.Clone(r.Context())
+			r.Header.Set(header, "1")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {

@@ -89,11 +89,7 @@ func TestJSONCalls(t *testing.T) {
 		{"POST", "/v1/stories:find", `{"title": "Election", "text": "Votes."}`, 200, `"storyId":"s2"`},
 		{"POST", "/throughline.v1.ClusterService/GetStory", `{"storyId": "s1"}`, 200, `"id":"s1"`}, // Connect
 	} {
-		header := []string{}
-		if strings.HasPrefix(c.path, "/throughline") {
-			header = append(header, "Connect-Protocol-Version", "1")
-		}
-		code, _, body := exchange(t, c.method, s.http+c.path, c.body, header...)
+		code, _, body := exchange(t, c.method, s.http+c.path, c.body)
 		if code != c.code || !strings.Contains(strings.Join(strings.Fields(body), ""), c.want) {
 			t.Errorf("%s %s: %d %s, want %d with %s", c.method, c.path, code, body, c.code, c.want)
 		}

@@ -126,7 +126,7 @@ type Article struct {
 	StoryProbability float64 `protobuf:"fixed64,17,opt,name=story_probability,json=storyProbability,proto3" json:"story_probability,omitempty"`
 	// When its latest revision was stored.
 	IngestedTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=ingested_time,json=ingestedTime,proto3" json:"ingested_time,omitempty"`
-	// Counts the stored revisions of this id, from 1.
+	// Which revision is stored: grows with every change of the article, not by one.
 	Revision int64 `protobuf:"varint,19,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Hash of everything that was given: the same hash again is no new revision.
 	ContentHash   string `protobuf:"bytes,20,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"`
