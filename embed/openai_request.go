@@ -114,49 +114,52 @@ func (o *OpenAI) attempt(ctx context.Context, inputs []string) ([][]float32, tim
 		}
 		return nil, retryAfter(x.header, time.Now()), o.explain(err, x, attemptCtx.Err() != nil)
 	}
-	vectors, reason, problem := check(response.Data, len(inputs), dimensions, x.body)
-	if problem != "" {
-		return nil, 0, o.failure(reason, x.status, problem, nil)
+	vectors, bad := check(response.Data, len(inputs), dimensions, x.body)
+	if bad != nil {
+		return nil, 0, o.failure(bad.Reason, x.status, bad.Detail, nil)
 	}
 	return vectors, 0, nil
 }
 
 // check accepts an answer with exactly one vector for each of n inputs, all of one length (dimensions, unless that is 0),
-// finite and not zero, and returns unit vectors in the order of the inputs. Otherwise it says what is wrong.
-func check(data []openai.Embedding, n, dimensions int, body []byte) (vectors [][]float32, reason error, problem string) {
+// finite and not zero, and returns unit vectors in the order of the inputs. Otherwise it says why and what is wrong.
+func check(data []openai.Embedding, n, dimensions int, body []byte) ([][]float32, *EndpointError) {
+	bad := func(format string, args ...any) ([][]float32, *EndpointError) {
+		return nil, &EndpointError{Reason: ErrBadResponse, Detail: fmt.Sprintf(format, args...)}
+	}
 	if len(data) != n {
 		if message := errorMessage(body); message != "" {
-			return nil, ErrBadResponse, "status 200 with an error in it: " + message
+			return bad("status 200 with an error in it: %s", message)
 		}
-		return nil, ErrBadResponse, fmt.Sprintf("%d vectors for %d inputs", len(data), n)
+		return bad("%d vectors for %d inputs", len(data), n)
 	}
 	if bytes.Contains(body, []byte("null")) && nullNumber(body) {
-		return nil, ErrBadResponse, "a null among the numbers of a vector"
+		return bad("a null among the numbers of a vector")
 	}
-	vectors = make([][]float32, n)
+	vectors := make([][]float32, n)
 	for _, d := range data {
 		switch {
 		case d.Index < 0 || d.Index >= n:
-			return nil, ErrBadResponse, fmt.Sprintf("index %d for %d inputs", d.Index, n)
+			return bad("index %d for %d inputs", d.Index, n)
 		case vectors[d.Index] != nil:
-			return nil, ErrBadResponse, fmt.Sprintf("two vectors with index %d", d.Index)
+			return bad("two vectors with index %d", d.Index)
 		case len(d.Embedding) == 0:
-			return nil, ErrBadResponse, fmt.Sprintf("no numbers in the vector with index %d", d.Index)
+			return bad("no numbers in the vector with index %d", d.Index)
 		case len(d.Embedding) > maxDimensions:
-			return nil, ErrBadResponse, fmt.Sprintf("a vector of %d numbers", len(d.Embedding))
+			return bad("a vector of %d numbers", len(d.Embedding))
 		}
 		if dimensions == 0 {
 			dimensions = len(d.Embedding)
 		}
 		if len(d.Embedding) != dimensions {
-			return nil, ErrDimensions, fmt.Sprintf("%d numbers where %d were expected", len(d.Embedding), dimensions)
+			return nil, &EndpointError{Reason: ErrDimensions, Detail: fmt.Sprintf("%d numbers where %d were expected", len(d.Embedding), dimensions)}
 		}
 		if !unit(d.Embedding) {
-			return nil, ErrBadResponse, fmt.Sprintf("the vector with index %d is zero or not finite", d.Index)
+			return bad("the vector with index %d is zero or not finite", d.Index)
 		}
 		vectors[d.Index] = d.Embedding
 	}
-	return vectors, nil, ""
+	return vectors, nil
 }
 
 // nullNumber tells whether a vector of the answer has a null in it, which decodes as if it were 0.
