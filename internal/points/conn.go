@@ -32,7 +32,7 @@ type DialConfig struct {
 	Addr   string      // host:port of the gRPC interface; the port defaults to 6334
 	APIKey string      // sent with every request when set
 	TLS    *tls.Config // nil: no TLS
-	// Timeout bounds one request, its retries included, when the context does not; default 60 s.
+	// Timeout bounds one request, its retries included, beside the context's own deadline; default 60 s.
 	Timeout time.Duration
 	Logger  *slog.Logger // retries are logged at debug level; default: discard
 }
@@ -140,11 +140,8 @@ func (c *Conn) Close() error {
 	return err
 }
 
-// bound gives a context a deadline when it has none.
+// bound gives a request its deadline: the caller's or the connection's, whichever is earlier.
 func (c *Conn) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
 	return context.WithTimeout(ctx, c.timeout)
 }
 

@@ -141,7 +141,7 @@ func TestTranslate(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", &qdrant.QdrantResourceExhaustedError{Reason: "x"}), ErrOverloaded, codes.ResourceExhausted},
 		{status.Error(codes.Unauthenticated, "x"), ErrUnauthorized, codes.Unauthenticated},
 		{status.Error(codes.PermissionDenied, "x"), ErrUnauthorized, codes.PermissionDenied},
-		{status.Error(codes.NotFound, "x"), ErrNotFound, codes.NotFound},
+		{status.Error(codes.NotFound, "x"), errNoCollection, codes.NotFound},
 		{status.Error(codes.Canceled, "x"), context.Canceled, codes.Canceled},
 		{context.Canceled, context.Canceled, codes.Canceled},
 		{status.Error(codes.DeadlineExceeded, "x"), context.DeadlineExceeded, codes.DeadlineExceeded},

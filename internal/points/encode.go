@@ -16,6 +16,9 @@ var (
 // none is the sparse vector of what has none.
 var none vector.Sparse
 
+// maxSections bounds what a reader believes of an article's number of sections.
+const maxSections = 1 << 20
+
 func encodeArticle(a *Article, v *Vectors) (*qdrant.PointStruct, error) {
 	fields, err := toPayload(map[string]any{
 		fieldArticle: a.ID, fieldTitle: a.Title, fieldTitleDerived: a.TitleDerived, fieldURL: a.URL, fieldSource: a.Source,
@@ -34,7 +37,7 @@ func decodeArticle(p payload) Article {
 	return Article{
 		ID: p.text(fieldArticle), Title: p.text(fieldTitle), TitleDerived: p.yes(fieldTitleDerived), URL: p.text(fieldURL),
 		Source: p.text(fieldSource), Language: p.text(fieldLanguage), Authors: p.texts(fieldAuthors),
-		Published: p.time(fieldPublished), DateOnly: p.yes(fieldDateOnly), Sections: int(p.number(fieldSections)),
+		Published: p.time(fieldPublished), DateOnly: p.yes(fieldDateOnly), Sections: int(min(max(p.number(fieldSections), 0), maxSections)),
 		Revision: p.number(fieldRevision), Hash: p.text(fieldHash), Words: int(p.number(fieldWords)),
 		Ingested: p.time(fieldIngested), StoryID: p.text(fieldStory), TopicIDs: p.texts(fieldTopics),
 		CopyOf: p.text(fieldCopyOf), Probability: p.real(fieldProbability),

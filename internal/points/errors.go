@@ -24,6 +24,9 @@ var (
 	ErrUnauthorized = errors.New("the storage server refuses the credentials")
 )
 
+// errNoCollection is a collection that does not exist. It is not ErrNotFound: nobody asked for a collection.
+var errNoCollection = errors.New("the collection does not exist")
+
 // NotFoundError says what is not stored. It is ErrNotFound.
 type NotFoundError struct {
 	Kind string // article, story, topic, store

@@ -242,6 +242,30 @@ func TestRace(t *testing.T) {
 	})
 }
 
+// TestRaceIsDecidedByTheServer lets another writer take the lease between a writer's look at it and its attempt to take it.
+func TestRaceIsDecidedByTheServer(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		for _, fresh := range []bool{true, false} {
+			if !fresh {
+				e.open(t).Close()
+			}
+			meanwhile := true
+			conn := e.connect(t, func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+				if _, ok := req.(*qdrant.UpsertPoints); ok && meanwhile {
+					meanwhile = false
+					e.openWith(t, e.as("other"))
+				}
+				return invoke(ctx, method, req, reply, cc, opts...)
+			})
+			var held *LeaseHeldError
+			if _, err := Open(t.Context(), conn, e.config()); !errors.As(err, &held) || held.Owner != "other" {
+				t.Errorf("fresh %v: got %v", fresh, err)
+			}
+			e.advance(2 * defaultLeaseTTL)
+		}
+	})
+}
+
 // TestDeadProcess: on a server of this process the lease of another one is that of a dead one.
 func TestDeadProcess(t *testing.T) {
 	e := embeddedEnv(t)

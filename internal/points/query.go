@@ -195,7 +195,7 @@ func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, fo
 		kept := found[i][:0]
 		for _, hit := range found[i] {
 			a, ok := articles[hit.ArticleID]
-			if ok && hit.revision == a.Revision && hit.Section < a.Sections && queries[i].Filter.passesFiling(&a) {
+			if ok && hit.revision == a.Revision && queries[i].Filter.passesFiling(&a) {
 				kept = append(kept, hit)
 			}
 		}

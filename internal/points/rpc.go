@@ -33,7 +33,7 @@ func translate(op, collection string, err error) error {
 	case e.Code == codes.Unauthenticated || e.Code == codes.PermissionDenied:
 		e.kind = ErrUnauthorized
 	case e.Code == codes.NotFound:
-		e.kind = ErrNotFound
+		e.kind = errNoCollection
 	}
 	return e
 }

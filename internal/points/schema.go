@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/qdrant/go-client/qdrant"
@@ -123,12 +125,12 @@ func (c *Conn) ensure(ctx context.Context, col collection, name string, dim int)
 	if err := col.check(name, dim, info); err != nil {
 		return err
 	}
-	for field, kind := range col.index {
+	for _, field := range slices.Sorted(maps.Keys(col.index)) {
 		if info.GetPayloadSchema()[field] != nil {
 			continue
 		}
 		result, err := c.client.CreateFieldIndex(ctx, &qdrant.CreateFieldIndexCollection{CollectionName: name,
-			Wait: qdrant.PtrOf(true), FieldName: field, FieldType: qdrant.PtrOf(kind)})
+			Wait: qdrant.PtrOf(true), FieldName: field, FieldType: qdrant.PtrOf(col.index[field])})
 		if err != nil {
 			return translate("index "+field+" of", name, err)
 		}
@@ -192,7 +194,7 @@ func (s *Store) setUp(ctx context.Context) error {
 // that was cut short. Otherwise the collection's name is all that is left to say which space it is of.
 func (s *Store) checkAbandoned(ctx context.Context, alias, at string) error {
 	n, err := s.conn.count(ctx, at, nil)
-	if errors.Is(err, ErrNotFound) || err == nil && n == 0 {
+	if errors.Is(err, errNoCollection) || err == nil && n == 0 {
 		return nil
 	}
 	if err != nil {
@@ -259,7 +261,7 @@ const (
 // checkSpace compares what is stored with what is asked. It reports whether anything is stored.
 func (s *Store) checkSpace(ctx context.Context) (bool, error) {
 	points, err := s.conn.get(ctx, s.names.meta, []*qdrant.PointId{qdrant.NewIDNum(spacePoint)}, nil, nil)
-	if errors.Is(err, ErrNotFound) || err == nil && len(points) == 0 {
+	if errors.Is(err, errNoCollection) || err == nil && len(points) == 0 {
 		return false, nil
 	}
 	if err != nil {

@@ -40,7 +40,7 @@ type Config struct {
 
 // Store reads and writes one prefix. It is safe for concurrent use.
 //
-// Every method takes a context and honours its deadline; a call to the server without one gets the connection's. Slices
+// Every method takes a context and honours its deadline; each request to the server is bounded by the connection's too. Slices
 // passed in are read only during the call; what is returned belongs to the caller. Order and ties are stated with each
 // method. Errors are typed, see errors.go: a missing thing is a *NotFoundError (errors.Is ErrNotFound), a server that does
 // not answer is ErrUnavailable after retries, and invalid input is an *InvalidError that names the field; invalid input

@@ -116,6 +116,9 @@ func checkPut(p *Put, dim int) error {
 	c.sparse("vectors.full", p.Vectors.Full)
 	c.sparse("vectors.lead", p.Vectors.Lead)
 	c.sparse("vectors.names", p.Vectors.Names)
+	if len(p.Sections) > maxSections {
+		c.fail("sections", "%d; at most %d", len(p.Sections), maxSections)
+	}
 	for i := range p.Sections {
 		s := &p.Sections[i]
 		at := fmt.Sprintf("sections[%d].", i)
