@@ -1,0 +1,209 @@
+package evaluate
+
+import (
+	"compress/gzip"
+	"context"
+	"flag"
+	"fmt"
+	"iter"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"throughline/embed"
+	"throughline/embed/minilm"
+	"throughline/internal/article"
+	"throughline/internal/corpus"
+	"throughline/internal/coverage"
+	"throughline/internal/evidence"
+	"throughline/internal/ingest"
+	"throughline/internal/points"
+	"throughline/internal/seedtest"
+	"throughline/internal/stories"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// engines is the product on an empty store in memory, with the built-in model.
+func engines(t *testing.T) Engines {
+	t.Helper()
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var embedder embed.Embedder
+	embedder, err := minilm.New(minilm.Options{})
+	must(err)
+	conn, err := points.Local("", nil)
+	must(err)
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	log := slog.New(slog.DiscardHandler)
+	store, err := points.Open(ctx, conn, points.Config{Prefix: "test", Space: embedder.Space(), Chunker: article.Chunker, Logger: log, Now: time.Now, Owner: t.Name()})
+	must(err)
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	known, err := corpus.Load(ctx, store)
+	must(err)
+	var e Engines
+	e.Store = store
+	e.Coverage, err = coverage.New(coverage.Config{Store: store, Embedder: embedder, Corpus: known, Model: evidence.Default(), Logger: log, Now: time.Now})
+	must(err)
+	var ids atomic.Int64
+	e.Stories, err = stories.New(stories.Config{Store: store, Embedder: embedder, Corpus: known, Model: evidence.Default(), Logger: log, Now: time.Now,
+		NewID: func(kind string) string { return fmt.Sprintf("%s-%d", kind, ids.Add(1)) }})
+	must(err)
+	e.Pipeline, err = ingest.NewPipeline(ingest.Config{Store: store, Embedder: embedder, Corpus: known, Logger: log, Now: time.Now})
+	must(err)
+	return e
+}
+
+// threeEvents is a labelled file: two events of two and three reports, a one-off, and two articles that nobody labelled, one
+// of which lacks an id.
+const threeEvents = `{"id":"q1","title":"Earthquake of magnitude 7.1 shakes Tarvale","text":"An earthquake of magnitude 7.1 struck the coastal city of Tarvale on Monday, bringing down the old town hall. Rescuers searched the rubble for survivors.","date":"2031-03-03","source":"North Post","story":"quake","topic":"disaster"}
+{"id":"q2","title":"Tarvale counts its dead after 7.1 quake","text":"At least 40 people died when a magnitude 7.1 earthquake hit Tarvale, officials said. The old town hall collapsed and rescuers are digging in the rubble.","date":"2031-03-04","source":"South Times","story":"quake","topic":"disaster"}
+{"id":"q3","title":"Rescuers in Tarvale find girl alive under town hall","text":"Rescuers pulled a girl alive from the rubble of the town hall in Tarvale, two days after the magnitude 7.1 earthquake.","date":"2031-03-05","source":"West News","story":"quake","topic":"disaster"}
+{"id":"b1","title":"Norland central bank raises rate to 4.5 percent","text":"The central bank of Norland raised its key interest rate by a quarter point to 4.5 percent on Thursday, citing inflation. Governor Ilse Brandt said more increases may follow.","date":"2031-03-06","source":"North Post","story":"rate","topic":"economy"}
+{"id":"b2","title":"Brandt lifts Norland's interest rate again","text":"Governor Ilse Brandt of Norland's central bank announced a rise of the key interest rate to 4.5 percent, a quarter point more, to fight inflation.","date":"2031-03-06","source":"West News","story":"rate","topic":"economy"}
+{"id":"c1","title":"Violinist Mara Teel wins the Olden prize","text":"The violinist Mara Teel was given the Olden prize for young musicians in a ceremony with a concert of chamber music.","date":"2031-02-11","source":"South Times","story":"prize","topic":"culture"}
+{"title":"How to grow tomatoes on a balcony","text":"Tomatoes need sun, water and a deep pot. Sow them in early spring and feed them every two weeks.","date":null,"story":null}
+{"id":"u2","title":"Five walks along the old canal","text":"Bring good shoes: these five walks follow the old canal past mills, locks and quiet villages.","story":"","topic":null}
+{"id":"q1","title":"A second article with a taken id","text":"It says something else altogether about something else.","story":"prize"}
+{"id":"e1","title":"","text":"","story":"quake"}
+`
+
+func labelledFile(t *testing.T, content string, compressed bool) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "labelled.jsonl")
+	if !compressed {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	f, err := os.Create(path + ".gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z := gzip.NewWriter(f)
+	if _, err := z.Write([]byte(content)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+// The events of this file are as clear as events get, so the product finds each and nothing else.
+func TestEnginesOnClearEvents(t *testing.T) {
+	for _, compressed := range []bool{false, true} {
+		path := labelledFile(t, threeEvents, compressed)
+		r, err := Run(context.Background(), engines(t), path, Read(context.Background(), path, article.Options{}), Options{Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Articles != 8 || r.Unlabelled != 2 || r.Unidentified != 1 || len(r.Duplicates) != 1 || len(r.Rejected) != 1 {
+			t.Errorf("%d articles, %d without label, %d without id, duplicates %v, rejected %v", r.Articles, r.Unlabelled, r.Unidentified, r.Duplicates, r.Rejected)
+		}
+		if r.Related.NDCG10 != 1 || r.Related.MRR != 1 || !near(r.Related.P5, (3*2.0/5+2*1.0/5)/5) {
+			t.Errorf("related %+v", r.Related)
+		}
+		if r.Stories != (Stories{1, 1, 1, 2, 2}) {
+			t.Errorf("stories %+v", r.Stories)
+		}
+		if r.Topics.Gold != 3 || r.Topics.Found == 0 { // six articles are too few to say how good the topics are
+			t.Errorf("topics %+v", r.Topics)
+		}
+	}
+}
+
+// seeds reads the sample articles with what a reader expects of them.
+func seeds(t *testing.T) iter.Seq2[Labelled, error] {
+	t.Helper()
+	expected, err := seedtest.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := seedtest.Dir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func(Labelled, error) bool) {
+		for a, err := range article.Read(context.Background(), []string{dir}, article.Options{}) {
+			l := Labelled{Article: a}
+			if e, ok := expected.Article(a.ID); ok {
+				l.Topic = expected.TopicOf(e)
+				if l.Story = e.Story; l.Story == "" {
+					l.Story = "one-off " + e.ID
+				}
+			}
+			if !yield(l, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestSeeds holds the quality on the sample articles: a change of it shows in the diff of the golden file. Figures are kept to two
+// digits, because kernels of different processors round differently. After a change that is meant: go test ./internal/evaluate -update
+func TestSeeds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("embeds all sample articles: leave out -short")
+	}
+	r, err := Run(context.Background(), engines(t), "seeds", seeds(t), Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Rejected)+len(r.Duplicates)+r.Unlabelled > 0 {
+		t.Errorf("rejected %v, duplicates %v, %d without label", r.Rejected, r.Duplicates, r.Unlabelled)
+	}
+	t.Logf("%.1f s", r.Seconds)
+	var b strings.Builder
+	round := func(name string, s Score) { fmt.Fprintf(&b, "%s %.2f\n", name, math.Round(float64(s)*100)/100) }
+	count := func(name string, n int) { fmt.Fprintf(&b, "%s %d\n", name, n) }
+	count("articles", r.Articles)
+	round("related ndcg10", r.Related.NDCG10)
+	round("related p5", r.Related.P5)
+	round("related mrr", r.Related.MRR)
+	round("stories precision", r.Stories.Precision)
+	round("stories recall", r.Stories.Recall)
+	round("stories f1", r.Stories.F1)
+	count("stories found", r.Stories.Found)
+	count("stories gold", r.Stories.Gold)
+	round("topics ami", r.Topics.AMI)
+	round("topics ari", r.Topics.ARI)
+	count("topics found", r.Topics.Found)
+	count("topics gold", r.Topics.Gold)
+	golden := filepath.Join("testdata", "seeds.golden")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("quality on the seeds changed. It is\n%swas\n%sIf that is meant: go test ./internal/evaluate -run TestSeeds -update", b.String(), want)
+	}
+}
