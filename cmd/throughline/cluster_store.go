@@ -18,6 +18,9 @@ import (
 // to itself, so that it can tell the same as a real one.
 func (c *clusterCmd) arrangeStore(ctx context.Context, p *program) (_ *arrangement, err error) {
 	e, err := p.openEngine(ctx, !c.Apply)
+	if errors.Is(err, points.ErrNotFound) {
+		return nil, errNoStore // nothing was ever stored
+	}
 	if err != nil {
 		return nil, err
 	}

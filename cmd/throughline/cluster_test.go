@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -340,7 +341,8 @@ func TestClusterStore(t *testing.T) {
 		t.Fatalf("an empty store: %v", x.err)
 	}
 	execute(ctx, data, reports, "ingest", "-").mustSucceed(t)
-	before := execute(ctx, data, "", "--json", "stories").mustSucceed(t).stdout
+	topics := func() string { return execute(ctx, data, "", "--json", "topics").mustSucceed(t).stdout }
+	before := topics()
 
 	// Ingest has made the stories that there are, so there is nothing to change.
 	dry := execute(ctx, data, "", "cluster", "--output", "-").mustSucceed(t)
@@ -355,22 +357,27 @@ func TestClusterStore(t *testing.T) {
 		t.Errorf("from files %s, from the store %s", got, want)
 	}
 
-	// A deleted-and-changed article leaves its story only when that is applied.
-	execute(ctx, data, `{"id":"b2","title":"Gallery in Olden shows paintings of cats","text":"A gallery in Olden opens a show of sixty paintings of cats on Saturday. Entry is free for children.","date":"2031-05-01"}`, "ingest", "-").mustSucceed(t)
-	dry = execute(ctx, data, "", "--json", "cluster", "--output", "-").mustSucceed(t)
-	if got := storiesOf(t, dry.stdout); got != "q1 q2 q3" {
-		t.Errorf("stories %s", got)
+	// Another number of topics is a change, which waits for --apply.
+	dry = execute(ctx, data, "", "cluster", "--topics", "2", "--output", "-").mustSucceed(t)
+	seen := map[int]bool{}
+	for _, l := range labels(t, dry.stdout) {
+		if l.Topic >= 0 {
+			seen[l.Topic] = true
+		}
 	}
-	after := execute(ctx, data, "", "--json", "stories").mustSucceed(t).stdout
-	applied := execute(ctx, data, "", "--json", "cluster", "--apply", "--output", "-").mustSucceed(t)
+	if len(seen) != 2 {
+		t.Errorf("two topics are wanted, these were made: %v", seen)
+	}
+	if topics() != before {
+		t.Error("a dry run changed the store")
+	}
+	applied := execute(ctx, data, "", "--json", "cluster", "--topics", "2", "--apply", "--output", "-").mustSucceed(t)
 	if applied.stdout != dry.stdout {
-		t.Errorf("would be\n%sis\n%s", dry.stdout, applied.stdout)
+		t.Errorf("announced\n%sdone\n%s", dry.stdout, applied.stdout)
 	}
-	then := execute(ctx, data, "", "--json", "stories").mustSucceed(t).stdout
-	if before == then {
+	if topics() == before {
 		t.Error("--apply changed nothing")
 	}
-	_ = after
 	var summary struct {
 		Summary struct {
 			Items, Stories int
@@ -381,7 +388,7 @@ func TestClusterStore(t *testing.T) {
 	if err := json.Unmarshal([]byte(applied.stderr), &summary); err != nil {
 		t.Fatalf("%v in %q", err, applied.stderr)
 	}
-	if s := summary.Summary; s.Items != 6 || s.Stories != 1 || !s.Changes.Applied {
+	if s := summary.Summary; s.Items != 6 || s.Stories != 2 || !s.Changes.Applied || s.Peak == 0 && runtime.GOOS == "linux" {
 		t.Errorf("summary %s", applied.stderr)
 	}
 }
