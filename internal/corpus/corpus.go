@@ -43,14 +43,11 @@ func Load(ctx context.Context, store Scanner) (*evidence.Corpus, error) {
 	return c, nil
 }
 
-// specialTokens are what a BERT-like model adds around a text.
-const specialTokens = 2
-
 // minSectionWords is the length under which a section joins its neighbour: shorter ones carry no matter of their own.
 const minSectionWords = 8
 
 // SectionLimit is how long the sections of an article may be, so that title, heading and text fit the embedder's model.
 func SectionLimit(e embed.Embedder) article.Limit {
-	count, space := embed.Counter(e), e.Space()
-	return article.Limit{Tokens: space.MaxTokens - specialTokens - count(space.DocumentPrefix), Count: count, MinWords: minSectionWords}
+	count := embed.Counter(e)
+	return article.Limit{Tokens: e.Space().TextTokens(count), Count: count, MinWords: minSectionWords}
 }
