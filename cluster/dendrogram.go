@@ -24,16 +24,11 @@ type Dendrogram struct {
 
 // Heights returns the height of every merge, never ascending.
 func (d *Dendrogram) Heights() []float32 {
-	heights := make([]float32, len(d.Merges))
+	similarities := make([]float32, len(d.Merges))
 	for i, m := range d.Merges {
-		heights[i] = m.Similarity
-		for _, child := range [2]int32{m.A, m.B} {
-			if int(child) >= d.N {
-				heights[i] = min(heights[i], heights[int(child)-d.N])
-			}
-		}
+		similarities[i] = m.Similarity
 	}
-	return heights
+	return d.enclosed(similarities)
 }
 
 // Cut returns the clusters that exist at a similarity: those whose merges all have at least it. Labels are 0..k-1, numbered by
@@ -56,29 +51,35 @@ func (d *Dendrogram) CutN(n int) []int32 {
 
 // labels applies the first merges.
 func (d *Dendrogram) labels(merges int) []int32 {
-	top := make([]int32, d.N+merges) // the label of a node's cluster, or -1
-	for i := range top {
-		top[i] = -1
+	joined := make([]bool, len(d.Merges))
+	for i := range merges {
+		joined[i] = true
 	}
-	parent := slices.Repeat([]int32{-1}, d.N+merges)
-	for i, m := range d.Merges[:merges] {
-		parent[m.A], parent[m.B] = int32(d.N+i), int32(d.N+i)
+	return d.labelsWhere(joined)
+}
+
+// labelsWhere applies the merges that are marked, which must include all that are inside of a marked one.
+func (d *Dendrogram) labelsWhere(joined []bool) []int32 {
+	root := make([]int32, d.N+len(d.Merges))
+	for i := range root {
+		root[i] = int32(i)
 	}
-	root := make([]int32, d.N+merges)
-	for i := len(root) - 1; i >= 0; i-- {
-		if root[i] = int32(i); parent[i] >= 0 {
-			root[i] = root[parent[i]]
+	for i := len(d.Merges) - 1; i >= 0; i-- {
+		if joined[i] {
+			m := d.Merges[i]
+			root[m.A], root[m.B] = root[d.N+i], root[d.N+i]
 		}
 	}
+	number := slices.Repeat([]int32{-1}, len(root))
 	labels := make([]int32, d.N)
 	next := int32(0)
 	for i := range labels {
 		r := root[i]
-		if top[r] < 0 {
-			top[r] = next
+		if number[r] < 0 {
+			number[r] = next
 			next++
 		}
-		labels[i] = top[r]
+		labels[i] = number[r]
 	}
 	return labels
 }

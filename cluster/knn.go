@@ -56,16 +56,22 @@ func (o KNNOptions) withDefaults() (KNNOptions, error) {
 //
 // A row with a value that is not finite is an *InputError. When ctx ends, its error is returned.
 func KNN(ctx context.Context, m Matrix, opts KNNOptions) (*Graph, error) {
+	g, _, err := neighbors(ctx, m, opts)
+	return g, err
+}
+
+// neighbors is KNN that also returns its search, whose bytes and rows are the rows in bytes, in an order of their own.
+func neighbors(ctx context.Context, m Matrix, opts KNNOptions) (*Graph, *search, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := m.checkShape(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	norms, err := m.inverseNorms(ctx, opts.Workers)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := &search{Matrix: m, opts: opts, norms: norms, k: min(opts.K, max(m.Rows-1, 0))}
 	s.prepare()
@@ -77,11 +83,12 @@ func KNN(ctx context.Context, m Matrix, opts KNNOptions) (*Graph, error) {
 		err = s.inCells(ctx)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s.bytes = nil
 	s.joinCopies()
-	return symmetric(m.Rows, s.k, s.ids, s.weights), nil
+	g := symmetric(m.Rows, s.k, s.ids, s.weights)
+	s.ids, s.weights = nil, nil
+	return g, s, nil
 }
 
 // search is the state of one call of KNN.
