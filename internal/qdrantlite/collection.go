@@ -225,13 +225,14 @@ func (c *collection) checker(r reader, cond *condition) func(row uint32) (bool, 
 	if cond == nil {
 		return func(uint32) (bool, error) { return true, nil }
 	}
-	var s subject
+	s := &subject{}
+	var load func() (payload, error)
+	if cond.costly || c.mayNeedPayload() {
+		load = func() (payload, error) { return c.payloadOf(r, c.records[s.row].payload) }
+	}
 	return func(row uint32) (bool, error) {
-		s = subject{row: row, id: c.ids[row]}
-		if cond.costly || c.mayNeedPayload() {
-			s.load = func() (payload, error) { return c.payloadOf(r, c.records[row].payload) }
-		}
-		ok := cond.eval(&s)
+		s.row, s.id, s.payload, s.load, s.err = row, c.ids[row], nil, load, nil
+		ok := cond.eval(s)
 		return ok && s.err == nil, s.err
 	}
 }

@@ -1,8 +1,6 @@
 package qdrantlite
 
 import (
-	"math/bits"
-
 	"github.com/qdrant/go-client/qdrant"
 
 	"throughline/cluster/vector"
@@ -40,14 +38,6 @@ func (b bitset) word(i int) uint64 {
 	return 0
 }
 
-func (b bitset) count() int {
-	n := 0
-	for _, w := range b {
-		n += bits.OnesCount64(w)
-	}
-	return n
-}
-
 // denseRows holds one dense vector field in eight bits: chunks of rows, a scale per row, and which rows have the vector at all.
 // Under the Euclidean distance it also keeps each row's squared length. Chunks where no row ever had the vector take no room.
 type denseRows struct {
@@ -57,6 +47,8 @@ type denseRows struct {
 	squares []float32
 	present bitset
 	count   int
+	// The greatest scale and squared length that a row ever had, for the error of eight bits; see scanError.
+	maxScale, maxSquare float32
 }
 
 func (d *denseRows) put(row uint32, v []float32) {
@@ -72,9 +64,11 @@ func (d *denseRows) put(row uint32, v []float32) {
 		d.chunks[chunk] = make([]int8, chunkRows*d.params.size)
 	}
 	d.scale[row] = vector.Quantize(v, d.row(row))
+	square := vector.Dot(v, v)
 	if d.params.distance == qdrant.Distance_Euclid {
-		d.squares[row] = vector.Dot(v, v)
+		d.squares[row] = square
 	}
+	d.maxScale, d.maxSquare = max(d.maxScale, d.scale[row]), max(d.maxSquare, square)
 	if !d.present.has(row) {
 		d.present.set(row)
 		d.count++

@@ -2,7 +2,6 @@ package qdrantlite
 
 import (
 	"errors"
-	"fmt"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -36,11 +35,6 @@ func notFound(format string, args ...any) error {
 // unsupported names a part of Qdrant's API that this server does not have.
 func unsupported(format string, args ...any) error {
 	return status.Errorf(codes.Unimplemented, "the embedded store does not support "+format, args...)
-}
-
-// internal is a failure of the file underneath.
-func internal(format string, args ...any) error {
-	return status.Error(codes.Internal, fmt.Errorf(format, args...).Error())
 }
 
 func noCollection(name string) error {

@@ -3,9 +3,11 @@ package qdrantlite
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
 )
 
 // defaultLimit is how many points a query or a prefetch returns when it does not say.
@@ -74,6 +76,38 @@ type planner struct {
 	r      reader
 	lookup *lookups
 	leaves []*denseSearch
+	// matched keeps what filters left: the queries of a batch, and the prefetches of a query, mostly have the same few.
+	matched map[string]selection
+}
+
+// scope is the conditions that hold at a place in a query: those of the queries around it and its own.
+type scope struct {
+	conditions []*condition
+	key        string // equal keys, equal conditions
+}
+
+func (s scope) with(key string, cond *condition) scope {
+	return scope{append(s.conditions[:len(s.conditions):len(s.conditions)], cond), fmt.Sprintf("%s%d:%s", s.key, len(key), key)}
+}
+
+// within evaluates a scope.
+func (p *planner) within(s scope) (selection, error) {
+	if rows, ok := p.matched[s.key]; ok {
+		return rows, nil
+	}
+	var all *condition
+	if len(s.conditions) > 0 {
+		all = allOf(slices.Clone(s.conditions))
+	}
+	rows, err := p.c.match(p.ctx, p.r, all)
+	if err != nil {
+		return rows, err
+	}
+	if p.matched == nil {
+		p.matched = make(map[string]selection)
+	}
+	p.matched[s.key] = rows
+	return rows, nil
 }
 
 // planRoot plans a whole query of the collection that the client calls name. Points that the query names are left out of its results.
@@ -82,16 +116,16 @@ func (p *planner) planRoot(name string, q queryParts) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
-	var outer []*condition
+	var outer scope
 	if len(ids) > 0 {
 		named := idCondition(p.c, ids)
-		outer = []*condition{{eval: func(s *subject) bool { return !named.eval(s) }}}
+		outer = outer.with(fmt.Sprint(ids), &condition{eval: func(s *subject) bool { return !named.eval(s) }})
 	}
 	return p.plan(q, outer, 0)
 }
 
-// plan plans a query or a prefetch. outer are the conditions of the queries around it, which hold for every leaf as well.
-func (p *planner) plan(q queryParts, outer []*condition, depth int) (*step, error) {
+// plan plans a query or a prefetch inside a scope.
+func (p *planner) plan(q queryParts, outer scope, depth int) (*step, error) {
 	if depth > maxPrefetchDepth {
 		return nil, invalid("prefetches depth exceeds max depth %d", maxPrefetchDepth)
 	}
@@ -103,7 +137,11 @@ func (p *planner) plan(q queryParts, outer []*condition, depth int) (*step, erro
 		return nil, err
 	}
 	if cond != nil {
-		outer = append(outer[:len(outer):len(outer)], cond)
+		key, err := proto.MarshalOptions{Deterministic: true}.Marshal(q.filter)
+		if err != nil {
+			return nil, invalid("filter: %v", err)
+		}
+		outer = outer.with(string(key), cond)
 	}
 	s := &step{limit: q.limit}
 	for _, one := range q.prefetch {
@@ -118,11 +156,7 @@ func (p *planner) plan(q queryParts, outer []*condition, depth int) (*step, erro
 		s.sources = append(s.sources, source)
 	}
 	if len(s.sources) == 0 {
-		var all *condition
-		if len(outer) > 0 {
-			all = allOf(slices.Clone(outer))
-		}
-		if s.rows, err = p.c.match(p.ctx, p.r, all); err != nil {
+		if s.rows, err = p.within(outer); err != nil {
 			return nil, err
 		}
 	}

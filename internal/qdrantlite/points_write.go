@@ -448,6 +448,7 @@ func parseOperation(c *collection, one *qdrant.PointsUpdateOperation) (operation
 	case *qdrant.PointsUpdateOperation_DeletePoints_:
 		return parseDelete(c, o.DeletePoints.GetPoints())
 	case *qdrant.PointsUpdateOperation_DeleteDeprecated:
+		//lint:ignore SA1019 older clients send this form
 		return parseDelete(c, o.DeleteDeprecated)
 	case *qdrant.PointsUpdateOperation_SetPayload_:
 		return parseSetPayload(c, o.SetPayload.GetPointsSelector(), o.SetPayload.GetPayload(), o.SetPayload.GetKey())
@@ -458,6 +459,7 @@ func parseOperation(c *collection, one *qdrant.PointsUpdateOperation) (operation
 	case *qdrant.PointsUpdateOperation_ClearPayload_:
 		return parseClearPayload(c, o.ClearPayload.GetPoints())
 	case *qdrant.PointsUpdateOperation_ClearPayloadDeprecated:
+		//lint:ignore SA1019 older clients send this form
 		return parseClearPayload(c, o.ClearPayloadDeprecated)
 	case *qdrant.PointsUpdateOperation_UpdateVectors_:
 		return parseUpdateVectors(c, o.UpdateVectors.GetPoints(), o.UpdateVectors.GetUpdateFilter())

@@ -300,7 +300,7 @@ func rawVector(name string, given *qdrant.Vector) (data []float32, indices []uin
 	case *qdrant.Vector_Document, *qdrant.Vector_Image, *qdrant.Vector_Object:
 		return nil, nil, nil, false, unsupported("inference on the server (vector %q)", name)
 	}
-	//nolint:staticcheck // SA1019: clients older than 1.13 send vectors in these fields only
+	//lint:ignore SA1019 clients older than 1.13 send vectors in these fields only
 	flat, terms, count := given.GetData(), given.GetIndices(), given.VectorsCount
 	switch {
 	case count != nil:

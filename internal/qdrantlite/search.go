@@ -14,10 +14,16 @@ import (
 	"throughline/cluster/vector"
 )
 
-// Candidates that the eight-bit scan hands to float32: the limit times oversampling, and leastCandidates at the least.
+// Candidates that the eight-bit scan hands to float32: the limit times oversampling, and leastCandidates at the least. When the last
+// candidate is so close to the last result that a row behind it might belong among the results, the scan is done again with
+// widening times as many, up to mostCandidates.
 const (
 	oversampling    = 2.0
 	leastCandidates = 50
+	mostCandidates  = 10_000
+	widening        = 4
+	// certainty is how many standard deviations of the eight-bit error a row behind the candidates must be away.
+	certainty = 5
 )
 
 const (
@@ -57,23 +63,53 @@ func (c *collection) searchDense(ctx context.Context, r reader, searches []*dens
 		}
 		scans = append(scans, s)
 	}
-	if len(scans) == 0 {
-		return nil
-	}
-	found, err := c.scan(ctx, scans)
-	if err != nil {
-		return err
-	}
-	for i, s := range scans {
-		rows := make([]uint32, 0, len(found[i].heap))
-		for _, h := range found[i].heap {
-			rows = append(rows, h.row)
-		}
-		if err := c.rescore(ctx, r, s, rows); err != nil {
+	for len(scans) > 0 {
+		found, err := c.scan(ctx, scans)
+		if err != nil {
 			return err
 		}
+		var again []*denseSearch
+		for i, s := range scans {
+			rows := make([]uint32, 0, len(found[i].heap))
+			for _, h := range found[i].heap {
+				rows = append(rows, h.row)
+			}
+			if err := c.rescore(ctx, r, s, rows); err != nil {
+				return err
+			}
+			if len(rows) == s.candidates && s.candidates < mostCandidates && c.doubtful(s, found[i].floor()) {
+				s.candidates = min(s.candidates*widening, mostCandidates)
+				again = append(again, s)
+			}
+		}
+		scans = again
 	}
 	return nil
+}
+
+// doubtful says whether a row that the scan scored no better than floor could still be nearer than the last result.
+func (c *collection) doubtful(s *denseSearch, floor float32) bool {
+	d := c.dense[s.field]
+	last := float32(math.Inf(-1))
+	switch {
+	case len(s.hits) == s.limit:
+		last = s.hits[len(s.hits)-1].score
+	case s.threshold != nil:
+		last = better(d.params.distance, *s.threshold)
+	}
+	margin := certainty * scanError(d, s.query)
+	if d.params.distance == qdrant.Distance_Euclid {
+		// In the scan's measure, see chunkScanner.score; a score here is a negative distance.
+		last, margin = vector.Dot(s.query, s.query)-last*last, 2*margin
+	}
+	return floor+margin > last
+}
+
+// scanError is the standard deviation of a product in eight bits: rounding moves each element of a vector by up to half its scale,
+// evenly, so by scale/sqrt(12) in the mean, and the other vector weights the movements of all elements by its own.
+func scanError(d *denseRows, query []float32) float32 {
+	scale := vector.Quantize(query, make([]int8, len(query)))
+	return float32(math.Sqrt(float64(vector.Dot(query, query)*d.maxScale*d.maxScale+d.maxSquare*scale*scale) / 12))
 }
 
 func (s selection) list() []uint32 {
@@ -207,21 +243,40 @@ func (s *chunkScanner) score(search int, row uint32, product int32) float32 {
 	return dot
 }
 
-// collect shows a chunk's rows to a search.
+// collect shows a chunk's rows to a search. Its loops run once per query and row and take as long as the products themselves, so
+// they do without calls but for the few rows that are good enough.
 func (s *chunkScanner) collect(search, chunk int, products []int32) {
 	t := s.found[search]
-	floor, full := t.floor()
+	floor := t.floor()
+	scales := s.d.scale[chunk*chunkRows : (chunk+1)*chunkRows]
+	var squares []float32
+	if s.d.params.distance == qdrant.Distance_Euclid {
+		squares = s.d.squares[chunk*chunkRows : (chunk+1)*chunkRows]
+	}
+	factor := s.scales[search]
 	for w := range chunkWords {
 		mask := s.mask(search, chunk*chunkWords+w)
+		if mask == ^uint64(0) && squares == nil {
+			// The common case, a word of rows that all count: most are passed over by one comparison.
+			p, f := products[w*64:w*64+64], scales[w*64:w*64+64]
+			for i, product := range p {
+				if score := float32(product) * f[i] * factor; score >= floor {
+					t.push(hit{uint32(chunk*chunkRows + w*64 + i), score})
+					floor = t.floor()
+				}
+			}
+			continue
+		}
 		for ; mask != 0; mask &= mask - 1 {
 			at := w*64 + bits.TrailingZeros64(mask)
-			row := uint32(chunk*chunkRows + at)
-			score := s.score(search, row, products[at])
-			if full && score < floor {
-				continue
+			score := float32(products[at]) * scales[at] * factor
+			if squares != nil {
+				score = 2*score - squares[at]
 			}
-			t.push(hit{row, score})
-			floor, full = t.floor()
+			if score >= floor {
+				t.push(hit{uint32(chunk*chunkRows + at), score})
+				floor = t.floor()
+			}
 		}
 	}
 }

@@ -125,6 +125,39 @@ func TestRecall(t *testing.T) {
 	}
 }
 
+// TestRecallOfNearDuplicates makes vectors that differ by less than eight bits can tell, so that nearly any candidate may belong among the
+// results: the search must notice and look further.
+func TestRecallOfNearDuplicates(t *testing.T) {
+	const n, size = 4000, 32
+	rng := rand.New(rand.NewPCG(3, 3))
+	base := clusters(rng, 1, size)[0]
+	vectors := make([][]float32, n)
+	for i := range vectors {
+		vectors[i] = slices.Clone(base)
+		for j := range base {
+			vectors[i][j] += 0.001 * float32(rng.NormFloat64())
+		}
+	}
+	for _, distance := range []qdrant.Distance{qdrant.Distance_Cosine, qdrant.Distance_Euclid} {
+		points := fill(t, open(t, ""), distance, vectors)
+		params := denseParams{size: size, distance: distance}
+		prepared := make([][]float32, n)
+		for i, v := range vectors {
+			var err error
+			prepared[i], err = params.prepare(v)
+			must(t, err)
+		}
+		for i := range 5 {
+			reply, err := points.Query(t.Context(), &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryDense(vectors[i])})
+			must(t, err)
+			want := nearest(distance, prepared[i], prepared, 10, func(int) bool { return true })
+			if got := numbersOf(reply.GetResult()); !slices.Equal(got, want) {
+				t.Errorf("%v: got %v, want %v", distance, got, want)
+			}
+		}
+	}
+}
+
 // nearest is the oracle: all scores in float32, sorted, equal ones by id.
 func nearest(distance qdrant.Distance, q []float32, vectors [][]float32, limit int, keep func(int) bool) []uint64 {
 	type scored struct {

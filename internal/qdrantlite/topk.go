@@ -1,6 +1,9 @@
 package qdrantlite
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // hit is a point that a search found. Greater scores are better inside this package, whatever the distance.
 type hit struct {
@@ -24,12 +27,15 @@ func (t *topK) worse(a, b hit) bool {
 	return t.ids[a.row].compare(t.ids[b.row]) > 0
 }
 
-// floor is a score below which a hit is certainly of no use; ok is false while every hit is.
-func (t *topK) floor() (score float32, ok bool) {
-	if len(t.heap) < t.k || t.k == 0 {
-		return 0, false
+// floor is the least score that can still be of use.
+func (t *topK) floor() float32 {
+	if len(t.heap) < t.k {
+		return float32(math.Inf(-1))
 	}
-	return t.heap[0].score, true
+	if t.k == 0 {
+		return float32(math.Inf(1))
+	}
+	return t.heap[0].score
 }
 
 func (t *topK) push(h hit) {

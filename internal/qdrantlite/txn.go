@@ -30,13 +30,12 @@ func (c *changes) put(p *staged) {
 // txn is one request's changes on top of a batch. Until it is merged into the batch nothing of it is there, so a request that fails
 // half way leaves no trace.
 type txn struct {
-	ctx   context.Context
-	b     *batch
-	c     *collection
-	base  *changes
-	own   *changes
-	op    uint64
-	names []string
+	ctx  context.Context
+	b    *batch
+	c    *collection
+	base *changes // of the requests before it in the batch
+	own  *changes
+	op   uint64
 }
 
 func (b *batch) begin(ctx context.Context, c *collection) *txn {
