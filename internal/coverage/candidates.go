@@ -130,8 +130,25 @@ func ranked(hits [][]points.Hit, bySection []points.Query, sectionHits [][]point
 	return ids, best
 }
 
-// score judges a candidate by the stem it is closest to. The score is half the probability of the same story and half the
-// relatedness, which goes on telling articles apart where the probability is near 0 or 1.
+// flatten divides the logit of the same story, so that it still tells articles apart where the probability is all but 0
+// or 1; likeness is what relatedness counts for beside it.
+//
+// Same-story nDCG@10 (up to 300 articles a set asked about, nothing left out of the lists) of newswcl50, basil, ecbplus,
+// headlines, allsides and the seeds, and its mean:
+//
+//	half probability, half relatedness   1.000 1.000 .948 .967 .962 .976   .9755
+//	relatedness                           .999  .996 .939 .945 .857 .933   .9449
+//	probability                          1.000  .999 .950 .971 .979 .982   .9803
+//	flatten 3, likeness .2               1.000 1.000 .950 .968 .980 .977   .9793
+//
+// Flattening by 1 to 4 with a likeness of .05 to .3 gives means of .978 to .981. Among these, a larger likeness is what
+// orders articles of one topic that are certainly not of one story, which no set can measure; this one costs least for it.
+const (
+	flatten  = 3.0
+	likeness = 0.2
+)
+
+// score judges a candidate by the stem it is closest to: by how likely both tell one story, and by how related they are.
 func (e *Engine) score(s *seed, c *candidate) {
 	bestLogit := math.Inf(-1)
 	var near stem
@@ -147,7 +164,7 @@ func (e *Engine) score(s *seed, c *candidate) {
 	if near.copyRoot != "" && near.copyRoot == c.copyRoot {
 		c.relation = evidence.RelationCopy
 	}
-	c.score = (c.probability + relatedness(c.signals)) / 2
+	c.score = (1-likeness)/(1+math.Exp(-bestLogit/flatten)) + likeness*relatedness(c.signals)
 	for _, w := range s.against {
 		c.score -= max(0, relatedness(evidence.Compare(w, c.weighed))) * dislike
 	}
