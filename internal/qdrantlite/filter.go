@@ -290,7 +290,7 @@ func compileField(c *collection, cond *qdrant.FieldCondition) (*condition, error
 	case cond.GetGeoBoundingBox() != nil, cond.GetGeoRadius() != nil, cond.GetGeoPolygon() != nil:
 		return nil, unsupported("geographic conditions (field %q)", cond.GetKey())
 	case cond.GetValuesCount() != nil:
-		return whole(path, countTest(cond.GetValuesCount()), countWithin(cond.GetValuesCount(), 0)), nil
+		return whole(path, countTest(cond.GetValuesCount()), false), nil
 	case cond.IsEmpty != nil:
 		return whole(path, func(v *qdrant.Value) bool { return allEmpty([]*qdrant.Value{v}) == cond.GetIsEmpty() }, cond.GetIsEmpty()), nil
 	case cond.IsNull != nil:

@@ -84,9 +84,6 @@ func oracleCondition(c *qdrant.Condition, id uint64, p map[string]any) bool {
 		within := func(n uint64) bool {
 			return (count.Gte == nil || n >= *count.Gte) && (count.Lt == nil || n < *count.Lt)
 		}
-		if len(values) == 0 {
-			return within(0)
-		}
 		return slices.ContainsFunc(values, func(v any) bool {
 			switch v := v.(type) {
 			case nil:

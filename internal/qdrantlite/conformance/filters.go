@@ -17,14 +17,15 @@ var library = map[uint64]map[string]any{
 	2: {"tag": []any{"red", "blue"}, "n": []any{int64(1), int64(5)}, "x": int64(2), "on": false, "at": "2024-03-29"},
 	3: {"tag": "blue", "n": int64(5), "x": []any{0.1, 9.5}, "at": "2024-04-01T00:00:00+02:00"},
 	4: {"tag": nil, "n": nil, "x": -1.5, "on": []any{true, false}, "at": "soon"},
-	5: {"tag": []any{}, "n": 1.0, "o": map[string]any{"k": nil}},
-	6: {"tag": []any{"green", nil}, "n": "1", "parts": []any{
+	5: {"tag": []any{}, "n": 0.5, "o": map[string]any{"k": nil}},
+	6: {"tag": []any{"green", "olive"}, "n": "1", "parts": []any{
 		map[string]any{"kind": "a", "size": int64(1)}, map[string]any{"kind": "b", "size": int64(9)}}},
 	7: {"tag": "red wine", "parts": []any{map[string]any{"kind": "a", "size": int64(9)}}, "o": map[string]any{"k": []any{"v", "w"}}},
-	8: {},
+	8: {"other": int64(1)},
 }
 
-// filters evaluates every kind of condition, first without payload indexes and then with them: an index must not change the result.
+// filters evaluates every kind of condition, first without payload indexes and then with them. The library avoids what a real Qdrant
+// answers differently with an index: 1.0 for the integer 1, a null among the elements of an array, points without any payload.
 func (s suite) filters(t *testing.T) {
 	c := s.connect(t)
 	name := mixed(t, c)
@@ -107,7 +108,7 @@ func filterCases(t *testing.T, c *qdrant.Client, name string) {
 		{"is null below", mustAll(qdrant.NewIsNull("o.k")), []uint64{5}},
 		{"not empty", &qdrant.Filter{MustNot: []*qdrant.Condition{qdrant.NewIsEmpty("tag")}}, []uint64{1, 2, 3, 6, 7}},
 		{"values count", mustAll(qdrant.NewValuesCount("tag", &qdrant.ValuesCount{Gte: qdrant.PtrOf(uint64(2))})), []uint64{2, 6}},
-		{"values count of none", mustAll(qdrant.NewValuesCount("tag", &qdrant.ValuesCount{Lt: qdrant.PtrOf(uint64(1))})), []uint64{4, 5, 8}},
+		{"values count of none", mustAll(qdrant.NewValuesCount("tag", &qdrant.ValuesCount{Lt: qdrant.PtrOf(uint64(1))})), []uint64{4, 5}},
 		{"dotted key", mustAll(qdrant.NewMatch("o.k", "v")), []uint64{1, 7}},
 		{"each element", mustAll(qdrant.NewMatch("parts[].kind", "a")), []uint64{6, 7}},
 		{"one element", mustAll(qdrant.NewMatch("parts[1].kind", "b")), []uint64{6}},
@@ -148,7 +149,6 @@ func filterCases(t *testing.T, c *qdrant.Client, name string) {
 	}
 	t.Run("malformed", func(t *testing.T) {
 		for i, filter := range []*qdrant.Filter{
-			mustAll(&qdrant.Condition{}),
 			mustAll(qdrant.NewMatch("", "x")),
 			mustAll(qdrant.NewHasID(qdrant.NewID("not a uuid"))),
 		} {
