@@ -16,7 +16,7 @@ const magic = "\x93NUMPY"
 const maxHeader = 64 << 10
 
 // maxSize bounds the bytes of an array, so that products of sizes cannot overflow.
-const maxSize = math.MaxInt64 / 2
+const maxSize = math.MaxInt / 2
 
 // Is reports whether data begins like an array file.
 func Is(data []byte) bool { return strings.HasPrefix(string(data), magic) }
