@@ -73,7 +73,7 @@ func compileDepth(c *collection, f *qdrant.Filter, depth int) (*condition, error
 	if len(should) > 0 {
 		all = append(all, anyOf(should))
 	}
-	if min := f.GetMinShould(); min != nil {
+	if min := f.GetMinShould(); len(min.GetConditions()) > 0 {
 		of, err := compile(min.GetConditions())
 		if err != nil {
 			return nil, err

@@ -46,7 +46,7 @@ func oracleFilter(f *qdrant.Filter, id uint64, p map[string]any) bool {
 	ok := !slices.ContainsFunc(f.GetMust(), func(c *qdrant.Condition) bool { return !holds(c) }) &&
 		!slices.ContainsFunc(f.GetMustNot(), holds) &&
 		(len(f.GetShould()) == 0 || slices.ContainsFunc(f.GetShould(), holds))
-	if m := f.GetMinShould(); ok && m != nil {
+	if m := f.GetMinShould(); ok && len(m.GetConditions()) > 0 {
 		n := uint64(0)
 		for _, c := range m.GetConditions() {
 			if holds(c) {

@@ -226,8 +226,11 @@ func checkQuantization(c *qdrant.QuantizationConfig) error {
 	return nil
 }
 
+// leastSquare is the squared length below which Qdrant takes a vector for zero and stores it as it is: float32's epsilon.
+const leastSquare = 1.0 / (1 << 23)
+
 // prepare refuses a vector of another length or with a value that is not finite, and returns it as it is stored: a copy, of
-// unit length under the cosine distance. A zero vector stays zero, as in Qdrant.
+// unit length under the cosine distance.
 func (d *denseParams) prepare(v []float32) ([]float32, error) {
 	if len(v) != d.size {
 		return nil, invalid("Vector dimension error: expected dim: %d, got %d", d.size, len(v))
@@ -238,7 +241,7 @@ func (d *denseParams) prepare(v []float32) ([]float32, error) {
 		}
 	}
 	v = slices.Clone(v)
-	if d.distance == qdrant.Distance_Cosine {
+	if d.distance == qdrant.Distance_Cosine && vector.Dot(v, v) >= leastSquare {
 		vector.Normalize(v)
 	}
 	return v, nil

@@ -1,0 +1,140 @@
+package qdrantlite
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+)
+
+// TestAgainstQdrant puts the same random points into this server and a real Qdrant and asks both the same random questions.
+func TestAgainstQdrant(t *testing.T) {
+	addr := os.Getenv("QDRANT_ADDR")
+	if addr == "" {
+		t.Skip("set QDRANT_ADDR to the gRPC address of a Qdrant 1.17 (for example localhost:6334) to compare with it")
+	}
+	host, port, err := net.SplitHostPort(addr)
+	must(t, err)
+	number, err := strconv.Atoi(port)
+	must(t, err)
+	real, err := qdrant.NewClient(&qdrant.Config{Host: host, Port: number, PoolSize: 1, SkipCompatibilityCheck: true, APIKey: os.Getenv("QDRANT_API_KEY")})
+	must(t, err)
+	defer real.Close()
+	both := [2]*qdrant.Client{client(t, open(t, "")), real}
+	name := fmt.Sprintf("differential_%d", time.Now().UnixNano())
+	ctx := context.Background()
+	for _, c := range both {
+		must(t, c.CreateCollection(ctx, &qdrant.CreateCollection{CollectionName: name,
+			VectorsConfig: qdrant.NewVectorsConfigMap(map[string]*qdrant.VectorParams{
+				"dense": {Size: 3, Distance: qdrant.Distance_Euclid}, "unit": {Size: 2, Distance: qdrant.Distance_Cosine}}),
+			SparseVectorsConfig: qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{
+				"words": {}, "rare": {Modifier: qdrant.Modifier_Idf.Enum()}})}))
+	}
+	defer func() {
+		if err := real.DeleteCollection(ctx, name); err != nil {
+			t.Error(err)
+		}
+	}()
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 8).Draw(t, "points")
+		everything := qdrant.NewPointsSelectorFilter(&qdrant.Filter{})
+		upsert := &qdrant.UpsertPoints{CollectionName: name, Wait: proto.Bool(true)}
+		for id := range n {
+			p, vectors := drawPoint(t)
+			p.Payload = drawFilterPayload(t)
+			p.Payload["z"] = int64(id) // a point without any payload is a special case there
+			upsert.Points = append(upsert.Points, &qdrant.PointStruct{Id: qdrant.NewIDNum(uint64(id)), Vectors: vectors, Payload: qdrant.NewValueMap(p.Payload)})
+		}
+		for _, c := range both {
+			if _, err := c.Delete(ctx, &qdrant.DeletePoints{CollectionName: name, Wait: proto.Bool(true), Points: everything}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Upsert(ctx, upsert); err != nil {
+				t.Fatal(err)
+			}
+		}
+		edit := &qdrant.SetPayloadPoints{CollectionName: name, Wait: proto.Bool(true), Payload: qdrant.NewValueMap(drawFilterPayload(t)),
+			PointsSelector: qdrant.NewPointsSelector(qdrant.NewIDNum(uint64(n - 1)))}
+		if key := rapid.SampledFrom([]string{"", "a", "o.b", "l[0]", "l[].a", "b[]"}).Draw(t, "edited"); key != "" {
+			edit.Key = &key
+		}
+		removed := &qdrant.DeletePayloadPoints{CollectionName: name, Wait: proto.Bool(true), PointsSelector: qdrant.NewPointsSelector(qdrant.NewIDNum(0)),
+			Keys: []string{rapid.SampledFrom([]string{"a", "o.a", "l[].a", "l[]", "l[1].b", "none"}).Draw(t, "removed")}}
+		for _, c := range both {
+			if _, err := c.SetPayload(ctx, edit); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.DeletePayload(ctx, removed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 4 {
+			filter := drawFilter(t, 2, append([]string{"l", "l[]"}, filterKeys...))
+			same(t, "scroll", both, func(c *qdrant.Client) (any, error) {
+				points, err := c.Scroll(ctx, &qdrant.ScrollPoints{CollectionName: name, Filter: filter, WithPayload: qdrant.NewWithPayload(true), WithVectors: qdrant.NewWithVectors(true)})
+				var out []string
+				for _, p := range points {
+					m := readModelPoint(p)
+					for i := range m.Unit { // lengths are divided in another order there
+						m.Unit[i] = float32(int(m.Unit[i]*1e4)) / 1e4
+					}
+					out = append(out, fmt.Sprint(p.GetId().GetNum(), m))
+				}
+				return out, err
+			})
+			query := drawDifferentialQuery(t)
+			query.CollectionName, query.Filter = name, filter
+			same(t, fmt.Sprint("query ", query), both, func(c *qdrant.Client) (any, error) {
+				hits, err := c.Query(ctx, query)
+				// Equal scores come in any order.
+				var out []string
+				for _, h := range hits {
+					out = append(out, fmt.Sprintf("%.3f", h.GetScore()+0.00003))
+				}
+				return out, err
+			})
+		}
+	})
+}
+
+// drawDifferentialQuery leaves out the vector with IDF: a real Qdrant goes on counting points that were deleted.
+func drawDifferentialQuery(t *rapid.T) *qdrant.QueryPoints {
+	leaves := []*qdrant.PrefetchQuery{
+		{Query: qdrant.NewQueryDense(drawFloats(t, 3)), Using: proto.String("dense"), Limit: proto.Uint64(3)},
+		{Query: qdrant.NewQueryDense(drawFloats(t, 2)), Using: proto.String("unit"), Limit: proto.Uint64(9)},
+		{Query: sparseQuery(map[uint32]float64{2: 1, 3: 0.5, 7: 2}), Using: proto.String("words"), Limit: proto.Uint64(4)},
+	}
+	i := rapid.IntRange(0, len(leaves)-1).Draw(t, "leaf")
+	query := &qdrant.QueryPoints{Query: leaves[i].GetQuery(), Using: leaves[i].Using, Limit: leaves[i].Limit}
+	switch rapid.IntRange(0, 3).Draw(t, "shape") {
+	case 1:
+		query.ScoreThreshold = proto.Float32(rapid.Float32Range(0, 2).Draw(t, "threshold"))
+	case 2:
+		query.Prefetch = slices.DeleteFunc(leaves, func(p *qdrant.PrefetchQuery) bool { return p == leaves[i] })
+	case 3:
+		query.Offset = proto.Uint64(1)
+	}
+	return query
+}
+
+func same(t *rapid.T, what string, both [2]*qdrant.Client, ask func(*qdrant.Client) (any, error)) {
+	ours, err := ask(both[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := ask(both[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(ours) != fmt.Sprint(theirs) {
+		t.Fatalf("%s: ours %v, theirs %v", what, ours, theirs)
+	}
+}
