@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestEvaluate(t *testing.T) {
+	data := t.TempDir()
+	file := write(t, "reports.jsonl", reports+`{"id":"q1","title":"Again","text":"An id that was read before.","story":"quake"}`+"\n")
+	x := execute(context.Background(), data, "", "--json", "evaluate", file).mustSucceed(t)
+	var report struct {
+		Sets []map[string]any `json:"sets"`
+	}
+	if err := json.Unmarshal([]byte(x.stdout), &report); err != nil || len(report.Sets) != 1 {
+		t.Fatalf("%v in %s", err, x.stdout)
+	}
+	set := report.Sets[0]
+	if set["file"] != file || set["articles"] != 6.0 {
+		t.Errorf("file %v, %v articles", set["file"], set["articles"])
+	}
+	keys := func(m any) (names []string) {
+		for name := range m.(map[string]any) {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	for field, want := range map[string][]string{
+		"related": {"mrr", "ndcg10", "p5"}, "stories": {"f1", "found", "gold", "precision", "recall"}, "topics": {"ami", "ari", "found", "gold"},
+	} {
+		if got := keys(set[field]); !slices.Equal(got, want) {
+			t.Errorf("%s has the fields %v, want %v", field, got, want)
+		}
+	}
+	if got := keys(set); !slices.Equal(got, []string{"articles", "file", "related", "seconds", "stories", "topics"}) {
+		t.Errorf("a set has the fields %v", got)
+	}
+	if related := set["related"].(map[string]any); related["ndcg10"] != 1.0 || related["mrr"] != 1.0 {
+		t.Errorf("related %v", related)
+	}
+	if found := set["stories"].(map[string]any); found["f1"] != 1.0 || found["found"] != 2.0 || found["gold"] != 2.0 {
+		t.Errorf("stories %v", found)
+	}
+	if !strings.Contains(x.stderr, `an article with the id "q1" was read before`) {
+		t.Errorf("notes %q", x.stderr)
+	}
+	if entries, err := os.ReadDir(data); err != nil || len(entries) > 0 {
+		t.Errorf("the data directory was touched: %v, %v", entries, err)
+	}
+
+	table := execute(context.Background(), data, reports, "evaluate", "-", file).mustSucceed(t).stdout
+	lines := strings.Split(strings.TrimSpace(table), "\n")
+	if len(lines) != 3 || !strings.Contains(lines[0], "nDCG@10") || !strings.HasPrefix(lines[1], "- ") || !strings.HasPrefix(lines[2], file) || !strings.Contains(lines[2], "2/2") {
+		t.Errorf("table:\n%s", table)
+	}
+}
+
+func TestEvaluateSaysWhatItCannotMeasure(t *testing.T) {
+	file := write(t, "reports.jsonl", reports)
+	missing := filepath.Join(t.TempDir(), "missing.jsonl")
+	// A missing file is found out before the others are measured.
+	if x := execute(context.Background(), t.TempDir(), "", "evaluate", file, missing); exitCode(x.err) != exitFailed || !errors.Is(x.err, os.ErrNotExist) || x.stdout != "" {
+		t.Errorf("missing: %v, %q", x.err, x.stdout)
+	}
+	// What was measured before a failure is shown.
+	broken := write(t, "broken.jsonl", "{\"id\":\n")
+	x := execute(context.Background(), t.TempDir(), "", "evaluate", file, broken)
+	if exitCode(x.err) != exitFailed || !strings.Contains(x.stderr, "no article to evaluate") || !strings.Contains(x.stderr, broken+":1") || !strings.Contains(x.stdout, file) {
+		t.Errorf("broken: %v\n%s%s", x.err, x.stdout, x.stderr)
+	}
+	if x := execute(context.Background(), t.TempDir(), "", "evaluate"); exitCode(x.err) != exitUsage {
+		t.Errorf("no file: %v", x.err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if x := execute(ctx, t.TempDir(), "", "evaluate", file); !errors.Is(x.err, context.Canceled) {
+		t.Errorf("stopped: %v", x.err)
+	}
+}
