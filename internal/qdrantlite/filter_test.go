@@ -181,7 +181,8 @@ func drawFilter(t *rapid.T, depth int, keys []string) *qdrant.Filter {
 	}
 	f := &qdrant.Filter{Must: list("must"), Should: list("should"), MustNot: list("must not")}
 	if rapid.IntRange(0, 4).Draw(t, "min should") == 0 {
-		f.MinShould = &qdrant.MinShould{Conditions: list("of"), MinCount: rapid.Uint64Range(0, 3).Draw(t, "count")}
+		// Without conditions it would restrict nothing here, and in a real Qdrant that depends on where it stands.
+		f.MinShould = &qdrant.MinShould{Conditions: append(list("of"), drawCondition(t, depth, keys)), MinCount: rapid.Uint64Range(0, 3).Draw(t, "count")}
 	}
 	return f
 }
@@ -194,7 +195,7 @@ func drawCondition(t *rapid.T, depth int, keys []string) *qdrant.Condition {
 		return timestamppb.New(time.Date(2024, 1, n, 0, 0, 0, 0, time.UTC))
 	}
 	most := 13
-	if depth == 0 {
+	if depth <= 0 {
 		most = 11
 	}
 	switch rapid.IntRange(0, most).Draw(t, "kind") {
