@@ -1,6 +1,10 @@
 package evidence
 
-import "math"
+import (
+	"math"
+
+	"throughline/cluster"
+)
 
 // Cut says where the dendrogram was cut into stories and what led there, for the log and for evaluation.
 type Cut struct {
@@ -45,16 +49,83 @@ func prior(logits []float64) float64 {
 }
 
 // CutRule is how the cut follows from what can be seen of a corpus without labels.
+//
+// Two views are combined. The first is the estimated prior: where few of the pairs that come near each other are of one
+// event, more evidence is asked for. The estimate runs away in corpora unlike those that the coefficients were fitted on,
+// so log-odds z move the cut by Prior*z*exp(-(z/Trust)^2): as they say while moderate, not at all when extreme. The
+// second is the dendrogram's shape: within stories and between them lie gaps where few groups are joined, and a cut in a
+// gap is stable. So the cut is the logit c that minimises the growth of the mean story size as the cut is lowered, per
+// unit of the logit, plus Hold*(c-target)^2.
 type CutRule struct {
-	Base  float64 `json:"base"`  // logit of the cut where half of the candidate pairs are of one event
-	Shift float64 `json:"shift"` // how much of the log-odds of the estimated prior the cut moves by
-	Least float64 `json:"least"` // bounds of those log-odds: the estimate runs away where training saw nothing like it
-	Most  float64 `json:"most"`
+	Base  float64 `json:"base"`  // the target where the prior is even
+	Prior float64 `json:"prior"` // how much of the log-odds of the prior the target moves by
+	Trust float64 `json:"trust"` // log-odds of the prior at which the estimate begins to be distrusted
+	Hold  float64 `json:"hold"`  // how strongly the target holds against the shape
 }
 
-// at returns the logit to cut at for a prior.
-func (r CutRule) at(prior float64) float64 {
-	return r.Base - r.Shift*math.Min(math.Max(math.Log(prior/(1-prior)), r.Least), r.Most)
+const (
+	cutLeast, cutMost = -5.0, 6.0 // logits between which the cut is sought
+	cutSteps          = 88        // of 1/8
+	cutSmooth         = 2.0       // standard deviation, in steps, of the smoothing of the shape
+)
+
+// at returns the logit to cut a dendrogram at.
+func (r CutRule) at(tree *cluster.Dendrogram, prior float64) float64 {
+	z := math.Log(prior / (1 - prior))
+	target := r.Base - r.Prior*z*math.Exp(-(z/r.Trust)*(z/r.Trust))
+	sizes := smooth(meanSizes(tree), cutSmooth)
+	best, cut := math.Inf(1), target
+	for i := range sizes {
+		below, above := sizes[max(i-1, 0)], sizes[min(i+1, len(sizes)-1)]
+		c := cutAt(i)
+		growth := (below - above) / (cutAt(min(i+1, len(sizes)-1)) - cutAt(max(i-1, 0)))
+		if cost := growth + r.Hold*(c-target)*(c-target); cost < best {
+			best, cut = cost, c
+		}
+	}
+	return cut
+}
+
+// cutAt returns the i-th of the logits that are tried.
+func cutAt(i int) float64 { return cutLeast + (cutMost-cutLeast)*float64(i)/cutSteps }
+
+// meanSizes returns, for every logit tried, the logarithm of the size of the group that an article is in, on average.
+func meanSizes(tree *cluster.Dendrogram) []float64 {
+	out := make([]float64, cutSteps+1)
+	if tree.N == 0 {
+		return out
+	}
+	sizes := make([]float64, tree.N, tree.N+len(tree.Merges))
+	for i := range sizes {
+		sizes[i] = 1
+	}
+	heights := tree.Heights()
+	squares, next := float64(tree.N), 0
+	for i := cutSteps; i >= 0; i-- {
+		for ; next < len(heights) && float64(heights[next]) >= cutAt(i); next++ {
+			a, b := sizes[tree.Merges[next].A], sizes[tree.Merges[next].B]
+			sizes = append(sizes, a+b)
+			squares += 2 * a * b
+		}
+		out[i] = math.Log(squares / float64(tree.N))
+	}
+	return out
+}
+
+// smooth convolves with a Gaussian, the ends continued.
+func smooth(xs []float64, deviation float64) []float64 {
+	reach := int(3 * deviation)
+	out := make([]float64, len(xs))
+	for i := range xs {
+		sum, total := 0.0, 0.0
+		for d := -reach; d <= reach; d++ {
+			w := math.Exp(-float64(d*d) / (2 * deviation * deviation))
+			sum += w * xs[min(max(i+d, 0), len(xs)-1)]
+			total += w
+		}
+		out[i] = sum / total
+	}
+	return out
 }
 
 // swallowed is the share of a corpus that one story may hold, and swallowedFrom the number of articles from which on that

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -139,7 +140,7 @@ func candidates(ctx context.Context, ws []*Weighed, opts LadderOptions) (*cluste
 	full := make([]vector.Sparse, len(ws))
 	for i, w := range ws {
 		copy(dense.Row(i), w.centred)
-		full[i] = w.full
+		full[i] = heaviest(w.full, candidateTerms)
 	}
 	knn := cluster.KNNOptions{K: opts.Neighbors, Workers: opts.Workers}
 	byWords, err := cluster.KNNSparse(ctx, full, knn)
@@ -154,6 +155,28 @@ func candidates(ctx context.Context, ws []*Weighed, opts LadderOptions) (*cluste
 		return nil, fmt.Errorf("neighbours by vectors: %w", err)
 	}
 	return cluster.Merge(byVector, byWords)
+}
+
+// candidateTerms is how many of an article's rarest words look for candidates. All of them cost four times as much and find the same
+// stories.
+const candidateTerms = 40
+
+// heaviest returns the terms of greatest weight, the lower id among equals.
+func heaviest(v vector.Sparse, most int) vector.Sparse {
+	if len(v.Terms) <= most {
+		return v
+	}
+	order := identity(len(v.Terms))
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(v.Weights[b], v.Weights[a]), cmp.Compare(a, b))
+	})
+	order = order[:most]
+	slices.Sort(order)
+	out := vector.Sparse{Terms: make([]uint32, most), Weights: make([]float32, most)}
+	for to, from := range order {
+		out.Terms[to], out.Weights[to] = v.Terms[from], v.Weights[from]
+	}
+	return out
 }
 
 // edgeLogits returns the logit of every edge.
@@ -182,7 +205,7 @@ func pairLogit(it cluster.Items, i, j int) float64 {
 // a large corpus is not believed: the cut goes up until it does not.
 func (m *Model) cutStories(tree *cluster.Dendrogram, logits []float64) (Cut, []int32) {
 	cut := Cut{Prior: prior(logits)}
-	cut.Logit = m.Cut.at(cut.Prior)
+	cut.Logit = m.Cut.at(tree, cut.Prior)
 	var stories []int32
 	for {
 		stories, cut.Largest = withoutOneOffs(tree.Cut(float32(cut.Logit)))

@@ -99,6 +99,9 @@ func (m *Model) validate() error {
 	if len(m.Days) > maxHats {
 		return fmt.Errorf("days has %d functions, at most %d fit", len(m.Days), maxHats)
 	}
+	if !(m.Cut.Trust > 0) || !(m.Cut.Hold > 0) {
+		return fmt.Errorf("cut.trust %v, cut.hold %v: must be positive", m.Cut.Trust, m.Cut.Hold)
+	}
 	for i, h := range m.Days {
 		if h.Width < 1 || h.Width > maxHatWidth {
 			return fmt.Errorf("days[%d].width %d: must be 1 to %d", i, h.Width, maxHatWidth)
