@@ -44,7 +44,8 @@ func (c *articleCmd) Run(ctx context.Context, p *program) error {
 		}
 	}
 	for i, s := range art.GetSections() {
-		fmt.Fprintf(p.stdout, "\n[%d] %s\n%s\n", i, s.GetHeading(), wrap(s.GetText(), "    ", 96))
+		heading := strings.TrimSpace(fmt.Sprintf("[%d] %s", i, s.GetHeading()))
+		fmt.Fprintf(p.stdout, "\n%s\n%s\n", heading, wrap(s.GetText(), "    ", 96))
 	}
 	return nil
 }

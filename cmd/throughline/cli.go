@@ -1,9 +1,20 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"throughline/embed"
+)
+
+const (
+	// defaultPrefix is the prefix of collections.
+	defaultPrefix = "throughline"
+	// builtin is the --embedder that needs nothing else.
+	builtin = "builtin"
 )
 
 // cli is the command line. A file per command holds its struct and its Run method.
@@ -25,7 +36,7 @@ type cli struct {
 
 	StoreFlags    `group:"Store"`
 	EmbedderFlags `group:"Embedding"`
-	LogLevel      string `enum:"debug,info,warn,error" default:"warn" help:"What is logged to stderr: ${enum}."`
+	LogLevel      string `enum:"debug,info,warn,error" default:"warn" help:"The least that is logged to stderr: ${enum}."`
 	JSON          bool   `name:"json" help:"Print the API's JSON instead of tables."`
 }
 
@@ -35,22 +46,66 @@ type StoreFlags struct {
 	Qdrant           string        `placeholder:"HOST:PORT" help:"Use this Qdrant (gRPC port) instead of the embedded store."`
 	QdrantTLS        bool          `name:"qdrant-tls" help:"Speak TLS to Qdrant."`
 	QdrantAPIKeyFile string        `name:"qdrant-api-key-file" type:"path" placeholder:"FILE" help:"File with Qdrant's API key; or set QDRANT_API_KEY."`
-	Prefix           string        `default:"throughline" help:"Prefix of the collections."`
+	Prefix           string        `default:"${prefix}" help:"Prefix of the collections."`
 	Timeout          time.Duration `default:"30s" help:"How long one request may take."`
 }
 
 // EmbedderFlags say how text becomes vectors.
 type EmbedderFlags struct {
-	Embedder       string `enum:"builtin,openai" default:"builtin" help:"The built-in model, or an OpenAI-compatible endpoint: ${enum}."`
+	Embedder       string `enum:"builtin,openai" default:"builtin" help:"The built-in model or an OpenAI-compatible endpoint: ${enum}."`
 	BaseURL        string `name:"base-url" placeholder:"URL" help:"Endpoint up to and with /v1, e.g. http://127.0.0.1:11434/v1."`
 	Model          string `placeholder:"NAME" help:"Model that the endpoint serves."`
 	Dimensions     int    `help:"Dimensions to expect; 0 asks the endpoint."`
 	DocumentPrefix string `help:"Text put before every article text, as the model's card says."`
 	QueryPrefix    string `help:"Text put before every query."`
 	MaxTokens      int    `help:"Longest input that the endpoint's model reads, in tokens; 0: 256 for known models, else 512."`
-	MaxBatch       int    `default:"64" help:"Most inputs in one request to the endpoint."`
+	MaxBatch       int    `help:"Most inputs in one request to the endpoint; 0: 32."`
 	APIKeyFile     string `name:"api-key-file" type:"path" placeholder:"FILE" help:"File with the endpoint's API key; or set OPENAI_API_KEY."`
 	Workers        int    `help:"Cores that the built-in model and clustering use; 0: all."`
+}
+
+// check finds mistakes in the flags of all commands that do not depend on anything outside.
+func (c *cli) check() error {
+	switch {
+	case c.Timeout <= 0:
+		return usageError{fmt.Errorf("--timeout %s: must be more than 0", c.Timeout)}
+	case c.Workers < 0:
+		return usageError{fmt.Errorf("--workers %d: must not be negative", c.Workers)}
+	case c.Data == "":
+		return usageError{errors.New("--data: names no directory")}
+	}
+	return c.EmbedderFlags.check()
+}
+
+// check finds flags that do not go together.
+func (f EmbedderFlags) check() error {
+	if f.Embedder != builtin {
+		if f.BaseURL == "" || f.Model == "" {
+			return usageError{fmt.Errorf("--embedder %s needs --base-url and --model", f.Embedder)}
+		}
+		return nil
+	}
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{
+		{"--base-url", f.BaseURL != ""}, {"--model", f.Model != "" && embed.CanonicalModel(f.Model) != builtinModel},
+		{"--dimensions", f.Dimensions != 0}, {"--max-tokens", f.MaxTokens != 0}, {"--max-batch", f.MaxBatch != 0},
+		{"--document-prefix", f.DocumentPrefix != ""}, {"--query-prefix", f.QueryPrefix != ""}, {"--api-key-file", f.APIKeyFile != ""},
+	} {
+		if flag.given {
+			return usageError{fmt.Errorf("%s is for --embedder openai", flag.name)}
+		}
+	}
+	return nil
+}
+
+// checkLimit refuses a --limit beyond what the API gives at once.
+func checkLimit(n, most int32) error {
+	if n < 1 || n > most {
+		return usageError{fmt.Errorf("--limit %d: must be 1 to %d", n, most)}
+	}
+	return nil
 }
 
 // defaultDataDir is the user's data directory by the habits of the platform.

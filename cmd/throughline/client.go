@@ -3,23 +3,22 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"throughline/internal/qdrantlite"
 	"throughline/internal/server"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
 // AddrFlag is for commands that can ask a running server.
 type AddrFlag struct {
-	Addr string `placeholder:"HOST:PORT" help:"Ask this running server instead of opening the store. A server that runs on the --data directory is found without it."`
+	Addr string `placeholder:"HOST:PORT" help:"Ask this running server. One that runs on the --data directory is found without it."`
 }
 
 // api is the API of a running server or of one in this process: commands see one thing.
@@ -31,18 +30,35 @@ type api struct {
 	close    func() error
 }
 
-// addrFile names the file in the data directory that says where the server which holds the store listens.
-const addrFile = "server.addr"
+// dialTimeout bounds how long it takes to find out that nobody listens.
+const dialTimeout = 5 * time.Second
 
-// dial reaches the API: at addr, at the server that runs on the data directory, or by serving the store in this process.
+// dial reaches the API: at addr, by serving the store in this process, or, when that is taken, at the server that has it.
 func (p *program) dial(ctx context.Context, addr string) (*api, error) {
-	if addr == "" && p.cli.Qdrant == "" {
-		addr = runningServer(p.cli.Data)
-	}
 	if addr == "" {
-		return p.serveInProcess(ctx)
+		a, err := p.serveInProcess(ctx)
+		if !errors.Is(err, qdrantlite.ErrLocked) {
+			return a, err
+		}
+		if addr = runningServer(p.cli.Data); addr == "" {
+			return nil, err
+		}
 	}
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), callOptions)
+	return p.dialServer(ctx, addr)
+}
+
+// dialServer reaches a running server.
+func (p *program) dialServer(ctx context.Context, addr string) (*api, error) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return nil, usageError{fmt.Errorf("--addr %q: give HOST:PORT", addr)}
+	}
+	// grpc would only say that it could not connect when the first call fails, and not why.
+	try, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("no throughline server answers there: %w", err)
+	}
+	try.Close()
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), callOptions, p.deadline())
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +68,15 @@ func (p *program) dial(ctx context.Context, addr string) (*api, error) {
 // callOptions allow answers as large as pages of full articles get.
 var callOptions = grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64 << 20))
 
+// deadline gives every call but streams the time of --timeout.
+func (p *program) deadline() grpc.DialOption {
+	return grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
+		ctx, cancel := context.WithTimeout(ctx, p.cli.Timeout)
+		defer cancel()
+		return call(ctx, method, request, reply, conn, options...)
+	})
+}
+
 func newAPI(conn *grpc.ClientConn, close func() error) *api {
 	return &api{
 		articles: throughlinev1.NewArticleServiceClient(conn),
@@ -60,22 +85,6 @@ func newAPI(conn *grpc.ClientConn, close func() error) *api {
 		conn:     conn,
 		close:    close,
 	}
-}
-
-// runningServer is the address of the server that has the data directory open, or "". The file of a server that was killed
-// leads nowhere and is not trusted.
-func runningServer(data string) string {
-	text, err := os.ReadFile(filepath.Join(data, addrFile))
-	if err != nil {
-		return ""
-	}
-	addr := strings.TrimSpace(string(text))
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return ""
-	}
-	conn.Close()
-	return addr
 }
 
 // serveInProcess opens the store for reading and serves it to this process alone.
@@ -92,7 +101,7 @@ func (p *program) serveInProcess(ctx context.Context) (*api, error) {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(serving, listener, nil) }()
-	conn, err := grpc.NewClient("passthrough:///in-process", callOptions, grpc.WithTransportCredentials(insecure.NewCredentials()),
+	conn, err := grpc.NewClient("passthrough:///in-process", callOptions, p.deadline(), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
 	closing := &once{do: func() error {
 		var problems []error

@@ -16,12 +16,13 @@ type clusterCmd struct {
 	Output string   `short:"o" placeholder:"FILE" help:"Write a label line for every row or article to this .jsonl file, or to standard output with -."`
 	Apply  bool     `help:"Write the stories and topics of the store back; without it the store stays as it is."`
 	Topics int      `help:"How many topics to make of articles; 0: as many as they show."`
+	AddrFlag
 }
 
 // Help is the long help of the command.
 func (clusterCmd) Help() string {
 	return `Without input files the whole store is arranged anew, as the server does it: --apply writes the outcome back, without
-it the summary says what would change. Input files leave the store alone.
+it the summary says what would change. When a server has the store open, the server does it. Input files leave the store alone.
 
 Labels are JSON lines {"id":...,"story":...,"topic":...,"theme":...} in the order of the input: numbers from 0, and -1 for
 none. The id is the number of the row, counted through all arrays, or the article's id. Articles of the store come in the
@@ -32,13 +33,21 @@ The rows of an array are compared by their cosines, so their lengths do not coun
 
 // arrangement is what a batch job found: parallel labels, numbered from 0, -1 for none.
 type arrangement struct {
-	Items                int
-	Story, Topic, Theme  []int32
-	ids                  []string // of articles; nil: rows have their number
-	notes                []string // what people should know of the input
-	changes              *changes // of the store
-	Stories, Topics, Top int      // how many
-	OneOffs, Largest     int      // items in no story; items of the largest
+	Story, Topic, Theme []int32
+	ids                 []string // of articles; nil: rows have their number
+	notes               []string // what people should know of the input
+	changes             *changes // of the store
+	totals              *totals  // nil: follow from the labels
+}
+
+// totals say how much there is.
+type totals struct {
+	Items   int `json:"items"`
+	Stories int `json:"stories"`
+	Topics  int `json:"topics"`
+	Themes  int `json:"themes"`
+	OneOffs int `json:"one_offs"`      // items in no story
+	Largest int `json:"largest_story"` // items of the largest
 }
 
 // changes are those of the stories in the store.
@@ -69,7 +78,9 @@ func (c *clusterCmd) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	found.count()
+	if found.totals == nil {
+		found.count()
+	}
 	if err := errors.Join(found.writeLabels(out), out.commit()); err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
@@ -83,6 +94,8 @@ func (c *clusterCmd) check(inputs []string) error {
 		return usageError{errors.New("--apply writes the store's own stories back and cannot take input files")}
 	case len(inputs) > 0 && c.Output == "":
 		return usageError{errors.New("say where the labels go: --output FILE.jsonl, or --output - for standard output")}
+	case c.Addr != "" && len(inputs) > 0:
+		return usageError{errors.New("--addr is about the store of a server and does not go with input files")}
 	case c.Topics < 0:
 		return usageError{fmt.Errorf("--topics %d: must not be negative", c.Topics)}
 	}
@@ -101,7 +114,7 @@ func (c *clusterCmd) check(inputs []string) error {
 // arrange goes the way that the input asks for.
 func (c *clusterCmd) arrange(ctx context.Context, p *program, inputs []string) (*arrangement, error) {
 	if len(inputs) == 0 {
-		return c.arrangeStore(ctx, p)
+		return c.arrangeStored(ctx, p)
 	}
 	sources, err := openSources(inputs, p.stdin)
 	if err != nil {
@@ -121,14 +134,13 @@ func (c *clusterCmd) arrange(ctx context.Context, p *program, inputs []string) (
 
 // count fills in the totals.
 func (a *arrangement) count() {
-	a.Items = len(a.Story)
 	sizes := labelSizes(a.Story)
-	a.Stories, a.Topics, a.Top = len(sizes), len(labelSizes(a.Topic)), len(labelSizes(a.Theme))
-	a.OneOffs = a.Items
+	t := &totals{Items: len(a.Story), Stories: len(sizes), Topics: len(labelSizes(a.Topic)), Themes: len(labelSizes(a.Theme)), OneOffs: len(a.Story)}
 	for _, size := range sizes {
-		a.OneOffs -= size
-		a.Largest = max(a.Largest, size)
+		t.OneOffs -= size
+		t.Largest = max(t.Largest, size)
 	}
+	a.totals = t
 }
 
 // labelSizes says how many items have each label.
@@ -169,17 +181,12 @@ func (a *arrangement) report(w io.Writer, asJSON bool, took time.Duration) error
 	peak := peakMemory()
 	if asJSON {
 		return json.NewEncoder(w).Encode(map[string]any{"summary": struct {
-			Items   int      `json:"items"`
-			Stories int      `json:"stories"`
-			Topics  int      `json:"topics"`
-			Themes  int      `json:"themes"`
-			OneOffs int      `json:"one_offs"`
-			Largest int      `json:"largest_story"`
+			*totals
 			Changes *changes `json:"changes,omitempty"`
 			Notes   []string `json:"notes,omitempty"`
 			Seconds float64  `json:"seconds"`
 			Peak    int64    `json:"peak_memory_bytes,omitempty"`
-		}{a.Items, a.Stories, a.Topics, a.Top, a.OneOffs, a.Largest, a.changes, a.notes, took.Seconds(), peak}})
+		}{a.totals, a.changes, a.notes, took.Seconds(), peak}})
 	}
 	var failed error
 	say := func(format string, args ...any) {
@@ -194,8 +201,9 @@ func (a *arrangement) report(w io.Writer, asJSON bool, took time.Duration) error
 	for _, note := range a.notes {
 		say("%s", note)
 	}
-	say("%s: %s, the largest of %d; %d in no story; %s, %s", plural(a.Items, what[0], what[1]), plural(a.Stories, "story", "stories"), a.Largest,
-		a.OneOffs, plural(a.Topics, "topic", "topics"), plural(a.Top, "theme", "themes"))
+	t := a.totals
+	say("%s: %s, the largest of %d; %d in no story; %s, %s", plural(t.Items, what[0], what[1]), plural(t.Stories, "story", "stories"), t.Largest,
+		t.OneOffs, plural(t.Topics, "topic", "topics"), plural(t.Themes, "theme", "themes"))
 	if ch := a.changes; ch != nil {
 		say("stories: %d created, %d merged, %d split, %d renamed, %d deleted; %s moved", ch.Created, ch.Merged, ch.Split, ch.Renamed, ch.Deleted,
 			plural(ch.Moved, "article", "articles"))

@@ -11,8 +11,23 @@ import (
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
 	"throughline/internal/points"
+	"throughline/internal/qdrantlite"
 	"throughline/internal/stories"
 )
+
+// arrangeStored arranges the store in this process, or, when that is taken, in the server that has it.
+func (c *clusterCmd) arrangeStored(ctx context.Context, p *program) (*arrangement, error) {
+	if c.Addr != "" {
+		return c.arrangeRemote(ctx, p, c.Addr)
+	}
+	found, err := c.arrangeStore(ctx, p)
+	if errors.Is(err, qdrantlite.ErrLocked) {
+		if addr := runningServer(p.cli.Data); addr != "" {
+			return c.arrangeRemote(ctx, p, addr)
+		}
+	}
+	return found, err
+}
 
 // arrangeStore arranges everything that is stored anew. A dry run goes through every step but keeps what would be written
 // to itself, so that it can tell the same as a real one.
@@ -93,8 +108,7 @@ func (*unwritten) PutTopics(context.Context, []points.Topic) error  { return nil
 func (*unwritten) DeleteTopics(context.Context, []string) error     { return nil }
 func (*unwritten) Append(context.Context, []points.Event) error     { return nil }
 
-// filedAs reads where every article is filed, or would be, in the order of ids, and numbers stories, topics and themes in
-// the order of their first articles.
+// filedAs reads where every article is filed, or would be, in the order of ids.
 func filedAs(ctx context.Context, store *points.Store, kept *unwritten) (*arrangement, error) {
 	var all []points.Assignment
 	err := store.Scan(ctx, points.WithNothing, func(s *points.Stored) error {
@@ -111,7 +125,12 @@ func filedAs(ctx context.Context, store *points.Store, kept *unwritten) (*arrang
 		return nil, err
 	}
 	slices.SortFunc(all, func(a, b points.Assignment) int { return cmp.Compare(a.ArticleID, b.ArticleID) })
-	a := &arrangement{}
+	return arrangementOf(all), nil
+}
+
+// arrangementOf numbers stories, topics and themes in the order of their first articles.
+func arrangementOf(all []points.Assignment) *arrangement {
+	a := &arrangement{ids: []string{}}
 	story, topic, theme := map[string]int32{}, map[string]int32{}, map[string]int32{}
 	for _, filed := range all {
 		a.ids = append(a.ids, filed.ArticleID)
@@ -119,7 +138,7 @@ func filedAs(ctx context.Context, store *points.Store, kept *unwritten) (*arrang
 		ids := append(slices.Clone(filed.TopicIDs), "", "") // the topic, then its theme
 		a.Topic, a.Theme = append(a.Topic, numbered(topic, ids[0])), append(a.Theme, numbered(theme, ids[1]))
 	}
-	return a, nil
+	return a
 }
 
 // numbered gives ids numbers in the order they come, and -1 to the empty one.

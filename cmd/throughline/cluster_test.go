@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"throughline/internal/npy"
 )
@@ -390,5 +391,58 @@ func TestClusterStore(t *testing.T) {
 	}
 	if s := summary.Summary; s.Items != 6 || s.Stories != 2 || !s.Changes.Applied || s.Peak == 0 && runtime.GOOS == "linux" {
 		t.Errorf("summary %s", applied.stderr)
+	}
+}
+
+// serving runs a server on a data directory and returns its address and what stops it.
+func serving(t *testing.T, data string) (addr string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan execution, 1)
+	go func() { done <- execute(ctx, data, "", "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0") }()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if addr = runningServer(data); addr != "" {
+			break
+		}
+		select {
+		case x := <-done:
+			t.Fatalf("the server ended: %v\n%s", x.err, x.stderr)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no server after a minute")
+		}
+	}
+	return addr, func() {
+		cancel()
+		if x := <-done; x.err != nil {
+			t.Errorf("the server ended with %v\n%s", x.err, x.stderr)
+		}
+	}
+}
+
+func TestClusterStoreOfARunningServer(t *testing.T) {
+	ctx, data := context.Background(), t.TempDir()
+	execute(ctx, data, reports, "ingest", "-").mustSucceed(t)
+	want := execute(ctx, data, "", "cluster", "--topics", "2", "--output", "-").mustSucceed(t)
+	addr, stop := serving(t, data)
+	defer stop()
+
+	dry := execute(ctx, data, "", "cluster", "--topics", "2").mustSucceed(t)
+	for _, says := range []string{"6 articles: 2 stories, the largest of 3; 1 in no story; 2 topics", "nothing was changed"} {
+		if !strings.Contains(dry.stderr, says) {
+			t.Errorf("no %q in the summary\n%s", says, dry.stderr)
+		}
+	}
+	if x := execute(ctx, data, "", "cluster", "--output", "-"); exitCode(x.err) != exitUsage || !strings.Contains(x.stderr, "dry run") {
+		t.Errorf("labels of a dry run: %v", x.err)
+	}
+	// Elsewhere the server is found by its address alone.
+	applied := execute(ctx, t.TempDir(), "", "cluster", "--addr", addr, "--topics", "2", "--apply", "--output", "-").mustSucceed(t)
+	if applied.stdout != want.stdout {
+		t.Errorf("labels\n%sinstead of\n%s", applied.stdout, want.stdout)
+	}
+	if x := execute(ctx, data, "", "cluster", "--addr", addr, "--output", "-", write(t, "reports.jsonl", reports)); exitCode(x.err) != exitUsage {
+		t.Errorf("input files for a server: %v", x.err)
 	}
 }

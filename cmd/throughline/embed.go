@@ -82,7 +82,8 @@ func embedFile(ctx context.Context, embedder embed.Embedder, kind embed.Kind, na
 		}
 		return out.Flush()
 	}
-	for n := 1; lines.Scan(); n++ {
+	n := 1
+	for ; lines.Scan(); n++ {
 		batch = append(batch, strings.ToValidUTF8(lines.Text(), "\uFFFD"))
 		if len(batch) == embedBatch {
 			if err := flush(); err != nil {
@@ -90,8 +91,14 @@ func embedFile(ctx context.Context, embedder embed.Embedder, kind embed.Kind, na
 			}
 		}
 	}
-	if err := lines.Err(); err != nil {
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("%s:%d: longer than %d MiB", name, n, maxLine>>20)
+	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	return flush()
+	if err := flush(); err != nil {
+		return fmt.Errorf("%s, lines up to %d: %w", name, n-1, err)
+	}
+	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -65,21 +64,12 @@ const (
 // embedder makes the embedder that the flags ask for.
 func (p *program) embedder(ctx context.Context) (embed.Embedder, error) {
 	f := p.cli.EmbedderFlags
-	if f.Embedder == "builtin" {
-		for name, given := range map[string]bool{"--base-url": f.BaseURL != "", "--model": f.Model != "" && embed.CanonicalModel(f.Model) != builtinModel,
-			"--dimensions": f.Dimensions != 0, "--max-tokens": f.MaxTokens != 0, "--document-prefix": f.DocumentPrefix != "", "--query-prefix": f.QueryPrefix != ""} {
-			if given {
-				return nil, usageError{fmt.Errorf("%s belongs to --embedder openai", name)}
-			}
-		}
+	if f.Embedder == builtin {
 		return minilm.New(minilm.Options{Workers: f.Workers})
-	}
-	if f.BaseURL == "" || f.Model == "" {
-		return nil, usageError{errors.New("--embedder openai needs --base-url and --model")}
 	}
 	key, err := secret(f.APIKeyFile, "OPENAI_API_KEY")
 	if err != nil {
-		return nil, fmt.Errorf("reading the endpoint's API key: %w", err)
+		return nil, fmt.Errorf("--api-key-file: %w", err)
 	}
 	cfg := embed.OpenAIConfig{
 		BaseURL: f.BaseURL, APIKey: key, Model: f.Model, Dimensions: f.Dimensions,
@@ -91,21 +81,22 @@ func (p *program) embedder(ctx context.Context) (embed.Embedder, error) {
 			cfg.MaxTokens = builtinTokens
 		}
 	}
-	return embed.NewOpenAI(ctx, cfg)
+	model, err := embed.NewOpenAI(ctx, cfg)
+	if err != nil {
+		return nil, asUsage(err)
+	}
+	return model, nil
 }
 
 // connect reaches the storage: a Qdrant, or the file in the data directory.
-func (p *program) connect(ctx context.Context) (*points.Conn, error) {
+func (p *program) connect(ctx context.Context, readOnly bool) (*points.Conn, error) {
 	f := p.cli.StoreFlags
 	if f.Qdrant == "" {
-		if err := os.MkdirAll(f.Data, 0o700); err != nil {
-			return nil, err
-		}
-		return points.Local(filepath.Join(f.Data, "store.db"), p.logger())
+		return p.openLocal(ctx, readOnly)
 	}
 	key, err := secret(f.QdrantAPIKeyFile, "QDRANT_API_KEY")
 	if err != nil {
-		return nil, fmt.Errorf("reading Qdrant's API key: %w", err)
+		return nil, fmt.Errorf("--qdrant-api-key-file: %w", err)
 	}
 	cfg := points.DialConfig{Addr: f.Qdrant, APIKey: key, Timeout: f.Timeout, Logger: p.logger()}
 	if f.QdrantTLS {
@@ -120,13 +111,14 @@ func (p *program) connect(ctx context.Context) (*points.Conn, error) {
 
 // openEngine opens the store that the flags name. Close it.
 func (p *program) openEngine(ctx context.Context, readOnly bool) (*engine, error) {
-	embedder, err := p.embedder(ctx)
+	// The store first: whether it is there and free is known at once, and a server may have it.
+	conn, err := p.connect(ctx, readOnly)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := p.connect(ctx)
+	embedder, err := p.embedder(ctx)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, conn.Close())
 	}
 	e, err := assemble(ctx, conn, embedder, p.cli.Prefix, readOnly, p.cli.Workers, p.logger())
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(exitCode(err))
@@ -55,6 +56,20 @@ type program struct {
 	cli            *cli
 }
 
+// printed is standard output. It remembers the first failure to write, so that printing needs no checks: run reports it.
+type printed struct {
+	to  io.Writer
+	err error
+}
+
+func (o *printed) Write(data []byte) (int, error) {
+	n, err := o.to.Write(data)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
 // run is the whole program: parse, then run the chosen command. Every error is printed once, on stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	var c cli
@@ -67,7 +82,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.DefaultEnvars("THROUGHLINE"),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { exited = true }),
-		kong.Vars{"data": defaultDataDir()},
+		kong.Vars{"data": defaultDataDir(), "prefix": defaultPrefix},
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "throughline:", err)
@@ -84,10 +99,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "throughline: %v\nRun throughline --help, or throughline COMMAND --help.\n", err)
 		return usageError{err}
 	}
+	out := &printed{to: stdout}
+	p := &program{stdin: stdin, stdout: out, stderr: stderr, cli: &c}
 	kctx.BindTo(ctx, (*context.Context)(nil))
-	err = kctx.Run(&program{stdin: stdin, stdout: stdout, stderr: stderr, cli: &c})
+	if err = c.check(); err == nil {
+		if err = kctx.Run(p); err == nil && out.err != nil {
+			err = fmt.Errorf("printing: %w", out.err)
+		}
+	}
 	if err != nil && !errors.Is(err, errReported) {
-		fmt.Fprintln(stderr, "throughline:", explain(err))
+		fmt.Fprintln(stderr, "throughline:", p.explain(ctx, err))
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(stderr, "Run throughline %s --help.\n", kctx.Selected().Name)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,39 +17,46 @@ import (
 
 // FilterFlags narrow an answer to some articles.
 type FilterFlags struct {
-	Source        []string `placeholder:"NAME" help:"Only articles of this outlet; may be repeated."`
-	ExcludeSource []string `placeholder:"NAME" help:"No articles of this outlet; may be repeated."`
-	Language      []string `placeholder:"CODE" help:"Only articles in this language; may be repeated."`
-	Topic         []string `placeholder:"ID" help:"Only articles of this topic or theme; may be repeated."`
+	Source        []string `sep:"none" placeholder:"NAME" help:"Only articles of this outlet; may be repeated."`
+	ExcludeSource []string `sep:"none" placeholder:"NAME" help:"No articles of this outlet; may be repeated."`
+	Language      []string `sep:"none" placeholder:"CODE" help:"Only articles in this language; may be repeated."`
+	Topic         []string `sep:"none" placeholder:"ID" help:"Only articles of this topic or theme; may be repeated."`
 	After         string   `placeholder:"DATE" help:"Published on this day (2024-03-29) or later."`
 	Before        string   `placeholder:"DATE" help:"Published before this day."`
 }
 
 func (f FilterFlags) filter() (*throughlinev1.ArticleFilter, error) {
-	out := &throughlinev1.ArticleFilter{Sources: f.Source, ExcludeSources: f.ExcludeSource, Languages: f.Language, TopicIds: f.Topic}
-	for _, bound := range []struct {
-		flag, value string
-		to          **timestamppb.Timestamp
-	}{{"--after", f.After, &out.PublishedAfter}, {"--before", f.Before, &out.PublishedBefore}} {
-		if bound.value == "" {
-			continue
-		}
-		t, err := time.Parse(time.DateOnly, bound.value)
-		if err != nil {
-			if t, err = time.Parse(time.RFC3339, bound.value); err != nil {
-				return nil, usageError{fmt.Errorf("%s %q: give a day like 2024-03-29 or a time like 2024-03-29T12:00:00Z", bound.flag, bound.value)}
-			}
-		}
-		*bound.to = timestamppb.New(t)
+	after, err := moment("--after", f.After)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	before, err := moment("--before", f.Before)
+	if err != nil {
+		return nil, err
+	}
+	return &throughlinev1.ArticleFilter{
+		Sources: f.Source, ExcludeSources: f.ExcludeSource, Languages: f.Language, TopicIds: f.Topic, PublishedAfter: after, PublishedBefore: before,
+	}, nil
+}
+
+// moment reads the value of a flag that is a day or a time; empty is none.
+func moment(flag, value string) (*timestamppb.Timestamp, error) {
+	if value == "" {
+		return nil, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, value); err == nil {
+			return timestamppb.New(t), nil
+		}
+	}
+	return nil, usageError{fmt.Errorf("%s %q: give a day like 2024-03-29 or a time like 2024-03-29T12:00:00Z", flag, value)}
 }
 
 // ShapeFlags say what a list may hold and how it is ordered.
 type ShapeFlags struct {
-	Limit          int           `short:"n" default:"10" help:"How many results."`
-	ExcludeArticle []string      `placeholder:"ID" help:"Never this article; may be repeated."`
-	ExcludeStory   []string      `placeholder:"ID" help:"No article of this story; may be repeated."`
+	Limit          int32         `short:"n" default:"10" help:"How many results."`
+	ExcludeArticle []string      `sep:"none" placeholder:"ID" help:"Never this article; may be repeated."`
+	ExcludeStory   []string      `sep:"none" placeholder:"ID" help:"No article of this story; may be repeated."`
 	MaxPerSource   int32         `help:"At most this many of one outlet; 0: no limit."`
 	MaxPerStory    int32         `help:"At most this many of one story; 0: no limit."`
 	Diversity      float64       `help:"0 to 1: how much results must differ from those above them."`
@@ -56,6 +64,12 @@ type ShapeFlags struct {
 	IncludeCopies  bool          `help:"Show copies too."`
 	Explain        bool          `help:"Show what each signal gave."`
 }
+
+// maxResults is the most results that the API gives at once, maxListed the most entries of a list.
+const (
+	maxResults = 200
+	maxListed  = 1000
+)
 
 func (s ShapeFlags) halfLife() *durationpb.Duration {
 	if s.HalfLife == 0 {
@@ -69,11 +83,11 @@ type relatedCmd struct {
 	Text           string   `placeholder:"FILE" help:"Relate the text in this file instead; - is standard input."`
 	Title          string   `help:"Title that belongs to --text."`
 	Story          string   `placeholder:"ID" help:"Relate a story instead."`
-	Liked          []string `placeholder:"ID" help:"Relate to articles a reader liked; may be repeated."`
-	Disliked       []string `placeholder:"ID" help:"With --liked: keep away from this article; may be repeated."`
+	Liked          []string `sep:"none" placeholder:"ID" help:"Relate to articles a reader liked; may be repeated."`
+	Disliked       []string `sep:"none" placeholder:"ID" help:"With --liked: keep away from this article; may be repeated."`
 	Section        int32    `default:"-1" help:"Relate only this section of the article, from 0."`
 	MinProbability float64  `help:"Leave out results that are less likely the same story."`
-	Relation       []string `placeholder:"KIND" help:"Only copy, same-story, follow-up, background or same-topic; may be repeated."`
+	Relation       []string `sep:"none" placeholder:"KIND" help:"Only copy, same-story, follow-up, background or same-topic; may be repeated."`
 	FilterFlags
 	ShapeFlags
 	AddrFlag
@@ -109,6 +123,9 @@ func (c *relatedCmd) Run(ctx context.Context, p *program) error {
 }
 
 func (c *relatedCmd) request(p *program) (*throughlinev1.RelatedRequest, error) {
+	if err := checkLimit(c.Limit, maxResults); err != nil {
+		return nil, err
+	}
 	filter, err := c.filter()
 	if err != nil {
 		return nil, err
@@ -117,7 +134,7 @@ func (c *relatedCmd) request(p *program) (*throughlinev1.RelatedRequest, error) 
 		ArticleId: c.ID, Title: c.Title, StoryId: c.Story, LikedArticleIds: c.Liked, DislikedArticleIds: c.Disliked, Filter: filter,
 		ExcludeArticleIds: c.ExcludeArticle, ExcludeStoryIds: c.ExcludeStory, MaxPerSource: c.MaxPerSource, MaxPerStory: c.MaxPerStory,
 		Diversity: c.Diversity, HalfLife: c.halfLife(), MinProbability: c.MinProbability, IncludeCopies: c.IncludeCopies, Explain: c.Explain,
-		PageSize: int32(c.Limit),
+		PageSize: c.Limit,
 	}
 	if c.Section >= 0 {
 		request.Section = &c.Section
@@ -158,8 +175,12 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 	}
 	defer closeInput()
 	data, err := io.ReadAll(io.LimitReader(in, maxText+1))
-	if err == nil && len(data) > maxText {
+	switch {
+	case err != nil:
+	case len(data) > maxText:
 		err = fmt.Errorf("longer than %d bytes", maxText)
+	case len(bytes.TrimSpace(data)) == 0:
+		err = errors.New("no text in it")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -205,6 +226,13 @@ type searchCmd struct {
 
 // Run asks for articles about some words.
 func (c *searchCmd) Run(ctx context.Context, p *program) error {
+	if err := checkLimit(c.Limit, maxResults); err != nil {
+		return err
+	}
+	query := strings.TrimSpace(strings.Join(c.Query, " "))
+	if query == "" {
+		return usageError{errors.New("say what to look for")}
+	}
 	filter, err := c.filter()
 	if err != nil {
 		return err
@@ -214,9 +242,9 @@ func (c *searchCmd) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	response, err := a.coverage.Search(ctx, &throughlinev1.SearchRequest{
-		Query: strings.Join(c.Query, " "), Filter: filter, ExcludeArticleIds: c.ExcludeArticle, ExcludeStoryIds: c.ExcludeStory,
+		Query: query, Filter: filter, ExcludeArticleIds: c.ExcludeArticle, ExcludeStoryIds: c.ExcludeStory,
 		MaxPerSource: c.MaxPerSource, MaxPerStory: c.MaxPerStory, Diversity: c.Diversity, HalfLife: c.halfLife(),
-		IncludeCopies: c.IncludeCopies, Explain: c.Explain, PageSize: int32(c.Limit),
+		IncludeCopies: c.IncludeCopies, Explain: c.Explain, PageSize: c.Limit,
 	})
 	if err := errors.Join(err, a.close()); err != nil {
 		return err

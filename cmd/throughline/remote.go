@@ -23,7 +23,7 @@ const inFlight = 256
 func (p *program) ingestRemote(ctx context.Context, addr string, paths []string, each func(ingest.Report)) (ingest.Summary, error) {
 	started := time.Now()
 	var summary ingest.Summary
-	a, err := p.dial(ctx, addr)
+	a, err := p.dialServer(ctx, addr)
 	if err != nil {
 		return summary, err
 	}

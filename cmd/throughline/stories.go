@@ -13,14 +13,27 @@ import (
 type storiesCmd struct {
 	Limit       int32    `short:"n" default:"20" help:"How many stories."`
 	Order       string   `enum:"largest,latest" default:"largest" help:"${enum}."`
-	Topic       []string `placeholder:"ID" help:"Only stories of this topic or theme; may be repeated."`
-	Source      []string `placeholder:"NAME" help:"Only stories that this outlet covered; may be repeated."`
+	Topic       []string `sep:"none" placeholder:"ID" help:"Only stories of this topic or theme; may be repeated."`
+	Source      []string `sep:"none" placeholder:"NAME" help:"Only stories that this outlet covered; may be repeated."`
+	After       string   `placeholder:"DATE" help:"Only stories with an article of this day (2024-03-29) or later."`
+	Before      string   `placeholder:"DATE" help:"Only stories that began before this day."`
 	MinArticles int32    `help:"Only stories with at least so many articles."`
 	AddrFlag
 }
 
 // Run lists stories.
 func (c *storiesCmd) Run(ctx context.Context, p *program) error {
+	if err := checkLimit(c.Limit, maxListed); err != nil {
+		return err
+	}
+	after, err := moment("--after", c.After)
+	if err != nil {
+		return err
+	}
+	before, err := moment("--before", c.Before)
+	if err != nil {
+		return err
+	}
 	a, err := p.dial(ctx, c.Addr)
 	if err != nil {
 		return err
@@ -30,7 +43,8 @@ func (c *storiesCmd) Run(ctx context.Context, p *program) error {
 		order = throughlinev1.StoryOrder_STORY_ORDER_LATEST
 	}
 	page, err := a.clusters.ListStories(ctx, &throughlinev1.ListStoriesRequest{
-		TopicIds: c.Topic, Sources: c.Source, MinArticles: c.MinArticles, Order: order, PageSize: c.Limit,
+		TopicIds: c.Topic, Sources: c.Source, PublishedAfter: after, PublishedBefore: before, MinArticles: c.MinArticles,
+		Order: order, PageSize: c.Limit,
 	})
 	if err := errors.Join(err, a.close()); err != nil {
 		return err
@@ -39,10 +53,25 @@ func (c *storiesCmd) Run(ctx context.Context, p *program) error {
 		return p.printJSON(page)
 	}
 	if len(page.GetStories()) == 0 {
-		fmt.Fprintln(p.stdout, "No stories: a story needs two articles about one event.")
+		if len(c.Topic)+len(c.Source) > 0 || after != nil || before != nil || c.MinArticles > 0 {
+			fmt.Fprintln(p.stdout, "No such stories.")
+		} else {
+			fmt.Fprintln(p.stdout, "No stories: a story needs two articles about one event.")
+		}
 		return nil
 	}
-	return p.printStories(page.GetStories())
+	if err := p.printStories(page.GetStories()); err != nil {
+		return err
+	}
+	p.printMore(page.GetNextPageToken() != "")
+	return nil
+}
+
+// printMore says that a list was cut at the limit.
+func (p *program) printMore(more bool) {
+	if more {
+		fmt.Fprintln(p.stdout, "and more: see --limit")
+	}
 }
 
 func (p *program) printStories(list []*throughlinev1.Story) error {
@@ -64,6 +93,9 @@ type storyCmd struct {
 
 // Run shows a story.
 func (c *storyCmd) Run(ctx context.Context, p *program) error {
+	if err := checkLimit(c.Limit, maxListed); err != nil {
+		return err
+	}
 	a, err := p.dial(ctx, c.Addr)
 	if err != nil {
 		return err
@@ -95,9 +127,7 @@ func (c *storyCmd) Run(ctx context.Context, p *program) error {
 	if err := table(p.stdout, []string{"PUBLISHED", "ARTICLE", "SOURCE", "TITLE"}, rows); err != nil {
 		return err
 	}
-	if s.GetArticlesTruncated() {
-		fmt.Fprintln(p.stdout, "and more; see --limit")
-	}
+	p.printMore(s.GetArticlesTruncated())
 	return nil
 }
 
@@ -110,6 +140,9 @@ type topicsCmd struct {
 
 // Run lists topics.
 func (c *topicsCmd) Run(ctx context.Context, p *program) error {
+	if err := checkLimit(c.Limit, maxListed); err != nil {
+		return err
+	}
 	a, err := p.dial(ctx, c.Addr)
 	if err != nil {
 		return err
@@ -125,10 +158,18 @@ func (c *topicsCmd) Run(ctx context.Context, p *program) error {
 		return p.printJSON(page)
 	}
 	if len(page.GetTopics()) == 0 {
-		fmt.Fprintln(p.stdout, "No topics yet.")
+		if c.Theme != "" || level != throughlinev1.TopicLevel_TOPIC_LEVEL_UNSPECIFIED {
+			fmt.Fprintln(p.stdout, "No such topics.")
+		} else {
+			fmt.Fprintln(p.stdout, "No topics: they are found when many articles are ingested at once, and by throughline cluster --apply.")
+		}
 		return nil
 	}
-	return p.printTopics(page.GetTopics())
+	if err := p.printTopics(page.GetTopics()); err != nil {
+		return err
+	}
+	p.printMore(page.GetNextPageToken() != "")
+	return nil
 }
 
 func (p *program) printTopics(list []*throughlinev1.Topic) error {
@@ -150,6 +191,9 @@ type topicCmd struct {
 
 // Run shows a topic.
 func (c *topicCmd) Run(ctx context.Context, p *program) error {
+	if err := checkLimit(c.Limit, maxListed); err != nil {
+		return err
+	}
 	a, err := p.dial(ctx, c.Addr)
 	if err != nil {
 		return err
@@ -174,8 +218,6 @@ func (c *topicCmd) Run(ctx context.Context, p *program) error {
 			return err
 		}
 	}
-	if t.GetStoriesTruncated() {
-		fmt.Fprintln(p.stdout, "and more; see --limit")
-	}
+	p.printMore(t.GetStoriesTruncated())
 	return nil
 }
