@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -100,7 +101,7 @@ func (v *visitor) visit(cell int, begin []int32, near []uint16, probes int) {
 		v.buckets[c] = v.buckets[c][:0]
 	}
 	for r := from; r < to; r++ {
-		v.settle(int32(r), v.lists.ids(r-from))
+		v.settle(int32(r), v.lists.best(r-from))
 	}
 }
 
@@ -158,8 +159,10 @@ func (s *search) nearest(ctx context.Context, rows, centroids []int8, count int,
 			lists.scan(rows[from*s.Dim:to*s.Dim], centroids[c*s.Dim:end*s.Dim], s.Dim, int32(c), nil)
 		}
 		for q := range to - from {
-			for e, c := range lists.ids(q) {
-				near[(from+q)*count+e] = uint16(c)
+			best := lists.best(q)
+			slices.SortFunc(best, func(a, b uint64) int { return cmp.Compare(b, a) })
+			for e, key := range best {
+				near[(from+q)*count+e] = uint16(idOf(key))
 			}
 		}
 		progress.add(to - from)

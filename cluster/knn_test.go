@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // bruteKNN is KNN by the book: all pairs in float64.
@@ -271,5 +273,32 @@ func TestKNNCancelled(t *testing.T) {
 	}})
 	if !errors.Is(err, context.Canceled) || steps == 0 {
 		t.Errorf("%v after %d reports", err, steps)
+	}
+}
+
+func TestGreatest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfNDistinct(rapid.Uint64Range(0, 60), 2, 40, rapid.ID).Draw(t, "keys")
+		count := rapid.IntRange(1, len(keys)).Draw(t, "count")
+		sorted := slices.Clone(keys)
+		slices.Sort(sorted)
+		slices.Reverse(sorted)
+		last := greatest(keys, count)
+		front := slices.Clone(keys[:count])
+		slices.Sort(front)
+		slices.Reverse(front)
+		if last != sorted[count-1] || !slices.Equal(front, sorted[:count]) {
+			t.Fatalf("the %d greatest: %v and least %d, want %v", count, front, last, sorted[:count])
+		}
+	})
+	for _, score := range []int32{math.MinInt32, -1, 0, 1, math.MaxInt32} {
+		for _, id := range []int32{0, 1, math.MaxInt32} {
+			if k := keyOf(score, id); scoreOf(k) != score || idOf(k) != id {
+				t.Errorf("score %d and id %d become %d and %d", score, id, scoreOf(k), idOf(k))
+			}
+		}
+	}
+	if keyOf(1, 5) <= keyOf(-1, 5) || keyOf(1, 5) <= keyOf(1, 6) {
+		t.Error("keys are out of order")
 	}
 }

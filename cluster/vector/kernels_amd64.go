@@ -58,6 +58,11 @@ func byteTile256(q, rows *int8, dim, whole, n int, out *int32, stride int)
 //go:noescape
 func above256(scores *int32, n int, bar int32, out *int32) int
 
+// bytes256 takes n values, n a multiple of 8 and more than zero.
+//
+//go:noescape
+func bytes256(v *float32, n int, scale float32, out *int8)
+
 func dotFloat32(a, b []float32) float32 {
 	var out float32
 	switch current {
@@ -149,13 +154,15 @@ func dotsManyInt8(qs, rows []int8, dim int, out []int32) {
 	nq, nr := len(qs)/dim, len(rows)/dim
 	i := 0
 	switch {
-	case current == avx512:
-		for ; i+4 <= nq && nr >= 4; i += 4 {
-			tiled := nr &^ 3
-			byteTile512(&qs[i*dim], &rows[0], dim, tiled, &out[i*nr], nr)
-			for k := i; k < i+4 && tiled < nr; k++ {
-				dotsInt8(qs[k*dim:(k+1)*dim], rows[tiled*dim:], out[k*nr+tiled:(k+1)*nr])
+	case current == avx512 && nr >= 4 && nq >= 4:
+		for i < nq {
+			// The last tiles reach back and compute some products again, which is faster than one by one.
+			at := min(i, nq-4)
+			byteTile512(&qs[at*dim], &rows[0], dim, nr&^3, &out[at*nr], nr)
+			if nr&3 != 0 {
+				byteTile512(&qs[at*dim], &rows[(nr-4)*dim], dim, 4, &out[at*nr+nr-4], nr)
 			}
+			i += 4
 		}
 	case current == avx2 && dim >= 16:
 		whole := dim &^ 15
@@ -200,4 +207,13 @@ func above(scores []int32, bar int32, out []int32) int {
 		}
 	}
 	return count
+}
+
+func toBytes(v []float32, scale float32, out []int8) {
+	whole := 0
+	if current != portable && len(v) >= 8 {
+		whole = len(v) &^ 7
+		bytes256(&v[0], whole, scale, &out[0])
+	}
+	toBytesPortable(v[whole:], scale, out[whole:])
 }

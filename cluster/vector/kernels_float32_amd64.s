@@ -478,3 +478,39 @@ sum:
 	JNZ  row
 	VZEROUPPER
 	RET
+
+DATA roundconst<>+0(SB)/4, $0x42FE0000 // 127
+DATA roundconst<>+4(SB)/4, $0x3F000000 // one half
+DATA roundconst<>+8(SB)/4, $0x80000000 // sign
+DATA roundconst<>+12(SB)/4, $0xC2FE0000 // -127
+GLOBL roundconst<>(SB), RODATA|NOPTR, $16
+
+// func bytes256(v *float32, n int, scale float32, out *int8)
+TEXT ·bytes256(SB), NOSPLIT, $0-32
+	MOVQ         v+0(FP), SI
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS scale+16(FP), Y0
+	MOVQ         out+24(FP), DI
+	VBROADCASTSS roundconst<>+0(SB), Y1
+	VBROADCASTSS roundconst<>+4(SB), Y2
+	VBROADCASTSS roundconst<>+8(SB), Y3
+	VBROADCASTSS roundconst<>+12(SB), Y4
+
+eight:
+	VMULPS       (SI), Y0, Y5
+	VMINPS       Y1, Y5, Y5
+	VMAXPS       Y4, Y5, Y5
+	VANDPS       Y3, Y5, Y6
+	VORPS        Y2, Y6, Y6     // one half with the sign of the value
+	VADDPS       Y6, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VEXTRACTI128 $1, Y5, X6
+	VPACKSSDW    X6, X5, X5
+	VPACKSSWB    X5, X5, X5
+	VMOVQ        X5, (DI)
+	ADDQ         $32, SI
+	ADDQ         $8, DI
+	SUBQ         $8, CX
+	JNZ          eight
+	VZEROUPPER
+	RET

@@ -176,6 +176,36 @@ func TestAbove(t *testing.T) {
 	})
 }
 
+func TestBytes(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		rapid.Check(t, func(rt *rapid.T) {
+			v := rapid.SliceOfN(rapid.Float32Range(-3, 3), 0, 50).Draw(rt, "v")
+			for i := range v { // halves, where the direction of rounding shows
+				if i%3 == 0 {
+					v[i] = float32(int(v[i]*100)) / 100
+				}
+			}
+			scale := rapid.SampledFrom([]float32{50, 1, 100, 0}).Draw(rt, "scale")
+			got, want := make([]int8, len(v)), make([]int8, len(v))
+			Bytes(v, scale, got)
+			for i, x := range v {
+				want[i] = int8(math.Round(float64(max(-127, min(127, x*scale)))))
+			}
+			for i := range want {
+				// 0.49999997 + 0.5 is 1 in float32.
+				if got[i] != want[i] && math.Abs(float64(v[i]*scale)-float64(want[i])) < 0.4999 {
+					rt.Fatalf("%v times %v became %d, want %d", v[i], scale, got[i], want[i])
+				}
+			}
+			portable := make([]int8, len(v))
+			toBytesPortable(v, scale, portable)
+			if !slices.Equal(got, portable) {
+				rt.Fatalf("%v became %v, portably %v", v, got, portable)
+			}
+		})
+	})
+}
+
 func TestEmpty(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		if Dot(nil, nil) != 0 || DotInt8(nil, nil) != 0 {
@@ -208,6 +238,7 @@ func TestWrongLengthsPanic(t *testing.T) {
 		"dim 0":        func() { DotsManyInt8(nil, nil, 0, nil) },
 		"Above":        func() { Above([]int32{1}, 0, nil) },
 		"Quantize":     func() { Quantize([]float32{1}, nil) },
+		"Bytes":        func() { Bytes([]float32{1}, 1, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

@@ -49,3 +49,24 @@ func Quantize(v []float32, out []int8) (scale float32) {
 	}
 	return largest / 127
 }
+
+// Bytes sets out[i] to v[i]*scale (rounded to float32), clipped to -127..127 and rounded to nearest, halves away from zero. It is what Quantize does,
+// with one scale for many vectors, so that their products can be compared without their scales. A NaN gives an unspecified value. out must be
+// as long as v.
+func Bytes(v []float32, scale float32, out []int8) {
+	if len(out) != len(v) {
+		panic("vector: Bytes into a slice of another length")
+	}
+	toBytes(v, scale, out)
+}
+
+func toBytesPortable(v []float32, scale float32, out []int8) {
+	for i, x := range v {
+		scaled := max(-127, min(127, float32(x*scale)))
+		if scaled >= 0 {
+			out[i] = int8(scaled + 0.5)
+		} else {
+			out[i] = int8(scaled - 0.5)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"throughline/cluster"
+)
+
+// Vectors of seven texts: three on one event, two on another, and two on their own.
+var rows = [][]float32{
+	{0.9, 0.1, 0.1, 0.3, 0.0},
+	{0.1, 0.9, 0.2, 0.2, 0.1},
+	{0.9, 0.2, 0.0, 0.3, 0.1},
+	{0.2, 0.9, 0.2, 0.3, 0.0},
+	{0.1, 0.0, 0.9, 0.0, 0.1},
+	{0.8, 0.1, 0.0, 0.3, 0.0},
+	{0.0, 0.1, 0.0, 0.1, 0.9},
+}
+
+func ExampleRun() {
+	m, err := cluster.MatrixOf(rows)
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := cluster.Run(context.Background(), m, cluster.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("stories:", result.Story)
+	// Output: stories: [0 1 0 1 -1 0 -1]
+}
+
+func ExampleLink() {
+	ctx := context.Background()
+	m, err := cluster.MatrixOf(rows)
+	if err != nil {
+		log.Fatal(err)
+	}
+	graph, err := cluster.KNN(ctx, m, cluster.KNNOptions{K: 3})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Rows 0 and 5 must not be together.
+	tree, err := cluster.Link(ctx, cluster.Items{Dense: m}, graph, cluster.LinkOptions{CannotLink: [][2]int32{{0, 5}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tree.Cut(0.9))
+	// Output:
+	// [0 1 0 1 2 3 4]
+}
+
+func ExampleKeywords() {
+	clusters := [][]cluster.Document{
+		{
+			{Title: "Harbour bridge closed after storm", Text: "The harbour bridge will stay closed, engineers said."},
+			{Title: "Engineers inspect harbour bridge", Text: "The storm damaged two cables of the harbour bridge."},
+		},
+		{
+			{Title: "Central bank raises rates", Text: "The central bank raised its key rate after a storm of criticism."},
+			{Title: "Markets expected the rate rise", Text: "The central bank surprised nobody."},
+		},
+	}
+	for _, words := range cluster.Keywords(clusters, 1) {
+		fmt.Println(words)
+	}
+	// Output:
+	// [harbour bridge]
+	// [central bank]
+}
+
+func ExampleBCubed() {
+	gold := []int32{0, 0, 0, 1, 1}
+	found := []int32{0, 0, 1, 1, 1}
+	precision, recall, f1 := cluster.BCubed(gold, found)
+	fmt.Printf("%.3f %.3f %.3f\n", precision, recall, f1)
+	// Output: 0.733 0.733 0.733
+}
