@@ -14,7 +14,10 @@ func dotsManyFloat32(qs, rows []float32, dim int, out []float32) {
 }
 
 func dotsManyInt8(qs, rows []int8, dim int, out []int32) {
-	dotsManyInt8Portable(qs, rows, dim, out)
+	nr := len(rows) / dim
+	for i := range len(qs) / dim {
+		dotsInt8Portable(qs[i*dim:(i+1)*dim], rows, out[i*nr:(i+1)*nr])
+	}
 }
 
 func above(scores []int32, bar int32, out []int32) int { return abovePortable(scores, bar, out) }

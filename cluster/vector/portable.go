@@ -67,10 +67,3 @@ func dotsInt8Portable(q, rows []int8, out []int32) {
 		out[i] = dotInt8Portable(q, rows[i*len(q):(i+1)*len(q)])
 	}
 }
-
-func dotsManyInt8Portable(qs, rows []int8, dim int, out []int32) {
-	nr := len(rows) / dim
-	for i := range len(qs) / dim {
-		dotsInt8Portable(qs[i*dim:(i+1)*dim], rows, out[i*nr:(i+1)*nr])
-	}
-}
