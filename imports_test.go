@@ -65,6 +65,8 @@ var rules = map[string]rule{
 		foreign: []string{"google.golang.org/grpc"}},
 	"internal/seedtest": {why: "what a reader expects of the seeds", ours: []string{"internal/article", "seeds"}},
 
+	"bench/embed": {why: "our side of a benchmark: the model and nothing else", ours: []string{"embed", "embed/minilm"}},
+
 	"proto/internal/thirdparty": {why: "a generator: writes the protos that ours import from the modules we already use"},
 	"proto/throughline/v1":      {why: "the API", foreign: []string{"google.golang.org/grpc"}},
 	"cmd/throughline":           {why: "wires everything", ours: []string{"..."}, foreign: []string{"github.com/alecthomas/kong", "google.golang.org/grpc"}},
