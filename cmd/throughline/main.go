@@ -70,20 +70,20 @@ func (o *printed) Write(data []byte) (int, error) {
 	return n, err
 }
 
+// failure prints and returns what went wrong, if anything did.
+func (o *printed) failure(stderr io.Writer) error {
+	if o.err != nil {
+		fmt.Fprintln(stderr, "throughline:", o.err)
+	}
+	return o.err
+}
+
 // run is the whole program: parse, then run the chosen command. Every error is printed once, on stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	var c cli
 	exited := false
-	parser, err := kong.New(&c,
-		kong.Name("throughline"),
-		kong.Description("Related coverage, stories and topics from news articles."),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Tree: false, FlagsLast: true}),
-		kong.DefaultEnvars("THROUGHLINE"),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(int) { exited = true }),
-		kong.Vars{"data": defaultDataDir(), "prefix": defaultPrefix},
-	)
+	out := &printed{to: stdout}
+	parser, err := newParser(&c, out, stderr, func(int) { exited = true })
 	if err != nil {
 		fmt.Fprintln(stderr, "throughline:", err)
 		return err
@@ -92,20 +92,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		args = []string{"--help"}
 	}
 	kctx, err := parser.Parse(args)
-	if exited { // --help printed its page
-		return nil
+	if exited || out.err != nil { // --help printed its page, or tried to
+		return out.failure(stderr)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "throughline: %v\nRun throughline --help, or throughline COMMAND --help.\n", err)
 		return usageError{err}
 	}
-	out := &printed{to: stdout}
-	p := &program{stdin: stdin, stdout: out, stderr: stderr, cli: &c}
+	p := &program{stdin: &interruptible{ctx: ctx, from: stdin}, stdout: out, stderr: stderr, cli: &c}
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	if err = c.check(); err == nil {
-		if err = kctx.Run(p); err == nil && out.err != nil {
-			err = fmt.Errorf("printing: %w", out.err)
-		}
+		err = kctx.Run(p)
 	}
 	if err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintln(stderr, "throughline:", p.explain(ctx, err))
@@ -114,5 +111,21 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.As(err, &usage) {
 		fmt.Fprintf(stderr, "Run throughline %s --help.\n", kctx.Selected().Name)
 	}
+	if err == nil {
+		return out.failure(stderr)
+	}
 	return err
+}
+
+// newParser makes the parser of the command line; parsed is called instead of ending the process after --help.
+func newParser(c *cli, stdout, stderr io.Writer, parsed func(int)) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("throughline"),
+		kong.Description("Related coverage, stories and topics from news articles."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.DefaultEnvars("THROUGHLINE"),
+		kong.Writers(stdout, stderr),
+		kong.Exit(parsed),
+		kong.Vars{"data": defaultDataDir(), "prefix": defaultPrefix},
+	)
 }

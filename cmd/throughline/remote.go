@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"throughline/internal/article"
@@ -44,6 +43,9 @@ func (p *program) ingestRemote(ctx context.Context, addr string, paths []string,
 		defer close(refused)
 		position := 0
 		for item, err := range article.Read(ctx, paths, readOptions(p)) {
+			if ctx.Err() != nil {
+				return ctx.Err() // and err may say so too, which is no fault of an item
+			}
 			r := ingest.Report{Item: position, ID: item.ID, Origin: item.Origin, Sections: len(item.Sections)}
 			position++
 			if err != nil {
@@ -88,7 +90,7 @@ func (p *program) ingestRemote(ctx context.Context, addr string, paths []string,
 			r := <-waiting
 			r.ID, r.Outcome = response.GetArticleId(), wireOutcome[response.GetOutcome()]
 			if s := response.GetStatus(); s.GetCode() != int32(codes.OK) {
-				r.Err = status.FromProto(s).Err()
+				r.Err = &article.ItemError{Origin: r.Origin, Err: errors.New(s.GetMessage())}
 			}
 			acks <- r
 		}
