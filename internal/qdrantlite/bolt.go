@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -37,8 +39,41 @@ func openBolt(path string) (b *boltBackend, err error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
+	_, statErr := os.Stat(path)
+	db, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	b = &boltBackend{db: db}
+	err = b.checkFormat(path)
+	if err == nil && errors.Is(statErr, os.ErrNotExist) {
+		err = syncFolder(path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return b, nil
+}
+
+// syncFolder makes the name of a new file as durable as its contents. Windows has no such call and needs none.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("create %s: %w", path, err)
+	}
+	if err := errors.Join(folder.Sync(), folder.Close()); err != nil {
+		return fmt.Errorf("create %s: %w", path, err)
+	}
+	return nil
+}
+
+// openFile opens the file with bbolt and gives its errors this package's types.
+func openFile(path string) (db *bolt.DB, err error) {
 	defer faultsAsErrors(path, &err)()
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
+	db, err = bolt.Open(path, 0o600, &bolt.Options{
 		Timeout:      time.Millisecond, // one attempt: bbolt gives up before it would wait for a second
 		FreelistType: bolt.FreelistMapType,
 	})
@@ -52,11 +87,7 @@ func openBolt(path string) (b *boltBackend, err error) {
 	case err != nil:
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	b = &boltBackend{db: db}
-	if err := b.checkFormat(path); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return b, nil
+	return db, nil
 }
 
 // faultsAsErrors turns a panic of bbolt, or a fault on its mapped pages, into ErrCorrupt. Call what it returns with defer.
@@ -71,7 +102,8 @@ func faultsAsErrors(path string, err *error) func() {
 }
 
 // checkFormat marks a new file as ours and refuses a bbolt file of another program.
-func (b *boltBackend) checkFormat(path string) error {
+func (b *boltBackend) checkFormat(path string) (err error) {
+	defer faultsAsErrors(path, &err)()
 	return b.db.Update(func(tx *bolt.Tx) error {
 		info := tx.Bucket(bucketName(infoTable))
 		if info == nil {
@@ -100,9 +132,10 @@ func bucketName(t table) []byte {
 
 func (b *boltBackend) close() error { return b.db.Close() }
 
-func (b *boltBackend) commit(mutations []mutation) (bool, error) {
+func (b *boltBackend) commit(mutations []mutation) (settled bool, err error) {
+	defer faultsAsErrors(b.db.Path(), &err)() // a damaged list of free pages shows only here
 	next := b.sequence + 1
-	err := b.db.Update(func(tx *bolt.Tx) error {
+	err = b.db.Update(func(tx *bolt.Tx) error {
 		buckets := make(map[table]*bolt.Bucket)
 		put := func(m mutation) error {
 			if m.key == nil {
@@ -139,15 +172,12 @@ func (b *boltBackend) commit(mutations []mutation) (bool, error) {
 		b.sequence = next
 		return true, nil
 	}
-	settled := false
-	if readErr := b.db.View(func(tx *bolt.Tx) error {
+	readErr := b.db.View(func(tx *bolt.Tx) error {
 		s := tx.Bucket(bucketName(infoTable)).Get(sequenceKey)
 		settled = len(s) == 8 && binary.BigEndian.Uint64(s) != next || s == nil
 		return nil
-	}); readErr != nil {
-		settled = false
-	}
-	return settled, fmt.Errorf("commit to %s: %w", b.db.Path(), err)
+	})
+	return settled && readErr == nil, fmt.Errorf("commit to %s: %w", b.db.Path(), err)
 }
 
 func (b *boltBackend) read() (reader, error) {

@@ -23,12 +23,19 @@
 // # How it is searched
 //
 // A filter is evaluated first, over the columns where its fields are indexed and over decoded payloads where not. Dense
-// queries are scored in eight bits over the rows that are left, and the best of these again in float32 read from the file.
-// Sparse queries sum postings in float32. Equal scores are ordered by point id, so two runs agree.
+// queries are scored in eight bits over the rows that are left, and the best of these again in float32 read from the file; when
+// rows behind these are too close to be told apart in eight bits, more are read. Sparse queries sum postings in float32. Equal scores are ordered by point id, so two runs agree.
 //
 // A reader holds its collection's lock for reading from its first look at memory to its last look at the file, so it sees all
 // of a request or none of it. A transaction that is already durable but not yet in memory cannot confuse it: the records that
 // its memory names are deleted one transaction later at the earliest.
+//
+// # How it is tried
+//
+// Package conformance states what this project relies on of any server of this API, and runs against a real Qdrant too. Where
+// QDRANT_ADDR names one, random points and questions are put to both as well (TestAgainstQdrant). Beside that a map, loops over
+// all vectors and a plain evaluation of filters are the oracles; commits fail, bytes of the file are overwritten and writing
+// processes are killed.
 //
 // # What it does not know
 //

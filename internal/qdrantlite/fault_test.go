@@ -3,8 +3,10 @@ package qdrantlite
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 )
 
 // faultyBackend fails commits on demand, before or after they are done.
@@ -188,6 +191,51 @@ func TestDamagedRecords(t *testing.T) {
 		if _, err := Open(Options{Path: path}); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("record %d: %v", i, err)
 		}
+	}
+}
+
+// TestDamagedPages overwrites bytes anywhere in the file. Opening may fail, with an error that says so, or not notice a byte that nothing
+// uses; it must not crash, and what it then shows must be what was written.
+func TestDamagedPages(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "store")
+	s, err := Open(Options{Path: path})
+	must(t, err)
+	points := fill(t, s, qdrant.Distance_Dot, clusters(rand.New(rand.NewPCG(4, 4)), 300, 8))
+	want, err := points.Scroll(t.Context(), &qdrant.ScrollPoints{CollectionName: "c", Limit: proto.Uint32(1000), WithVectors: qdrant.NewWithVectors(true)})
+	must(t, err)
+	must(t, s.Close())
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	rng := rand.New(rand.NewPCG(5, 5))
+	noticed := 0
+	for range 150 {
+		damaged := bytes.Clone(whole)
+		at := rng.IntN(len(damaged))
+		for i := range 1 + rng.IntN(16) {
+			damaged[min(at+i, len(damaged)-1)] = byte(rng.Uint32())
+		}
+		must(t, os.WriteFile(path, damaged, 0o600))
+		s, err := Open(Options{Path: path})
+		if err != nil {
+			noticed++
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrForeign) {
+				t.Errorf("bytes from %d: %v", at, err)
+			}
+			continue
+		}
+		got, err := (&pointsService{s: s}).Scroll(t.Context(), &qdrant.ScrollPoints{CollectionName: "c", Limit: proto.Uint32(1000), WithVectors: qdrant.NewWithVectors(true)})
+		if err == nil && !slices.EqualFunc(want.GetResult(), got.GetResult(), func(a, b *qdrant.RetrievedPoint) bool { return proto.Equal(a, b) }) {
+			t.Errorf("bytes from %d: points changed unnoticed", at)
+		}
+		_, err = (&pointsService{s: s}).Delete(t.Context(), &qdrant.DeletePoints{CollectionName: "c", Points: qdrant.NewPointsSelectorFilter(&qdrant.Filter{})})
+		if err != nil {
+			noticed++
+		}
+		must(t, s.Close())
+	}
+	if noticed < 20 {
+		t.Errorf("only %d of 150 were noticed", noticed)
 	}
 }
 

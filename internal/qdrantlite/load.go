@@ -13,27 +13,31 @@ import (
 )
 
 // load builds the memory of every collection from the file, and deletes the records that a crash left without a name.
-func (s *Server) load(path string) (err error) {
-	defer faultsAsErrors(path, &err)()
-	r, err := s.backend.read()
-	if err != nil {
-		return err
-	}
-	orphans, err := s.loadAll(r)
-	r.close()
+func (s *Server) load(path string) error {
+	orphans, err := s.loadAll(path)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	if len(orphans) > 0 {
 		s.log.Info("deleting records that an interrupted write left behind", "file", path, "records", len(orphans))
-		if _, err := s.backend.commit(orphans); err != nil {
-			return err
-		}
+		return s.sweep(path, orphans)
 	}
 	return nil
 }
 
-func (s *Server) loadAll(r reader) (orphans []mutation, err error) {
+func (s *Server) sweep(path string, orphans []mutation) (err error) {
+	defer faultsAsErrors(path, &err)()
+	_, err = s.backend.commit(orphans)
+	return err
+}
+
+func (s *Server) loadAll(path string) (orphans []mutation, err error) {
+	defer faultsAsErrors(path, &err)()
+	r, err := s.backend.read()
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
 	byNumber := make(map[uint32]*collection)
 	err = r.scan(table{kind: tableCollections}, func(key, value []byte) error {
 		c, err := decodeCollection(string(key), value)
@@ -159,6 +163,10 @@ func (c *collection) load(r reader) (orphans []mutation, err error) {
 			c.nextSlot = max(c.nextSlot, binary.BigEndian.Uint64(last)+1)
 		}
 	}
+	loaders := make([]sparseLoader, len(c.sparse))
+	for i := range loaders {
+		loaders[i].to = c.sparse[i]
+	}
 	orphans, err = c.join(r, tableVectors, vectors, func(row uint32, record []byte) error {
 		id, v, err := decodeVectors(c.schema, record)
 		if err != nil {
@@ -167,11 +175,23 @@ func (c *collection) load(r reader) (orphans []mutation, err error) {
 		if id != c.ids[row] {
 			return fmt.Errorf("%w: the vectors of point %s are under point %s", ErrCorrupt, id, c.ids[row])
 		}
-		c.fillRow(row, v)
+		for i, d := range v.dense {
+			if d != nil {
+				c.dense[i].put(row, d)
+			}
+		}
+		for i, s := range v.sparse {
+			if s != nil {
+				loaders[i].put(row, s)
+			}
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	for i := range loaders {
+		loaders[i].flush()
 	}
 	names := c.indexNames()
 	if len(names) > 0 {

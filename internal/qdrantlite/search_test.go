@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -317,14 +318,36 @@ func TestSparsePostings(t *testing.T) {
 			}
 			got := 0
 			if list := s.lists[term]; list != nil {
-				got = len(list.rows) - list.dead
-				if list.dead > 0 && list.dead*4 >= len(list.rows) {
-					t.Fatalf("term %d: %d of %d are dead and not swept", term, list.dead, len(list.rows))
+				got = len(list.entries) - list.dead
+				if list.dead > 0 && list.dead*4 >= len(list.entries) {
+					t.Fatalf("term %d: %d of %d are dead and not swept", term, list.dead, len(list.entries))
 				}
 			}
 			if got != want {
 				t.Fatalf("term %d: %d rows, want %d", term, got, want)
 			}
+		}
+	})
+}
+
+// TestSparseLoader compares the lists that a loader makes with those of one put after the other.
+func TestSparseLoader(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		one, many := &sparseRows{lists: make(map[uint32]*postings)}, &sparseRows{lists: make(map[uint32]*postings)}
+		loader := sparseLoader{to: many}
+		for row := range uint32(rapid.IntRange(0, 30).Draw(t, "rows")) {
+			terms := rapid.SliceOfNDistinct(rapid.OneOf(rapid.Uint32(), rapid.Uint32Range(0, 9)), 0, 8, rapid.ID).Draw(t, "terms")
+			slices.Sort(terms)
+			v := &vector.Sparse{Terms: terms, Weights: rapid.SliceOfN(rapid.Float32(), len(terms), len(terms)).Draw(t, "weights")}
+			one.put(row, v)
+			loader.put(row, v)
+			if rapid.IntRange(0, 9).Draw(t, "flush") == 0 {
+				loader.flush()
+			}
+		}
+		loader.flush()
+		if diff := cmp.Diff(one, many, cmp.AllowUnexported(sparseRows{}, postings{}, posting{}, sparseParams{})); diff != "" {
+			t.Fatal(diff)
 		}
 	})
 }

@@ -1,15 +1,18 @@
 package qdrantlite
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/qdrant/go-client/qdrant"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -141,6 +144,72 @@ func TestOpenRefuses(t *testing.T) {
 				t.Error("the refused file was changed")
 			}
 		})
+	}
+}
+
+// TestCloseUnderLoad closes the store while clients write: every write that was acknowledged is there when it is opened again, and
+// every other was refused as unavailable.
+func TestCloseUnderLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	s, err := Open(Options{Path: path})
+	must(t, err)
+	c := client(t, s)
+	must(t, c.CreateCollection(t.Context(), &qdrant.CreateCollection{CollectionName: "c", VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: 2, Distance: qdrant.Distance_Dot})}))
+	const writers = 8
+	acked := make([]uint64, writers)
+	started := make(chan struct{}, writers)
+	var wg sync.WaitGroup
+	for w := range acked {
+		wg.Go(func() {
+			for n := uint64(1); ; n++ {
+				err := putOne(t, c, uint64(w)*1_000_000+n, float32(n))
+				if err != nil {
+					if status.Code(err) != codes.Unavailable {
+						t.Error(err)
+					}
+					return
+				}
+				acked[w] = n
+				if n == 3 {
+					started <- struct{}{}
+				}
+			}
+		})
+	}
+	for range writers {
+		<-started
+	}
+	must(t, s.Close())
+	must(t, s.Close()) // again is no error
+	wg.Wait()
+	points := &pointsService{s: open(t, path)}
+	for w, n := range acked {
+		for id := uint64(1); id <= n; id++ {
+			reply, err := points.Get(t.Context(), &qdrant.GetPoints{CollectionName: "c", Ids: []*qdrant.PointId{qdrant.NewIDNum(uint64(w)*1_000_000 + id)}})
+			must(t, err)
+			if len(reply.GetResult()) != 1 {
+				t.Fatalf("write %d of writer %d was acknowledged and is gone", id, w)
+			}
+		}
+	}
+}
+
+// TestContext: a call whose time is up answers so, and a write that had not begun is not done.
+func TestContext(t *testing.T) {
+	s := open(t, "")
+	points := fill(t, s, qdrant.Distance_Dot, [][]float32{{1, 2}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := points.Upsert(ctx, &qdrant.UpsertPoints{CollectionName: "c", Points: []*qdrant.PointStruct{{Id: qdrant.NewIDNum(9), Vectors: qdrant.NewVectors(1, 1)}}})
+	wantCode(t, err, codes.Canceled)
+	part := &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewRange("part", &qdrant.Range{Gte: proto.Float64(0)})}}
+	_, err = points.Count(ctx, &qdrant.CountPoints{CollectionName: "c", Filter: part})
+	wantCode(t, err, codes.Canceled)
+	_, err = points.Query(ctx, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuery(1, 2), Filter: part})
+	wantCode(t, err, codes.Canceled)
+	reply, err := points.Count(t.Context(), &qdrant.CountPoints{CollectionName: "c"})
+	if err != nil || reply.GetResult().GetCount() != 1 {
+		t.Errorf("%v, %v", reply, err)
 	}
 }
 
