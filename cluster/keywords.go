@@ -204,12 +204,14 @@ func (k *class) choose(n, total int, all map[string]int, least int) []string {
 		list = append(list, scored{key, share * rarity * (1 + 0.25*float64(p.words-1))})
 	}
 	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	longer := k.covered(least)
 	var picked []string
 	for _, s := range list {
 		if len(picked) == n {
 			break
 		}
-		if k.fragment(s.key, least) || slices.ContainsFunc(picked, func(p string) bool { return within(s.key, p) || within(p, s.key) }) {
+		fragment := float64(k.phrases[s.key].documents) < fragmentShare*float64(longer[s.key])
+		if fragment || slices.ContainsFunc(picked, func(p string) bool { return within(s.key, p) || within(p, s.key) }) {
 			continue
 		}
 		picked = append(picked, s.key)
@@ -220,18 +222,22 @@ func (k *class) choose(n, total int, all map[string]int, least int) []string {
 	return picked
 }
 
-// fragment reports whether a phrase nearly always occurs as part of a longer one.
-func (k *class) fragment(key string, least int) bool {
-	p := k.phrases[key]
-	if p.words == phraseWords {
-		return false
-	}
+// covered returns, for every phrase that is part of longer ones, in how many documents the most frequent of those is.
+func (k *class) covered(least int) map[string]int {
+	most := make(map[string]int)
 	for longer, q := range k.phrases {
-		if q.words > p.words && q.documents >= least && within(key, longer) && float64(p.documents) < fragmentShare*float64(q.documents) {
-			return true
+		if q.words == 1 || q.documents < least {
+			continue
+		}
+		words := strings.Fields(longer)
+		for i := range words {
+			for n := 1; n < len(words) && i+n <= len(words); n++ {
+				part := strings.Join(words[i:i+n], " ")
+				most[part] = max(most[part], q.documents)
+			}
 		}
 	}
-	return false
+	return most
 }
 
 // within reports whether a phrase is part of another, at the bounds of words.

@@ -89,3 +89,20 @@ func TestKeywordsProperties(t *testing.T) {
 		}
 	})
 }
+
+func BenchmarkKeywords(b *testing.B) {
+	words := strings.Fields("storm vote budget attack harbour bridge court minister strike flood rescue election price market police union")
+	clusters := make([][]Document, 10)
+	for c := range clusters {
+		for d := range 200 {
+			var text []string
+			for i := range 150 {
+				text = append(text, words[(c*3+d*i+i*i)%len(words)])
+			}
+			clusters[c] = append(clusters[c], Document{words[c] + " " + words[d%len(words)], strings.Join(text, " ")})
+		}
+	}
+	for b.Loop() {
+		Keywords(clusters, 8)
+	}
+}

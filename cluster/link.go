@@ -124,10 +124,19 @@ type linkage struct {
 
 	changed []int32 // slots whose best candidate may have changed in the last round
 	pairs   []pair
-	into    []int32 // by slot: the slot it was joined into this round, itself when something was joined into it, else -1
+	into    []int32  // by slot: the slot it was joined into this round, itself when something was joined into it, else -1
+	moved   []uint64 // a bit by slot: whether into says something, small enough to be asked for every candidate
 	last    []candidate
 	touched []atomic.Bool
 	seen    []seen // by worker
+}
+
+// target returns the slot that a cluster was joined into this round, itself when something was joined into it, else -1.
+func (l *linkage) target(slot int32) int32 {
+	if l.moved[slot>>6]&(1<<(slot&63)) == 0 {
+		return -1
+	}
+	return l.into[slot]
 }
 
 type pair struct {
@@ -140,8 +149,9 @@ type seen struct {
 	stamps []int32
 	now    int32
 	list   []candidate
-	found  []int32
-	long   bool // some list has outgrown the bound
+	found  []int32 // clusters that have a candidate that was joined
+	losing []int32 // those of them that may lose one to the bound
+	long   bool    // some list has outgrown the bound
 }
 
 func (s *seen) first(slot int32) bool {
@@ -158,6 +168,7 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 	l.lists, l.best = make([][]candidate, n), make([]candidate, n)
 	l.node, l.changed = make([]int32, n), make([]int32, n)
 	l.into, l.last = slices.Repeat([]int32{-1}, n), make([]candidate, n)
+	l.moved = make([]uint64, n/64+1)
 	l.touched = make([]atomic.Bool, n)
 	l.merges = make([]Join, 0, n)
 	l.seen = make([]seen, l.workers)
@@ -208,6 +219,8 @@ func (l *linkage) round(ctx context.Context) (int, error) {
 	}
 	for _, p := range l.pairs {
 		l.into[p.a], l.into[p.b] = p.a, p.a
+		l.moved[p.a>>6] |= 1 << (p.a & 63)
+		l.moved[p.b>>6] |= 1 << (p.b & 63)
 		l.merges = append(l.merges, Join{l.node[p.a], l.node[p.b], p.similarity})
 		l.node[p.a] = int32(l.n + len(l.merges) - 1)
 		if l.vetoes != nil {
@@ -246,15 +259,13 @@ func (l *linkage) round(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	stay := l.changed
-	for _, p := range l.pairs {
-		l.changed = append(l.changed, p.a)
-	}
-	if err := l.bound(ctx, stay); err != nil {
+	if err := l.bound(ctx); err != nil {
 		return 0, err
 	}
 	for _, p := range l.pairs {
+		l.changed = append(l.changed, p.a)
 		l.into[p.a], l.into[p.b] = -1, -1
+		l.moved[p.a>>6], l.moved[p.b>>6] = 0, 0
 	}
 	return len(l.pairs), nil
 }
@@ -280,7 +291,7 @@ func (l *linkage) joinLists(s *seen, a, b int32) {
 	s.list = s.list[:0]
 	for _, list := range [2][]candidate{l.lists[a], l.lists[b]} {
 		for _, c := range list {
-			if moved := l.into[c.id]; moved >= 0 {
+			if moved := l.target(c.id); moved >= 0 {
 				c.id = moved
 			} else if !l.touched[c.id].Load() && l.touched[c.id].CompareAndSwap(false, true) {
 				s.found = append(s.found, c.id)
@@ -290,6 +301,7 @@ func (l *linkage) joinLists(s *seen, a, b int32) {
 			}
 		}
 	}
+	slices.SortFunc(s.list, byID)
 	l.lists[a] = append(l.lists[a][:0], s.list...)
 	l.lists[b] = nil
 	l.best[a], l.best[b] = bestOf(s.list), none
@@ -300,41 +312,46 @@ func (l *linkage) joinLists(s *seen, a, b int32) {
 	}
 }
 
-// update renames the candidates of the cluster at y that were joined. Their similarity was computed from the other side.
+func byID(c, d candidate) int { return int(c.id) - int(d.id) }
+
+// update renames the candidates of the cluster at y that were joined. Their similarity was computed from the other side, whose list is in order of id
+// until it is shortened.
 func (l *linkage) update(s *seen, y int32) {
 	s.now++
+	losing := false
 	kept := l.lists[y][:0]
 	for _, c := range l.lists[y] {
-		if moved := l.into[c.id]; moved >= 0 {
+		if moved := l.target(c.id); moved >= 0 {
 			if !s.first(moved) {
 				continue
 			}
-			c.id = moved
-			for _, back := range l.lists[moved] {
-				if back.id == y {
-					c.similarity = back.similarity
-					break
-				}
-			}
+			at, _ := slices.BinarySearchFunc(l.lists[moved], candidate{id: y}, byID)
+			c = candidate{moved, l.lists[moved][at].similarity}
+			losing = losing || l.beyond(moved, candidate{y, c.similarity})
 		}
 		kept = append(kept, c)
 	}
 	l.lists[y], l.best[y] = kept, bestOf(kept)
+	if losing {
+		s.losing = append(s.losing, y)
+	}
 }
 
 // bound shortens the lists of joined clusters that have grown too long. An edge goes, from both ends, when it is beyond the bound at one
 // and not the best at either.
-func (l *linkage) bound(ctx context.Context, stay []int32) error {
+func (l *linkage) bound(ctx context.Context) error {
 	long := false
+	var losing []int32
 	for w := range l.seen {
 		long = long || l.seen[w].long
-		l.seen[w].long = false
+		losing = append(losing, l.seen[w].losing...)
+		l.seen[w].long, l.seen[w].losing = false, l.seen[w].losing[:0]
 	}
 	if !long {
 		return nil
 	}
-	err := parallel(ctx, l.workers, len(stay), grain, func(_, from, to int) {
-		for _, y := range stay[from:to] {
+	err := parallel(ctx, l.workers, len(losing), grain, func(_, from, to int) {
+		for _, y := range losing[from:to] {
 			l.shorten(y)
 		}
 	})
@@ -361,7 +378,7 @@ func (l *linkage) shorten(x int32) {
 
 // beyond reports whether c comes after the last candidate that the cluster at x, when it was joined this round, has room for.
 func (l *linkage) beyond(x int32, c candidate) bool {
-	return l.into[x] == x && l.last[x].id >= 0 && l.last[x].before(c)
+	return l.target(x) == x && l.last[x].id >= 0 && l.last[x].before(c)
 }
 
 // place returns the candidate that comes in place count, counted from 1, and puts the list out of order. It is quickselect with
