@@ -68,9 +68,19 @@ type visitor struct {
 	queries []int8
 }
 
-// visit groups the rows of a cell by the cells they look into, so that a tile has many rows on both sides.
+// visitRows bounds the candidates that a worker holds at a time: some 800 bytes a row.
+const visitRows = 4096
+
+// visit finds the neighbours of the rows of one cell.
 func (v *visitor) visit(cell int, begin []int32, near []uint16, probes int) {
-	from, to := int(begin[cell]), int(begin[cell+1])
+	end := int(begin[cell+1])
+	for from := int(begin[cell]); from < end; from += visitRows {
+		v.visitPart(cell, from, min(from+visitRows, end), begin, near, probes)
+	}
+}
+
+// visitPart groups rows of a cell by the cells they look into, so that a tile has many rows on both sides.
+func (v *visitor) visitPart(cell, from, to int, begin []int32, near []uint16, probes int) {
 	v.lists.reset(to - from)
 	var touched []uint16
 	for r := from; r < to; r++ {

@@ -19,10 +19,17 @@ import (
 // A power of -1/2, full whitening, makes noise as loud as meaning; measured on eight sets of labelled news with MiniLM vectors, mean
 // best B-cubed F1 of average linkage: as they come .890, mean removed .892, power -1/8 .895, -1/4 .890, -1/2 .57 to .82. On synthetic vectors
 // of 50,000 rows pair F1 of stories goes from .83 to .93.
+//
+// Variances are left alone where finding their directions, which takes 60 products of square matrices, would cost more than all the rest: in more
+// than 512 dimensions unless there are rows in plenty, and in more than 2,048.
 const (
 	priorCount   = 5
 	varianceRows = 20000 // are enough to estimate a covariance from
 	shrinkage    = 0.1   // of the mean variance is added to that of every direction
+
+	smallDim     = 512
+	largeDim     = 2048
+	plentyPerDim = 20
 )
 
 // flatten writes the flattened rows of m, whose inverse lengths are norms, to out, which may be m's own data. Zero rows stay zero.
@@ -128,9 +135,12 @@ func centre(row []float32, norm float32, mean, out []float32) {
 }
 
 // variancePower returns the symmetric matrix C^(-1/8), where C is the covariance of the rows, shrunk and scaled to a trace of its
-// dimension; nil where there is no variance.
+// dimension; nil where there is no variance or where it is not worth it.
 func variancePower(ctx context.Context, m Matrix, norms, mean []float32, workers int) ([]float32, error) {
 	dim := m.Dim
+	if dim > largeDim || dim > smallDim && m.Rows < plentyPerDim*dim {
+		return nil, nil
+	}
 	covariance := make([]float64, dim*dim)
 	step := max(1, m.Rows/varianceRows)
 	const block = 256
@@ -243,10 +253,24 @@ func inverseEighthRoot(ctx context.Context, c []float32, dim, workers int) ([]fl
 	return x, nil
 }
 
-// multiply sets out to the products of the rows of a with the rows of b, each dim long.
+// multiply sets out to the products of the rows of a with the rows of b, each dim long. It takes the rows of b in blocks that fit a
+// second-level cache.
 func multiply(ctx context.Context, a, b []float32, dim int, out []float32, workers int) error {
+	const queries, cache = 32, 1 << 16 // values
 	rows, columns := len(a)/dim, len(b)/dim
-	return parallel(ctx, workers, rows, 32, func(_, from, to int) {
-		vector.DotsMany(a[from*dim:to*dim], b, dim, out[from*columns:to*columns])
+	block := min(columns, max(16, cache/dim))
+	tiles := make([][]float32, workers)
+	return parallel(ctx, workers, rows, queries, func(worker, from, to int) {
+		if tiles[worker] == nil {
+			tiles[worker] = make([]float32, queries*block)
+		}
+		for c := 0; c < columns; c += block {
+			n := min(block, columns-c)
+			tile := tiles[worker][:(to-from)*n]
+			vector.DotsMany(a[from*dim:to*dim], b[c*dim:(c+n)*dim], dim, tile)
+			for i := from; i < to; i++ {
+				copy(out[i*columns+c:i*columns+c+n], tile[(i-from)*n:(i-from+1)*n])
+			}
+		}
 	})
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"throughline/cluster/vector"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -267,6 +270,40 @@ func TestInverseEighthRoot(t *testing.T) {
 	for k := range want {
 		if math.Abs(float64(got[k]-want[k])) > 1e-3 {
 			t.Fatalf("element %d is %v, want %v", k, got[k], want[k])
+		}
+	}
+}
+
+// TestRunWide has more dimensions than variances are evened out in.
+func TestRunWide(t *testing.T) {
+	m, story, _ := nested(6, 600, 600, 40, 5)
+	r, err := Run(t.Context(), m, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, f := PairF1(Apart(story), r.Story); f < 0.9 {
+		t.Errorf("stories: F1 %v", f)
+	}
+}
+
+func TestMultiply(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	const rows, columns, dim = 70, 90, 5000 // more than a block of each
+	a, b, got := make([]float32, rows*dim), make([]float32, columns*dim), make([]float32, rows*columns)
+	for k := range a {
+		a[k] = r.Float32()
+	}
+	for k := range b {
+		b[k] = r.Float32()
+	}
+	if err := multiply(t.Context(), a, b, dim, got, 2); err != nil {
+		t.Fatal(err)
+	}
+	for i := range rows {
+		for j := range columns {
+			if want := vector.Dot(a[i*dim:(i+1)*dim], b[j*dim:(j+1)*dim]); got[i*columns+j] != want {
+				t.Fatalf("row %d, column %d: %v, want %v", i, j, got[i*columns+j], want)
+			}
 		}
 	}
 }
