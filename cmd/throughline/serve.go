@@ -33,9 +33,6 @@ does not wait for running calls to end. There is no TLS and no authentication: p
 can reach it.`
 }
 
-// readyEvery is how often a server asks whether its store answers, and so how late it can say that the paths are ingested.
-const readyEvery = 2 * time.Second
-
 // Run ingests the paths and serves until it is told to stop.
 func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 	switch {
@@ -64,9 +61,10 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	start := newStarting(e.store.Ready)
+	group, ctx := errgroup.WithContext(ctx)
+	start := newStarting(ctx, e.store.Ready)
 	cfg := e.serverConfig(p, c.ReadOnly)
-	cfg.Drain, cfg.Ready, cfg.ReadyEvery = c.Drain, start.check, readyEvery
+	cfg.Drain, cfg.Ready = c.Drain, start.check
 	srv, err := server.New(cfg)
 	if err != nil {
 		return err
@@ -78,7 +76,6 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		}
 		defer os.Remove(file)
 	}
-	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return srv.Serve(ctx, grpcListener, httpListener) })
 	group.Go(func() error {
 		if err := c.takeIn(ctx, p, e); err != nil {
@@ -129,27 +126,37 @@ func (c *serveCmd) takeIn(ctx context.Context, p *program, e *engine) error {
 
 // starting holds back that a server is ready until it has taken its paths in.
 type starting struct {
+	ctx     context.Context // of the server
 	store   func(context.Context) error
 	taken   chan struct{} // closed when the paths are in
 	serving chan struct{} // closed when the server has been told since that it is ready
 	once    sync.Once
 }
 
-func newStarting(store func(context.Context) error) *starting {
-	return &starting{store: store, taken: make(chan struct{}), serving: make(chan struct{})}
+func newStarting(ctx context.Context, store func(context.Context) error) *starting {
+	return &starting{ctx: ctx, store: store, taken: make(chan struct{}), serving: make(chan struct{})}
 }
-
-var errTakingIn = errors.New("the paths are being ingested")
 
 // done is called when the paths are in.
 func (s *starting) done() { close(s.taken) }
 
-// check is asked again and again by the server.
+// firstCheck is how long the store may take to answer for the first time.
+const firstCheck = 10 * time.Second
+
+// check is asked again and again by the server, which is not ready until it has an answer. The first one takes as long as
+// the paths do, whatever the time that the server gives: asked later, it would come late.
 func (s *starting) check(ctx context.Context) error {
 	select {
 	case <-s.taken:
-	case <-ctx.Done():
-		return errTakingIn
+	default:
+		select {
+		case <-s.taken:
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		}
+		fresh, cancel := context.WithTimeout(s.ctx, firstCheck)
+		defer cancel()
+		ctx = fresh
 	}
 	if err := s.store(ctx); err != nil {
 		return err
