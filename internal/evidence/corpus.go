@@ -23,6 +23,9 @@ type Corpus struct {
 	mu    sync.RWMutex
 	sum   []int64 // of dense vectors in units of 1/fixedOne, so that the order of additions leaves no trace
 	count int
+
+	sample    []sampled // ascending
+	stretched float64   // what stretch returned, 0 when it must be asked again
 }
 
 // NewCorpus returns an empty corpus.
@@ -49,11 +52,13 @@ func (c *Corpus) change(p *Profile, by int) {
 	if len(p.Dense) == 0 || len(p.Dense) != len(c.sum) {
 		return
 	}
+	c.sampling(p, by)
+	c.stretched = 0
 	for i, x := range p.Dense {
 		c.sum[i] += int64(by) * int64(math.Round(float64(x)*fixedOne))
 	}
 	if c.count += by; c.count <= 0 {
-		c.sum, c.count = nil, 0
+		c.sum, c.count, c.sample = nil, 0, nil
 	}
 }
 
@@ -76,18 +81,28 @@ func (c *Corpus) Weigh(p *Profile) *Weighed {
 	if w.dated {
 		w.day = dayOf(p.Published)
 	}
+	if len(p.Dense) == 0 {
+		return w
+	}
+	c.mu.RLock()
 	w.centred, w.background = c.centre(p.Dense)
+	w.stretch = c.stretched
+	c.mu.RUnlock()
+	if w.stretch == 0 {
+		c.mu.Lock()
+		if c.stretched == 0 {
+			c.stretched = c.stretch()
+		}
+		w.stretch = c.stretched
+		c.mu.Unlock()
+	}
 	return w
 }
 
 // centre removes the mean of the corpus, the direction that its articles share, and returns the unit vector of the rest
-// and the cosine with the mean.
+// and the cosine with the mean. The caller holds the lock.
 func (c *Corpus) centre(v []float32) (centred []float32, background float64) {
-	if len(v) == 0 {
-		return nil, 0
-	}
 	centred = make([]float32, len(v))
-	c.mu.RLock()
 	if len(c.sum) == len(v) {
 		scale := 1 / (fixedOne * float64(c.count+priorArticles))
 		for i, x := range v {
@@ -98,7 +113,6 @@ func (c *Corpus) centre(v []float32) (centred []float32, background float64) {
 	} else {
 		copy(centred, v)
 	}
-	c.mu.RUnlock()
 	if !vector.Normalize(centred) {
 		return nil, background
 	}
@@ -124,7 +138,7 @@ func Compare(a, b *Weighed) Signals {
 		s.Dense = float64(vector.Dot(a.dense, b.dense))
 	}
 	if len(a.centred) > 0 && len(a.centred) == len(b.centred) {
-		s.Centred = float64(vector.Dot(a.centred, b.centred))
+		s.Centred = math.Sqrt(a.stretch*b.stretch) * float64(vector.Dot(a.centred, b.centred))
 	}
 	s.Shared, s.SharedOf = contained(a.full, b.full)
 	if s.Dated {

@@ -45,7 +45,7 @@ func (m *Model) items(ws []*Weighed) (cluster.Items, error) {
 	}
 	for i, w := range ws {
 		row := it.Dense.Row(i)
-		scale := float32(math.Sqrt(m.Dense.Weight) * m.Dense.factor(w.length))
+		scale := float32(math.Sqrt(m.Dense.Weight*w.stretch) * m.Dense.factor(w.length))
 		for k, x := range w.centred {
 			row[k] = scale * x
 		}

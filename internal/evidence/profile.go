@@ -21,6 +21,7 @@ type Profile struct {
 type Weighed struct {
 	dense             []float32 // as embedded
 	centred           []float32 // without what the corpus has in common, unit length; nil when nothing is left
+	stretch           float64   // of centred cosines, to the spread that coefficients are for
 	background        float64   // cosine with what the corpus has in common
 	full, lead, names vector.Sparse
 	length            float64 // 0 for no words to 1 for fullWords
