@@ -20,10 +20,11 @@ func queryOf(s *qdrant.SearchPoints) *qdrant.QueryPoints {
 }
 
 func nearestOf(values []float32, indices *qdrant.SparseIndices) *qdrant.Query {
+	input := &qdrant.VectorInput{Variant: &qdrant.VectorInput_Dense{Dense: &qdrant.DenseVector{Data: values}}}
 	if indices != nil {
-		return qdrant.NewQuerySparse(indices.GetData(), values)
+		input.Variant = &qdrant.VectorInput_Sparse{Sparse: &qdrant.SparseVector{Indices: indices.GetData(), Values: values}}
 	}
-	return qdrant.NewQueryDense(values)
+	return &qdrant.Query{Variant: &qdrant.Query_Nearest{Nearest: input}}
 }
 
 func (s *pointsService) Search(ctx context.Context, req *qdrant.SearchPoints) (*qdrant.SearchResponse, error) {

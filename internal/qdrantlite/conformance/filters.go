@@ -71,11 +71,10 @@ func field(f *qdrant.FieldCondition) *qdrant.Condition {
 	return &qdrant.Condition{ConditionOneOf: &qdrant.Condition_Field{Field: f}}
 }
 
-func stamp(text string) *timestamppb.Timestamp {
+func stamp(t *testing.T, text string) *timestamppb.Timestamp {
+	t.Helper()
 	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		panic(err) // a constant of this file
-	}
+	must(t, err)
 	return timestamppb.New(at)
 }
 
@@ -99,9 +98,9 @@ func filterCases(t *testing.T, c *qdrant.Client, name string) {
 		{"range of floats", mustAll(qdrant.NewRange("x", &qdrant.Range{Gt: qdrant.PtrOf(0.1), Lte: qdrant.PtrOf(2.0)})), []uint64{1, 2}},
 		{"open range of floats", mustAll(qdrant.NewRange("x", &qdrant.Range{Lt: qdrant.PtrOf(0.5)})), []uint64{3, 4}},
 		{"range of integers", mustAll(qdrant.NewRange("n", &qdrant.Range{Gte: qdrant.PtrOf(2.0)})), []uint64{2, 3}},
-		{"datetime range", mustAll(qdrant.NewDatetimeRange("at", &qdrant.DatetimeRange{Gte: stamp("2024-03-29T10:00:00Z"), Lt: stamp("2024-03-31T22:00:00Z")})), []uint64{1}},
-		{"datetime range with a zone", mustAll(qdrant.NewDatetimeRange("at", &qdrant.DatetimeRange{Gte: stamp("2024-03-31T22:00:00Z")})), []uint64{3}},
-		{"datetime range of dates", mustAll(qdrant.NewDatetimeRange("at", &qdrant.DatetimeRange{Lte: stamp("2024-03-29T00:00:00Z")})), []uint64{2}},
+		{"datetime range", mustAll(qdrant.NewDatetimeRange("at", &qdrant.DatetimeRange{Gte: stamp(t, "2024-03-29T10:00:00Z"), Lt: stamp(t, "2024-03-31T22:00:00Z")})), []uint64{1}},
+		{"datetime range with a zone", mustAll(qdrant.NewDatetimeRange("at", &qdrant.DatetimeRange{Gte: stamp(t, "2024-03-31T22:00:00Z")})), []uint64{3}},
+		{"datetime range of dates", mustAll(qdrant.NewDatetimeRange("at", &qdrant.DatetimeRange{Lte: stamp(t, "2024-03-29T00:00:00Z")})), []uint64{2}},
 		{"is empty", mustAll(qdrant.NewIsEmpty("tag")), []uint64{4, 5, 8}},
 		{"is empty below", mustAll(qdrant.NewIsEmpty("o.k")), []uint64{2, 3, 4, 5, 6, 8}},
 		{"is null", mustAll(qdrant.NewIsNull("tag")), []uint64{4}},
@@ -221,7 +220,7 @@ func (s suite) orderBy(t *testing.T) {
 		{"ascending", &qdrant.OrderBy{Key: "at"}, []uint64{1, 3, 2, 0}},
 		{"descending", &qdrant.OrderBy{Key: "at", Direction: qdrant.Direction_Desc.Enum()}, []uint64{0, 2, 3, 1}},
 		{"from a time", &qdrant.OrderBy{Key: "at", StartFrom: qdrant.NewStartFromDatetime("2024-02-01T00:00:00Z")}, []uint64{2, 0}},
-		{"down from a time", &qdrant.OrderBy{Key: "at", Direction: qdrant.Direction_Desc.Enum(), StartFrom: qdrant.NewStartFromTimestamp(stamp("2024-02-01T00:00:00Z").GetSeconds(), 0)}, []uint64{2, 3, 1}},
+		{"down from a time", &qdrant.OrderBy{Key: "at", Direction: qdrant.Direction_Desc.Enum(), StartFrom: qdrant.NewStartFromTimestamp(stamp(t, "2024-02-01T00:00:00Z").GetSeconds(), 0)}, []uint64{2, 3, 1}},
 		{"integers", &qdrant.OrderBy{Key: "n"}, []uint64{3, 2, 1, 0}},
 		{"integers from", &qdrant.OrderBy{Key: "n", StartFrom: qdrant.NewStartFromInt(9)}, []uint64{1, 0}},
 	} {
@@ -244,7 +243,7 @@ func (s suite) orderBy(t *testing.T) {
 	t.Run("order value", func(t *testing.T) {
 		points, err := c.Scroll(ctx, &qdrant.ScrollPoints{CollectionName: name, OrderBy: &qdrant.OrderBy{Key: "at"}, Limit: qdrant.PtrOf(uint32(1))})
 		must(t, err)
-		if got, want := points[0].GetOrderValue().GetInt(), stamp("2024-01-01T00:00:00Z").AsTime().UnixMicro(); got != want {
+		if got, want := points[0].GetOrderValue().GetInt(), stamp(t, "2024-01-01T00:00:00Z").AsTime().UnixMicro(); got != want {
 			t.Errorf("got %d, want %d", got, want)
 		}
 	})
