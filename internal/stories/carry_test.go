@@ -8,11 +8,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"throughline/internal/points"
 )
 
 func counter() func() string {
 	n := 0
 	return func() string { n++; return fmt.Sprintf("new-%d", n) }
+}
+
+// standingOf titles each story by its id.
+func standingOf(groups map[string]group) standing {
+	s := make(standing)
+	for id, members := range groups {
+		s[id] = list("title of "+id, members...)
+	}
+	return s
 }
 
 func TestCarry(t *testing.T) {
@@ -21,122 +32,187 @@ func TestCarry(t *testing.T) {
 		old    map[string]group
 		groups []group
 		ids    []string
-		from   []string
-		merged map[string]string
-		gone   []string
+		from   map[string]string
+		into   map[string]string // "" is gone
 	}{
-		{
-			name: "nothing before", groups: []group{{"a", "b"}},
-			ids: []string{"new-1"}, from: []string{""},
-		},
-		{
-			name: "growth keeps the id", old: map[string]group{"s": {"a", "b"}}, groups: []group{{"c", "b", "a"}},
-			ids: []string{"s"}, from: []string{""},
-		},
+		{name: "nothing before", groups: []group{{"a", "b"}}, ids: []string{"new-1"}},
+		{name: "growth keeps the id", old: map[string]group{"s": {"a", "b"}}, groups: []group{{"c", "b", "a"}}, ids: []string{"s"}},
 		{
 			name: "of two that merge the larger part keeps its id", old: map[string]group{"s": {"a", "b"}, "t": {"c", "d", "e"}},
-			groups: []group{{"a", "b", "c", "d", "e"}},
-			ids:    []string{"t"}, from: []string{""}, merged: map[string]string{"s": "t"},
+			groups: []group{{"a", "b", "c", "d", "e"}}, ids: []string{"t"}, into: map[string]string{"s": "t"},
 		},
 		{
 			name: "equal parts: the smaller id", old: map[string]group{"t": {"a", "b"}, "s": {"c", "d"}}, groups: []group{{"a", "b", "c", "d"}},
-			ids: []string{"s"}, from: []string{""}, merged: map[string]string{"t": "s"},
+			ids: []string{"s"}, into: map[string]string{"t": "s"},
 		},
 		{
 			name: "a split leaves the id with the larger part", old: map[string]group{"s": {"a", "b", "c", "d", "e"}},
-			groups: []group{{"a", "b"}, {"c", "d", "e"}},
-			ids:    []string{"new-1", "s"}, from: []string{"s", ""},
+			groups: []group{{"a", "b"}, {"c", "d", "e"}}, ids: []string{"new-1", "s"}, from: map[string]string{"new-1": "s"},
 		},
 		{
 			name: "a story whose articles are all one-offs is gone", old: map[string]group{"s": {"a", "b"}}, groups: []group{{"x", "y"}},
-			ids: []string{"new-1"}, from: []string{""}, gone: []string{"s"},
+			ids: []string{"new-1"}, into: map[string]string{"s": ""},
 		},
 		{
-			name: "a story without articles is gone", old: map[string]group{"s": nil},
-			gone: []string{"s"},
+			name: "a story that falls apart is where most of it is", old: map[string]group{"s": {"a", "b", "c"}, "t": {"x", "y", "z"}, "u": {"p", "q", "r"}},
+			groups: []group{{"a", "x", "y", "z"}, {"b", "c", "p", "q", "r"}}, ids: []string{"t", "u"}, into: map[string]string{"s": "u"},
 		},
+		{name: "a story without articles is gone", old: map[string]group{"s": nil}, into: map[string]string{"s": ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := carry(c.old, c.groups, counter())
-			if diff := cmp.Diff(c.ids, append([]string(nil), got.ids...)); diff != "" {
-				t.Errorf("ids (-want +got):\n%s", diff)
+			ids := carry(c.old, c.groups, counter())
+			if !slices.Equal(ids, c.ids) {
+				t.Errorf("ids %q, want %q", ids, c.ids)
 			}
-			if diff := cmp.Diff(c.from, append([]string(nil), got.from...)); diff != "" {
-				t.Errorf("from (-want +got):\n%s", diff)
+			now := make(map[string]group)
+			for g, id := range ids {
+				now[id] = c.groups[g]
 			}
-			if !maps.Equal(c.merged, got.merged) {
-				t.Errorf("merged %v, want %v", got.merged, c.merged)
+			f := follow(standingOf(c.old), standingOf(now))
+			if !maps.Equal(f.from, c.from) {
+				t.Errorf("from %v, want %v", f.from, c.from)
 			}
-			if !slices.Equal(c.gone, got.gone) {
-				t.Errorf("gone %v, want %v", got.gone, c.gone)
+			if !maps.Equal(f.into, c.into) {
+				t.Errorf("into %v, want %v", f.into, c.into)
 			}
 		})
 	}
 }
 
-// Whatever happens, every new group has an id of its own, every old id is kept, merged into a kept or new one, or gone,
-// and doing it again with the outcome changes nothing.
+// partition draws a partition of some of n articles.
+func partition(t *rapid.T, n int, label string) []group {
+	groups := make(map[int]group)
+	for a := range n {
+		if g := rapid.IntRange(-1, 6).Draw(t, label); g >= 0 {
+			groups[g] = append(groups[g], fmt.Sprint("a", a))
+		}
+	}
+	var out []group
+	for _, g := range slices.Sorted(maps.Keys(groups)) {
+		out = append(out, groups[g])
+	}
+	return out
+}
+
+// Whatever happens, every new group has an id of its own, every old id is kept, or part of one that lives, or gone because
+// none of its articles is anywhere; and doing it again with the outcome changes nothing.
 func TestCarryLosesNoID(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 30).Draw(t, "articles")
-		partition := func(label string) map[int]group {
-			groups := make(map[int]group)
-			for a := range n {
-				if g := rapid.IntRange(-1, 6).Draw(t, label); g >= 0 {
-					groups[g] = append(groups[g], fmt.Sprint("a", a))
-				}
-			}
-			return groups
-		}
 		old := make(map[string]group)
-		for g, members := range partition("old") {
+		for g, members := range partition(t, n, "old") {
 			old[fmt.Sprint("s", g)] = members
 		}
-		now := partition("new")
-		var groups []group
-		for _, g := range slices.Sorted(maps.Keys(now)) {
-			groups = append(groups, now[g])
-		}
+		groups := partition(t, n, "new")
 		newID := counter()
-		c := carry(old, groups, newID)
-		kept := make(map[string]bool)
-		for _, id := range c.ids {
-			if id == "" || kept[id] {
-				t.Fatalf("ids %q", c.ids)
+		ids := carry(old, groups, newID)
+		now := make(map[string]group)
+		for g, id := range ids {
+			if _, twice := now[id]; id == "" || twice {
+				t.Fatalf("ids %q", ids)
 			}
-			kept[id] = true
+			now[id] = groups[g]
 		}
-		for id := range old {
-			states := 0
-			if kept[id] {
-				states++
+		before, after := standingOf(old), standingOf(now)
+		f := follow(before, after)
+		for id, members := range old {
+			into, ended := f.into[id]
+			_, kept := now[id]
+			if kept == ended {
+				t.Fatalf("%s: kept %v, ended %v", id, kept, ended)
 			}
-			if into, ok := c.merged[id]; ok {
-				states++
-				if !kept[into] {
-					t.Fatalf("%s merged into %s, which does not live", id, into)
+			if !ended {
+				continue
+			}
+			most := 0
+			for _, group := range now {
+				most = max(most, shared(group, members))
+			}
+			if shared(now[into], members) != most {
+				t.Fatalf("%s became part of %q, which has %d of its articles; another has %d", id, into, shared(now[into], members), most)
+			}
+		}
+		if again := carry(now, groups, newID); !slices.Equal(again, ids) {
+			t.Fatalf("not stable: %q then %q", ids, again)
+		}
+		if events := changes(after, after, follow(after, after)); len(events) > 0 {
+			t.Fatalf("events without a change: %v", events)
+		}
+	})
+}
+
+func shared(a, b group) int {
+	n := 0
+	for _, id := range a {
+		if slices.Contains(b, id) {
+			n++
+		}
+	}
+	return n
+}
+
+// The events between two standings, added up, lead from one to the other; no article is ever in two stories; and who
+// follows merged ids from the ledger alone ends at a story that lives.
+func TestChangesReplay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 20).Draw(t, "articles")
+		told, current := make(standing), make(map[string]group)
+		newID := counter()
+		resolve := make(map[string]string)
+		for range rapid.IntRange(1, 4).Draw(t, "runs") {
+			groups := partition(t, n, "run")
+			now := make(map[string]group)
+			for g, id := range carry(current, groups, newID) {
+				now[id] = groups[g]
+			}
+			before, after := standingOf(current), standingOf(now)
+			for i, e := range changes(before, after, follow(before, after)) {
+				told.tell(e)
+				if where := twice(told); where != "" {
+					t.Fatalf("after event %d, %+v: %s is in two stories", i, e, where)
+				}
+				if e.Kind == points.StoryMerged {
+					for _, id := range e.OtherStoryIDs {
+						resolve[id] = e.StoryID
+					}
+				}
+				if e.Kind == points.StoryDeleted {
+					resolve[e.StoryID] = ""
 				}
 			}
-			if slices.Contains(c.gone, id) {
-				states++
+			if diff := cmp.Diff(after, told, cmp.AllowUnexported(listed{})); diff != "" {
+				t.Fatalf("the ledger tells another standing (-is +told):\n%s", diff)
 			}
-			if states != 1 {
-				t.Fatalf("old id %s has %d fates: kept %v, merged %v, gone %v", id, states, kept[id], c.merged, c.gone)
+			current = now
+		}
+		for id := range resolve {
+			at := id
+			for steps := 0; ; steps++ {
+				next, ended := resolve[at]
+				if !ended || next == "" {
+					break
+				}
+				if at = next; steps > len(resolve) {
+					t.Fatalf("%s leads in a circle", id)
+				}
 			}
-		}
-		after := make(map[string]group)
-		for g, id := range c.ids {
-			after[id] = groups[g]
-		}
-		again := carry(after, groups, newID)
-		if !slices.Equal(again.ids, c.ids) || len(again.merged)+len(again.gone) > 0 {
-			t.Fatalf("not stable: %v then %v", c.ids, again.ids)
-		}
-		for g, id := range c.ids {
-			joined, left := again.moved(id, groups[g])
-			if len(joined)+len(left) > 0 {
-				t.Fatalf("%s moved without a change: %v %v", id, joined, left)
+			if _, lives := current[at]; !lives && resolve[at] != "" {
+				t.Fatalf("%s leads to %s, which does not live", id, at)
 			}
 		}
 	})
+}
+
+// twice names an article that is in two stories.
+func twice(s standing) string {
+	where := make(map[string]bool)
+	for _, l := range s {
+		for id := range l.members {
+			if where[id] {
+				return id
+			}
+			where[id] = true
+		}
+	}
+	return ""
 }

@@ -1,7 +1,6 @@
 package stories
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -9,54 +8,32 @@ import (
 
 	"throughline/cluster"
 	"throughline/internal/corpus"
-	"throughline/internal/evidence"
 	"throughline/internal/points"
 )
 
-const (
-	// nearArticles is how many articles one query of filing looks at, by meaning and by words.
-	nearArticles = 40
-	// nearStories is how many stories are judged by their members.
-	nearStories = 8
-	// quorum is the share of a story's members that must agree. One link is never enough: single links chain stories into
-	// one that swallows the corpus.
-	quorum = 0.5
-	// judges bounds how many members of a large story are asked, spread evenly over it.
-	judges = 64
-)
-
-// verdict is how one story takes an article.
-type verdict struct {
-	story   string
-	logit   float64 // mean over the members asked
-	agree   float64 // share of them that are for it
-	members int
-}
-
-// decision is where an article belongs.
-type decision struct {
-	story       string         // the story to join; "" with a partner: a new one
-	partner     *points.Stored // the one-off it makes a story with
-	probability float64
-	copyOf      string
-	verdicts    []verdict // of the stories that were judged, best first
-}
-
 // File decides for articles that were just committed which story each belongs to, in the order given, and writes that
 // and the ledger. Ids that are not stored are skipped. An article that was filed before stays where it still belongs.
+// After an error some may be filed; filing all again is safe.
 func (e *Engine) File(ctx context.Context, articleIDs []string) error {
-	e.writing.Lock()
-	defer e.writing.Unlock()
-	found, err := e.cfg.Store.Get(ctx, articleIDs, points.WithVectors)
+	unlock, err := e.lock(ctx)
 	if err != nil {
 		return err
 	}
-	for _, a := range found {
-		if a == nil {
+	defer unlock()
+	if err := e.settle(ctx); err != nil {
+		return err
+	}
+	for _, id := range articleIDs {
+		// One by one: filing one article may file others.
+		found, err := e.cfg.Store.Get(ctx, []string{id}, points.WithVectors)
+		if err != nil {
+			return err
+		}
+		if found[0] == nil {
 			continue
 		}
-		if err := e.file(ctx, a); err != nil {
-			return fmt.Errorf("filing %s: %w", a.Article.ID, err)
+		if err := e.file(ctx, found[0]); err != nil {
+			return fmt.Errorf("filing %s: %w", id, err)
 		}
 	}
 	return nil
@@ -67,273 +44,236 @@ func (e *Engine) file(ctx context.Context, a *points.Stored) error {
 	if err != nil {
 		return err
 	}
-	if d.story != "" && d.story == a.Article.StoryID {
-		return nil
+	m := e.newMove()
+	from := a.Article.StoryID
+	target := d.story
+	if d.partner != nil {
+		target = e.cfg.NewID("story")
 	}
-	var events []points.Event
-	if before := a.Article.StoryID; before != "" {
-		left, err := e.leave(ctx, before, a.Article.ID)
-		if err != nil {
+	if from != "" && from != target {
+		if err := m.take(ctx, from, a.Article.ID); err != nil {
 			return err
 		}
-		events = append(events, left...)
 	}
-	filed := points.Assignment{ArticleID: a.Article.ID, CopyOf: d.copyOf, Probability: d.probability}
 	switch {
 	case d.story != "":
-		joined, err := e.join(ctx, d.story, a, filed)
-		if err != nil {
-			return err
-		}
-		events = append(events, joined...)
+		err = m.add(ctx, target, a, d)
 	case d.partner != nil:
-		created, err := e.found(ctx, d.partner, a, filed)
-		if err != nil {
-			return err
-		}
-		events = append(events, created...)
+		err = m.found(ctx, target, a, d)
 	default:
-		if err := e.cfg.Store.Assign(ctx, []points.Assignment{filed}); err != nil {
-			return err
-		}
+		m.place(&a.Article, points.Assignment{ArticleID: a.Article.ID, TopicIDs: a.Article.TopicIDs})
 	}
-	return e.record(ctx, events)
-}
-
-// decide judges the stories and one-offs near an article. self is left out: an article is no evidence for itself.
-func (e *Engine) decide(ctx context.Context, p *evidence.Profile, self string) (*decision, error) {
-	near, err := e.near(ctx, p, self)
-	if err != nil {
-		return nil, err
-	}
-	w, cut := e.cfg.Corpus.Weigh(p), e.cut()
-	d := &decision{}
-	bestAlone, logits := math.Inf(-1), make(map[string]float64)
-	for _, n := range near {
-		s := evidence.Compare(w, e.cfg.Corpus.Weigh(corpus.Profile(n)))
-		logit := e.cfg.Model.Logit(s)
-		if d.copyOf == "" && evidence.IsCopy(s) {
-			if d.copyOf = n.Article.CopyOf; d.copyOf == "" {
-				d.copyOf = n.Article.ID
-			}
-		}
-		if id := n.Article.StoryID; id != "" {
-			if best, ok := logits[id]; !ok || logit > best {
-				logits[id] = logit
-			}
-		} else if logit >= cut && logit > bestAlone {
-			bestAlone, d.partner = logit, n
-		}
-	}
-	if d.copyOf == self {
-		d.copyOf = ""
-	}
-	order := make([]string, 0, len(logits))
-	for id := range logits {
-		order = append(order, id)
-	}
-	slices.SortFunc(order, func(a, b string) int { return cmp.Or(cmp.Compare(logits[b], logits[a]), cmp.Compare(a, b)) })
-	for _, id := range order[:min(len(order), nearStories)] {
-		v, err := e.ask(ctx, w, id, self, cut)
-		if err != nil {
-			return nil, err
-		}
-		if v.members > 0 {
-			d.verdicts = append(d.verdicts, v)
-		}
-	}
-	slices.SortStableFunc(d.verdicts, func(a, b verdict) int { return cmp.Compare(b.logit, a.logit) })
-	for _, v := range d.verdicts {
-		if v.logit >= cut && v.agree >= quorum && v.logit >= bestAlone {
-			d.story, d.partner, d.probability = v.story, nil, probability(v.logit)
-			return d, nil
-		}
-	}
-	if d.partner != nil {
-		d.probability = probability(bestAlone)
-	}
-	return d, nil
-}
-
-// probability is the logistic function.
-func probability(logit float64) float64 { return 1 / (1 + math.Exp(-logit)) }
-
-// near fetches the articles nearest to a profile, by meaning and by words, without self. Nearest first, each once.
-func (e *Engine) near(ctx context.Context, p *evidence.Profile, self string) ([]*points.Stored, error) {
-	filter := points.Filter{}
-	if self != "" {
-		filter.ExcludeArticleIDs = []string{self}
-	}
-	queries := []points.Query{{Of: points.Articles, Dense: p.Dense, Filter: filter, Limit: nearArticles}}
-	if len(p.Lex.Full.Terms) > 0 {
-		queries = append(queries, points.Query{Of: points.Articles, Sparse: p.Lex.Full, Using: points.Lexical, Filter: filter, Limit: nearArticles})
-	}
-	hits, err := e.cfg.Store.Query(ctx, queries)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, list := range hits {
-		for _, h := range list {
-			if !slices.Contains(ids, h.ArticleID) {
-				ids = append(ids, h.ArticleID)
-			}
-		}
-	}
-	found, err := e.cfg.Store.Get(ctx, ids, points.WithVectors)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(found, func(s *points.Stored) bool { return s == nil }), nil
-}
-
-// members fetches the articles of a story but one, ordered by id.
-func (e *Engine) members(ctx context.Context, storyID, but string) ([]*points.Stored, error) {
-	var members []*points.Stored
-	err := e.cfg.Store.ScanWhere(ctx, points.Filter{StoryIDs: []string{storyID}}, points.WithVectors, func(s *points.Stored) error {
-		if s.Article.ID != but {
-			members = append(members, s)
-		}
-		return nil
-	})
-	slices.SortFunc(members, func(a, b *points.Stored) int { return compare(a.Article.ID, b.Article.ID) })
-	return members, err
-}
-
-// ask lets the members of a story judge an article.
-func (e *Engine) ask(ctx context.Context, w *evidence.Weighed, storyID, self string, cut float64) (verdict, error) {
-	members, err := e.members(ctx, storyID, self)
-	if err != nil {
-		return verdict{}, err
-	}
-	v := verdict{story: storyID}
-	step := max(1, (len(members)+judges-1)/judges)
-	for i := 0; i < len(members); i += step {
-		logit := e.cfg.Model.Logit(evidence.Compare(w, e.cfg.Corpus.Weigh(corpus.Profile(members[i]))))
-		v.logit += logit
-		if logit >= cut {
-			v.agree++
-		}
-		v.members++
-	}
-	if v.members > 0 {
-		v.logit /= float64(v.members)
-		v.agree /= float64(v.members)
-	}
-	return v, nil
-}
-
-// join adds an article to a story.
-func (e *Engine) join(ctx context.Context, id string, a *points.Stored, filed points.Assignment) ([]points.Event, error) {
-	found, err := e.cfg.Store.GetStories(ctx, []string{id}, points.WithNothing)
-	if err != nil {
-		return nil, err
-	}
-	if found[0] == nil {
-		return nil, &points.NotFoundError{Kind: "story", ID: id}
-	}
-	story := *found[0]
-	members, err := e.members(ctx, id, a.Article.ID)
-	if err != nil {
-		return nil, err
-	}
-	title := story.Title
-	describe(&story, append(members, a))
-	story.Version++
-	filed.StoryID, filed.TopicIDs = id, nonEmpty(story.TopicID, story.ThemeID)
-	if err := e.cfg.Store.PutStories(ctx, []points.Story{story}); err != nil {
-		return nil, err
-	}
-	if err := e.cfg.Store.Assign(ctx, []points.Assignment{filed}); err != nil {
-		return nil, err
-	}
-	events := []points.Event{{Kind: points.StoryJoined, StoryID: id, ArticleIDs: []string{a.Article.ID}}}
-	if title != story.Title {
-		events = append(events, points.Event{Kind: points.StoryRenamed, StoryID: id, Title: story.Title})
-	}
-	return events, nil
-}
-
-// found makes a story of two articles that were in none.
-func (e *Engine) found(ctx context.Context, partner, a *points.Stored, filed points.Assignment) ([]points.Event, error) {
-	story := points.Story{ID: e.cfg.NewID("story"), Version: 1}
-	for _, id := range partner.Article.TopicIDs {
-		t, err := e.cfg.Store.Topic(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if t.Level == points.LevelTheme {
-			story.ThemeID = id
-		} else {
-			story.TopicID = id
-		}
-	}
-	describe(&story, []*points.Stored{partner, a})
-	texts, err := e.cfg.Store.Sections(ctx, []string{partner.Article.ID, a.Article.ID}, false)
-	if err != nil {
-		return nil, err
-	}
-	documents := make([]cluster.Document, 0, 2)
-	for _, m := range []*points.Stored{partner, a} {
-		documents = append(documents, cluster.Document{Title: m.Article.Title, Text: beginning(texts[m.Article.ID])})
-	}
-	story.Keywords = cluster.Keywords([][]cluster.Document{documents}, keywordsEach)[0]
-	filed.StoryID, filed.TopicIDs = story.ID, nonEmpty(story.TopicID, story.ThemeID)
-	other := points.Assignment{
-		ArticleID: partner.Article.ID, StoryID: story.ID, TopicIDs: filed.TopicIDs, CopyOf: partner.Article.CopyOf, Probability: filed.Probability,
-	}
-	if err := e.cfg.Store.PutStories(ctx, []points.Story{story}); err != nil {
-		return nil, err
-	}
-	if err := e.cfg.Store.Assign(ctx, []points.Assignment{other, filed}); err != nil {
-		return nil, err
-	}
-	ids := slices.Sorted(slices.Values([]string{partner.Article.ID, a.Article.ID}))
-	return []points.Event{{Kind: points.StoryCreated, StoryID: story.ID, ArticleIDs: ids, Title: story.Title}}, nil
-}
-
-// leave takes an article out of a story. A story needs two: with one article left it ends, and that one is a one-off.
-func (e *Engine) leave(ctx context.Context, id, articleID string) ([]points.Event, error) {
-	found, err := e.cfg.Store.GetStories(ctx, []string{id}, points.WithNothing)
-	if err != nil || found[0] == nil {
-		return nil, err
-	}
-	members, err := e.members(ctx, id, articleID)
-	if err != nil {
-		return nil, err
-	}
-	events := []points.Event{{Kind: points.StoryLeft, StoryID: id, ArticleIDs: []string{articleID}}}
-	if len(members) < 2 {
-		var alone []points.Assignment
-		for _, m := range members {
-			alone = append(alone, points.Assignment{ArticleID: m.Article.ID, TopicIDs: m.Article.TopicIDs})
-		}
-		if err := e.cfg.Store.Assign(ctx, alone); err != nil {
-			return nil, err
-		}
-		return append(events, points.Event{Kind: points.StoryDeleted, StoryID: id}), e.cfg.Store.DeleteStories(ctx, []string{id})
-	}
-	story := *found[0]
-	title := story.Title
-	describe(&story, members)
-	story.Version++
-	if title != story.Title {
-		events = append(events, points.Event{Kind: points.StoryRenamed, StoryID: id, Title: story.Title})
-	}
-	return events, e.cfg.Store.PutStories(ctx, []points.Story{story})
-}
-
-// Forget takes an article that was deleted from the store out of its story. Copies of it lose their original until the
-// next reclustering names another.
-func (e *Engine) Forget(ctx context.Context, removed points.Article) error {
-	if removed.StoryID == "" {
-		return nil
-	}
-	e.writing.Lock()
-	defer e.writing.Unlock()
-	events, err := e.leave(ctx, removed.StoryID, removed.ID)
 	if err != nil {
 		return err
 	}
-	return e.record(ctx, events)
+	return e.commit(ctx, m.finish())
+}
+
+// Forget takes an article that was deleted from the store out of its story. Of its copies in the story another becomes the
+// original.
+func (e *Engine) Forget(ctx context.Context, removed points.Article) error {
+	unlock, err := e.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if !e.settled {
+		return e.settle(ctx) // which finds that the article is gone
+	}
+	// It may have been filed again after the caller read it and before this had the lock.
+	story := removed.StoryID
+	for _, filed := range []map[string]string{e.filedBefore, e.filed} {
+		if id, ok := filed[removed.ID]; ok {
+			story = id
+		}
+		delete(filed, removed.ID)
+	}
+	if story == "" {
+		return nil
+	}
+	m := e.newMove()
+	if err := m.take(ctx, story, removed.ID); err != nil {
+		return err
+	}
+	return e.commit(ctx, m.finish())
+}
+
+// move is an operation on the few stories that an article leaves and joins.
+type move struct {
+	*Engine
+	before, after standing
+	stories       map[string]*points.Story // as stored; those that are new are missing
+	change        change
+}
+
+func (e *Engine) newMove() *move {
+	return &move{Engine: e, before: make(standing), after: make(standing), stories: make(map[string]*points.Story)}
+}
+
+// load reads a story and its articles but one. A story that is not live gives nil.
+func (m *move) load(ctx context.Context, id, but string) (*points.Story, []*points.Stored, error) {
+	found, err := m.cfg.Store.GetStories(ctx, []string{id}, points.WithDense)
+	if err != nil || found[0] == nil || found[0].MergedInto != "" {
+		return nil, nil, err
+	}
+	members, err := m.members(ctx, id, but, math.MaxInt)
+	if err != nil {
+		return nil, nil, err
+	}
+	m.stories[id] = found[0]
+	m.before[id] = list(found[0].Title, idsOf(members)...)
+	return found[0], members, nil
+}
+
+func idsOf(members []*points.Stored) []string {
+	ids := make([]string, len(members))
+	for i, s := range members {
+		ids[i] = s.Article.ID
+	}
+	return ids
+}
+
+// take takes an article out of a story. A story needs two: with one article left it ends, and that one is a one-off.
+func (m *move) take(ctx context.Context, id, articleID string) error {
+	story, members, err := m.load(ctx, id, articleID)
+	if err != nil || story == nil {
+		return err
+	}
+	if story.Articles == len(members) { // it does not count the article any more
+		delete(m.before, id)
+		return nil
+	}
+	m.before[id].members[articleID] = true
+	if len(members) < 2 {
+		for _, s := range members {
+			m.place(&s.Article, points.Assignment{ArticleID: s.Article.ID, TopicIDs: s.Article.TopicIDs})
+		}
+		return nil
+	}
+	was := assignments(members)
+	mendCopies(articles(members))
+	m.replace(was, members)
+	m.become(*story, members)
+	return nil
+}
+
+// add puts an article into a story, or looks at it again where it is.
+func (m *move) add(ctx context.Context, id string, a *points.Stored, d *decision) error {
+	story, members, err := m.load(ctx, id, a.Article.ID)
+	if err != nil {
+		return err
+	}
+	if story == nil {
+		return &points.NotFoundError{Kind: "story", ID: id}
+	}
+	if a.Article.StoryID == id {
+		m.before[id].members[a.Article.ID] = true
+	}
+	m.unite(*story, members, a, d)
+	return nil
+}
+
+// found makes a story of two articles that were in none.
+func (m *move) found(ctx context.Context, id string, a *points.Stored, d *decision) error {
+	story := points.Story{ID: id}
+	story.TopicID, story.ThemeID = topicAndTheme(d.partner.Article.TopicIDs)
+	texts, err := m.cfg.Store.Sections(ctx, []string{d.partner.Article.ID, a.Article.ID}, false)
+	if err != nil {
+		return err
+	}
+	documents := make([]cluster.Document, 0, 2)
+	for _, s := range []*points.Stored{d.partner, a} {
+		documents = append(documents, document(&s.Article, beginning(texts[s.Article.ID])))
+	}
+	story.Keywords = cluster.Keywords([][]cluster.Document{documents}, keywordsEach)[0]
+	m.unite(story, []*points.Stored{d.partner}, a, d)
+	return nil
+}
+
+// unite files an article with the members of a story, those that it is a copy of included.
+func (m *move) unite(story points.Story, members []*points.Stored, a *points.Stored, d *decision) {
+	all := append(members, a)
+	slices.SortFunc(all, byID)
+	was := assignments(all)
+	a.Article.CopyOf = ""
+	mendCopies(without(all, a)) // as if it had not been there: it may say something else now
+	roots := make(map[string]bool)
+	for _, s := range all {
+		if s == a || s.Article.StoryID != story.ID {
+			s.Article.StoryID, s.Article.TopicIDs, s.Article.Probability = story.ID, namedTopics(story.TopicID, story.ThemeID), d.probability
+		}
+		if slices.Contains(d.copies, s.Article.ID) {
+			roots[copyRoot(&s.Article)] = true
+		}
+	}
+	if len(roots) > 0 {
+		var group []*points.Article
+		for _, s := range all {
+			if s == a || roots[copyRoot(&s.Article)] {
+				group = append(group, &s.Article)
+			}
+		}
+		markCopies(group)
+	}
+	m.replace(was, all)
+	m.become(story, all)
+}
+
+func without(members []*points.Stored, a *points.Stored) []*points.Article {
+	return slices.DeleteFunc(articles(members), func(other *points.Article) bool { return other == &a.Article })
+}
+
+func articles(members []*points.Stored) []*points.Article {
+	list := make([]*points.Article, len(members))
+	for i, s := range members {
+		list[i] = &s.Article
+	}
+	return list
+}
+
+func assignments(members []*points.Stored) []points.Assignment {
+	list := make([]points.Assignment, len(members))
+	for i, s := range members {
+		list[i] = assignmentOf(&s.Article)
+	}
+	return list
+}
+
+// replace writes the assignments of members that were changed in memory.
+func (m *move) replace(was []points.Assignment, members []*points.Stored) {
+	for i, s := range members {
+		if now := assignmentOf(&s.Article); !sameAssignment(was[i], now) {
+			m.change.assigned = append(m.change.assigned, now)
+		}
+	}
+}
+
+// place files one article, if that changes anything.
+func (m *move) place(a *points.Article, filed points.Assignment) {
+	if !sameAssignment(assignmentOf(a), filed) {
+		m.change.assigned = append(m.change.assigned, filed)
+	}
+}
+
+// become describes a story by the members it has now.
+func (m *move) become(story points.Story, members []*points.Stored) {
+	before := m.stories[story.ID]
+	describe(&story, members)
+	m.after[story.ID] = list(story.Title, idsOf(members)...)
+	switch {
+	case before == nil:
+		story.Version = 1
+		m.change.fresh = append(m.change.fresh, story)
+	case changedStory(before, &story) || len(m.after[story.ID].without(m.before[story.ID])) > 0:
+		story.Version++
+		m.change.updated = append(m.change.updated, story)
+	}
+}
+
+// finish completes the change: what became of stories that are no more, and the events.
+func (m *move) finish() *change {
+	f := follow(m.before, m.after)
+	m.change.end(m.stories, f.into)
+	m.change.events = changes(m.before, m.after, f)
+	return &m.change
 }

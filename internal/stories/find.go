@@ -48,7 +48,7 @@ func (e *Engine) Find(ctx context.Context, draft Draft, n int) (*Found, error) {
 		return nil, err
 	}
 	found := &Found{StoryID: d.story}
-	verdicts := d.verdicts[:min(len(d.verdicts), n)]
+	verdicts := d.verdicts[:min(len(d.verdicts), max(n, 0))]
 	ids := make([]string, len(verdicts))
 	for i, v := range verdicts {
 		ids[i] = v.story

@@ -86,8 +86,8 @@ func (e *Engine) Get(ctx context.Context, id string, maxArticles int) (*Detail, 
 		}
 		return cmp.Or(cmp.Compare(unknown(a.Published), unknown(b.Published)), a.Published.Compare(b.Published), cmp.Compare(a.ID, b.ID))
 	})
-	if len(d.Articles) > maxArticles {
-		d.Articles, d.Truncated = d.Articles[:maxArticles], true
+	if n := max(maxArticles, 0); len(d.Articles) > n {
+		d.Articles, d.Truncated = d.Articles[:n], true
 	}
 	return d, nil
 }
@@ -138,8 +138,8 @@ func (e *Engine) Topic(ctx context.Context, id string, maxStories int) (*TopicDe
 	if d.Stories, err = e.List(ctx, ListRequest{TopicIDs: []string{id}, Order: Largest}); err != nil {
 		return nil, err
 	}
-	if len(d.Stories) > maxStories {
-		d.Stories, d.Truncated = d.Stories[:maxStories], true
+	if n := max(maxStories, 0); len(d.Stories) > n {
+		d.Stories, d.Truncated = d.Stories[:n], true
 	}
 	return d, nil
 }

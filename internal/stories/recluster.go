@@ -3,7 +3,7 @@ package stories
 import (
 	"context"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -24,7 +24,7 @@ type Summary struct {
 	OneOffs                           int // articles in no story
 	Largest                           int // articles of the largest story
 	Created, Merged, Split, Renamed   int // stories
-	Deleted, Moved                    int // stories without an article left; articles filed elsewhere
+	Deleted, Moved                    int // stories none of whose articles is in a story any more; articles filed elsewhere
 	Took                              time.Duration
 }
 
@@ -35,32 +35,24 @@ type Progress func(stage string, done float64)
 type run struct {
 	*Engine
 	opts     ReclusterOptions
-	articles []*points.Stored // ordered by id
+	articles []*points.Stored    // ordered by id; their assignments become the new ones
+	was      []points.Assignment // how they were filed, in the same order
 	ladder   *evidence.Ladder
 	summary  Summary
 
 	oldStories map[string]*points.Story
 	oldTopics  map[string]*points.Topic
 	texts      map[string]string // beginnings of articles, as far as they were read
-	now        assignments
-}
 
-// assignments is where every article belongs after a run.
-type assignments struct {
-	stories []points.Story
+	stories []points.Story // in the order of the ladder's labels
 	topics  []points.Topic
-	of      map[string]points.Assignment // by article id; an article without an entry is in no story
-	events  []points.Event
-	dropped []string // topics
-	ended   []points.Story
-	deleted []string // stories
+	change  change
 }
 
 // Recluster arranges everything that is stored anew and reconciles the outcome with what was there. Articles that are
-// stored while it runs are filed on their own and seen by the next run.
+// stored while it runs are filed on their own and seen by the next run. When nothing has changed since the last run it
+// writes nothing. A context that ends stops it until it begins to write.
 func (e *Engine) Recluster(ctx context.Context, opts ReclusterOptions, progress Progress) (Summary, error) {
-	e.writing.Lock()
-	defer e.writing.Unlock()
 	if progress == nil {
 		progress = func(string, float64) {}
 	}
@@ -73,6 +65,17 @@ func (e *Engine) Recluster(ctx context.Context, opts ReclusterOptions, progress 
 
 func (r *run) run(ctx context.Context, progress Progress) error {
 	progress("reading", 0)
+	if !r.opts.DryRun {
+		unlock, err := r.lock(ctx)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if err := r.settle(ctx); err != nil {
+			return err
+		}
+		r.filed, r.filedBefore = make(map[string]string), r.filed
+	}
 	if err := r.read(ctx); err != nil {
 		return fmt.Errorf("reading what is stored: %w", err)
 	}
@@ -85,7 +88,6 @@ func (r *run) run(ctx context.Context, progress Progress) error {
 	if r.ladder, err = r.cfg.Model.Ladder(ctx, r.cfg.Corpus, profiles, evidence.LadderOptions{Workers: r.cfg.Workers, Topics: r.opts.Topics}); err != nil {
 		return fmt.Errorf("clustering %d articles: %w", len(profiles), err)
 	}
-	r.setCut(r.ladder.Cut.Logit)
 	progress("naming", 0.7)
 	if err := r.arrange(ctx); err != nil {
 		return fmt.Errorf("naming stories and topics: %w", err)
@@ -95,9 +97,13 @@ func (r *run) run(ctx context.Context, progress Progress) error {
 		return nil
 	}
 	progress("writing", 0.8)
-	if err := r.write(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := r.commit(ctx, &r.change); err != nil {
 		return fmt.Errorf("writing stories back: %w", err)
 	}
+	r.setCut(r.ladder.Cut.Logit)
 	progress("done", 1)
 	return nil
 }
@@ -110,15 +116,16 @@ func (r *run) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(r.articles, func(a, b *points.Stored) int { return compare(a.Article.ID, b.Article.ID) })
+	slices.SortFunc(r.articles, byID)
+	r.was = assignments(r.articles)
 	r.oldStories, r.oldTopics = make(map[string]*points.Story), make(map[string]*points.Topic)
-	if err := r.cfg.Store.ScanStories(ctx, points.StoryFilter{}, points.WithNothing, func(s *points.Story) error {
+	if err := r.cfg.Store.ScanStories(ctx, points.StoryFilter{}, points.WithDense, func(s *points.Story) error {
 		r.oldStories[s.ID] = s
 		return nil
 	}); err != nil {
 		return err
 	}
-	return r.cfg.Store.ScanTopics(ctx, points.TopicFilter{}, points.WithNothing, func(t *points.Topic) error {
+	return r.cfg.Store.ScanTopics(ctx, points.TopicFilter{}, points.WithDense, func(t *points.Topic) error {
 		r.oldTopics[t.ID] = t
 		return nil
 	})
@@ -134,53 +141,117 @@ func compare(a, b string) int {
 	return 0
 }
 
-// arrange turns the ladder's labels into stories, topics and themes with ids, and into events.
+// arrange turns the ladder's labels into stories, topics and themes with ids, into assignments, and into events.
 func (r *run) arrange(ctx context.Context) error {
-	members := byLabel(r.ladder.Story)
-	r.markCopies()
+	before := make(standing)
+	for id, s := range r.oldStories {
+		before[id] = list(s.Title)
+	}
 	old := make(map[string]group)
 	for _, a := range r.articles {
-		if id := a.Article.StoryID; id != "" && r.oldStories[id] != nil {
-			old[id] = append(old[id], a.Article.ID)
+		if s, ok := before[a.Article.StoryID]; ok {
+			s.members[a.Article.ID] = true
+			old[a.Article.StoryID] = append(old[a.Article.StoryID], a.Article.ID)
 		}
 	}
-	for id := range r.oldStories { // a story whose articles are all deleted
-		if _, ok := old[id]; !ok {
-			old[id] = nil
-		}
-	}
+	members := byLabel(r.ladder.Story)
 	groups := make([]group, len(members))
 	for g, indices := range members {
 		groups[g] = r.ids(indices)
 	}
-	c := carry(old, groups, func() string { return r.cfg.NewID("story") })
+	ids := carry(old, groups, func() string { return r.cfg.NewID("story") })
 
+	r.fileCopies()
 	words, err := r.keywords(ctx, members)
 	if err != nil {
 		return err
 	}
-	storyOf := make([]int, len(r.articles)) // index of the story, -1 for none
-	for i := range storyOf {
-		storyOf[i] = -1
+	for _, a := range r.articles {
+		a.Article.StoryID, a.Article.Probability = "", 0
 	}
+	after := make(standing)
 	for g, indices := range members {
-		story := points.Story{ID: c.ids[g], Keywords: words[g]}
-		describe(&story, r.stored(indices))
-		r.now.stories = append(r.now.stories, story)
+		story := points.Story{ID: ids[g], Keywords: words[g]}
 		for _, i := range indices {
-			storyOf[i] = g
+			r.articles[i].Article.StoryID, r.articles[i].Article.Probability = ids[g], float64(r.ladder.Strength[i])
 		}
+		describe(&story, r.stored(indices))
+		r.stories = append(r.stories, story)
+		after[ids[g]] = list(story.Title, groups[g]...)
 		r.summary.Largest = max(r.summary.Largest, len(indices))
 		r.summary.OneOffs -= len(indices)
 	}
-	r.now.of = make(map[string]points.Assignment, len(r.articles))
-	if err := r.arrangeTopics(ctx, storyOf); err != nil {
-		return err
-	}
 	r.summary.Articles, r.summary.Stories = len(r.articles), len(members)
 	r.summary.OneOffs += len(r.articles)
-	r.tell(c, groups)
+	if err := r.fileTopics(ctx); err != nil {
+		return err
+	}
+	r.compare(before, after)
 	return nil
+}
+
+// compare finds out what has to be written.
+func (r *run) compare(before, after standing) {
+	c := &r.change
+	for _, s := range r.stories {
+		old := r.oldStories[s.ID]
+		if old == nil {
+			s.Version = 1
+			c.fresh = append(c.fresh, s)
+			continue
+		}
+		moved := len(before[s.ID].without(after[s.ID]))+len(after[s.ID].without(before[s.ID])) > 0
+		if moved || changedStory(old, &s) {
+			s.Version = old.Version + 1
+			c.updated = append(c.updated, s)
+		}
+	}
+	for _, t := range r.topics {
+		old := r.oldTopics[t.ID]
+		delete(r.oldTopics, t.ID)
+		if old == nil {
+			t.Version = 1
+		} else if t.Version = old.Version + 1; !changedTopic(old, &t) {
+			continue
+		}
+		c.topics = append(c.topics, t)
+	}
+	for id := range r.oldTopics {
+		c.dropped = append(c.dropped, id)
+	}
+	slices.Sort(c.dropped)
+	for i, a := range r.articles {
+		now := assignmentOf(&a.Article)
+		if sameAssignment(r.was[i], now) {
+			continue
+		}
+		c.assigned = append(c.assigned, now)
+		if now.StoryID != r.was[i].StoryID {
+			r.summary.Moved++
+		}
+	}
+	f := follow(before, after)
+	c.end(r.oldStories, f.into)
+	c.events = changes(before, after, f)
+	r.summary.count(c.events)
+}
+
+// count tells how many stories were created, and so on.
+func (s *Summary) count(events []points.Event) {
+	for _, e := range events {
+		switch e.Kind {
+		case points.StoryCreated:
+			s.Created++
+		case points.StorySplit:
+			s.Split += len(e.OtherStoryIDs)
+		case points.StoryMerged:
+			s.Merged += len(e.OtherStoryIDs)
+		case points.StoryRenamed:
+			s.Renamed++
+		case points.StoryDeleted:
+			s.Deleted++
+		}
+	}
 }
 
 // byLabel lists the members of each label, by label; -1 is none. Labels count from 0 in order of their first member.
@@ -198,17 +269,7 @@ func byLabel(labels []int32) [][]int {
 	return groups
 }
 
-func nonEmpty(values ...string) []string {
-	return slices.DeleteFunc(values, func(v string) bool { return v == "" })
-}
-
-func (r *run) ids(indices []int) group {
-	g := make(group, len(indices))
-	for k, i := range indices {
-		g[k] = r.articles[i].Article.ID
-	}
-	return g
-}
+func (r *run) ids(indices []int) group { return idsOf(r.stored(indices)) }
 
 func (r *run) stored(indices []int) []*points.Stored {
 	s := make([]*points.Stored, len(indices))
@@ -218,133 +279,38 @@ func (r *run) stored(indices []int) []*points.Stored {
 	return s
 }
 
-// markCopies names the original of each copy group: its earliest article, equals by id, those without a known time last.
-func (r *run) markCopies() {
+// fileCopies names the original of each copy group.
+func (r *run) fileCopies() {
 	for _, a := range r.articles {
-		a.Article.CopyOf = "" // write compares with what is stored then
+		a.Article.CopyOf = ""
 	}
 	for _, indices := range byLabel(r.ladder.Copy) {
-		original := slices.MinFunc(indices, func(x, y int) int {
-			a, b := r.articles[x].Article, r.articles[y].Article
-			switch {
-			case a.Published.IsZero() != b.Published.IsZero():
-				if a.Published.IsZero() {
-					return 1
-				}
-				return -1
-			case !a.Published.Equal(b.Published):
-				return a.Published.Compare(b.Published)
-			}
-			return compare(a.ID, b.ID)
-		})
-		for _, i := range indices {
-			if i != original {
-				r.articles[i].Article.CopyOf = r.articles[original].Article.ID
-			}
-		}
+		markCopies(articles(r.stored(indices)))
 	}
 }
 
-// tell writes what happened to stories as events.
-func (r *run) tell(c carried, groups []group) {
-	title := func(g int) string { return r.now.stories[g].Title }
-	mergedInto := make(map[string][]string)
-	for id, into := range c.merged {
-		mergedInto[into] = append(mergedInto[into], id)
-	}
-	for g, id := range c.ids {
-		story := &r.now.stories[g]
-		if c.fresh[g] {
-			story.Version = 1
-			r.summary.Created++
-			r.now.events = append(r.now.events, points.Event{Kind: points.StoryCreated, StoryID: id, ArticleIDs: slices.Sorted(slices.Values(groups[g])), Title: title(g)})
-			if from := c.from[g]; from != "" {
-				r.summary.Split++
-				r.now.events = append(r.now.events, points.Event{Kind: points.StorySplit, StoryID: from, OtherStoryIDs: []string{id}})
-			}
-		} else {
-			before := r.oldStories[id]
-			story.Version = before.Version
-			joined, left := c.moved(id, groups[g])
-			if len(joined) > 0 {
-				r.now.events = append(r.now.events, points.Event{Kind: points.StoryJoined, StoryID: id, ArticleIDs: joined})
-			}
-			if len(left) > 0 {
-				r.now.events = append(r.now.events, points.Event{Kind: points.StoryLeft, StoryID: id, ArticleIDs: left})
-			}
-			if before.Title != story.Title {
-				r.summary.Renamed++
-				r.now.events = append(r.now.events, points.Event{Kind: points.StoryRenamed, StoryID: id, Title: story.Title})
-			}
-			if changedStory(before, story) || len(joined)+len(left) > 0 {
-				story.Version++
-			}
-		}
-		if others := slices.Sorted(slices.Values(mergedInto[id])); len(others) > 0 {
-			r.summary.Merged += len(others)
-			r.now.events = append(r.now.events, points.Event{Kind: points.StoryMerged, StoryID: id, OtherStoryIDs: others})
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(c.merged)) {
-		ended := *r.oldStories[id]
-		r.now.ended = append(r.now.ended, points.Story{ID: id, Title: ended.Title, MergedInto: c.merged[id], Version: ended.Version + 1})
-	}
-	for _, id := range c.gone {
-		r.summary.Deleted++
-		r.now.deleted = append(r.now.deleted, id)
-		r.now.events = append(r.now.events, points.Event{Kind: points.StoryDeleted, StoryID: id})
-	}
-}
-
-// changedStory says whether what a reader sees of a story changed.
+// changedStory says whether what a reader sees of a story changed, or the mean of its articles.
 func changedStory(a, b *points.Story) bool {
 	return a.Title != b.Title || a.TopicID != b.TopicID || a.ThemeID != b.ThemeID || a.Representative != b.Representative ||
-		!slices.Equal(a.Keywords, b.Keywords) || !slices.Equal(a.Sources, b.Sources) || !a.First.Equal(b.First) || !a.Last.Equal(b.Last)
+		a.Articles != b.Articles || !slices.Equal(a.Keywords, b.Keywords) || !slices.Equal(a.Sources, b.Sources) ||
+		!a.First.Equal(b.First) || !a.Last.Equal(b.Last) || apart(a.Dense, b.Dense)
 }
 
-// write stores the outcome: topics and stories first, so that no article names one that does not exist; then the articles,
-// then what ended, then the ledger. Each step can be repeated, so a run after a crash completes it.
-func (r *run) write(ctx context.Context) error {
-	if err := r.cfg.Store.PutTopics(ctx, r.now.topics); err != nil {
-		return err
+func changedTopic(a, b *points.Topic) bool {
+	return a.Title != b.Title || a.Articles != b.Articles || a.Stories != b.Stories || a.ParentID != b.ParentID ||
+		a.Representative != b.Representative || !slices.Equal(a.Keywords, b.Keywords) ||
+		!a.First.Equal(b.First) || !a.Last.Equal(b.Last) || apart(a.Dense, b.Dense)
+}
+
+// apart tells whether two vectors differ by more than a server may lose in keeping them.
+func apart(a, b []float32) bool {
+	if len(a) != len(b) {
+		return true
 	}
-	var changed []points.Story
-	for _, s := range r.now.stories {
-		if before := r.oldStories[s.ID]; before == nil || before.Version != s.Version {
-			changed = append(changed, s)
+	for i := range a {
+		if math.Abs(float64(a[i]-b[i])) > 1e-5 {
+			return true
 		}
 	}
-	if err := r.cfg.Store.PutStories(ctx, changed); err != nil {
-		return err
-	}
-	var moved []points.Assignment
-	err := r.cfg.Store.Scan(ctx, points.WithNothing, func(s *points.Stored) error {
-		a, ok := r.now.of[s.Article.ID]
-		if !ok {
-			return nil // stored since the run began
-		}
-		if a.StoryID != s.Article.StoryID {
-			r.summary.Moved++
-		} else if slices.Equal(a.TopicIDs, s.Article.TopicIDs) && a.CopyOf == s.Article.CopyOf && a.Probability == s.Article.Probability {
-			return nil
-		}
-		moved = append(moved, a)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.cfg.Store.Assign(ctx, moved); err != nil {
-		return err
-	}
-	if err := r.cfg.Store.PutStories(ctx, r.now.ended); err != nil {
-		return err
-	}
-	if err := r.cfg.Store.DeleteStories(ctx, r.now.deleted); err != nil {
-		return err
-	}
-	if err := r.cfg.Store.DeleteTopics(ctx, r.now.dropped); err != nil {
-		return err
-	}
-	return r.record(ctx, r.now.events)
+	return false
 }

@@ -9,6 +9,9 @@
 // Two ways lead into a story. Filing decides at once where a new article belongs, from the articles nearest to it and the
 // members of their stories. Reclustering decides for all articles together and reconciles: what it finds is the same
 // whatever the order of arrival. Both hold the engine's lock, so the ledger tells one history.
+//
+// What the articles say about their stories is the truth; the ledger and the stories' descriptions follow from it. When an
+// operation fails half way, or the process dies, the next one finds out what is left to do and does it first.
 package stories
 
 import (
@@ -59,15 +62,23 @@ type Config struct {
 	Workers  int                      // cores for reclustering; 0: all
 }
 
-// Engine keeps stories. It is safe for concurrent use: reading goes on while one call files or reclusters.
+// Engine keeps stories. It is safe for concurrent use: reading goes on while one call files or reclusters. It is the only
+// one that changes stories in its store; the store's lease sees to that.
 type Engine struct {
 	cfg Config
 
-	writing sync.Mutex // held by File, Forget and Recluster
+	// writing holds one value while File, Forget or Recluster change stories; the fields below belong to who put it there.
+	writing chan struct{}
+	settled bool           // stories, articles and ledger agree
+	untold  []points.Event // may be missing in the ledger
+	// filed is where articles were filed since the last reclustering began, filedBefore the same of the span before that. A
+	// caller of Forget may have read an article before it had to wait for a reclustering; not before two.
+	filed, filedBefore map[string]string
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when the ledger grows
-	logit   float64       // least mean logit at which articles are one story: of the last reclustering
+
+	cutting cutState
 }
 
 // New makes an engine.
@@ -75,45 +86,18 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Store == nil || cfg.Embedder == nil || cfg.Corpus == nil || cfg.Model == nil || cfg.Logger == nil || cfg.Now == nil || cfg.NewID == nil {
 		return nil, errors.New("stories: Config needs Store, Embedder, Corpus, Model, Logger, Now and NewID")
 	}
-	return &Engine{cfg: cfg, changed: make(chan struct{}), logit: cfg.Model.Cut.Base}, nil
+	return &Engine{
+		cfg: cfg, writing: make(chan struct{}, 1), changed: make(chan struct{}),
+		filed: make(map[string]string), filedBefore: make(map[string]string),
+	}, nil
 }
 
-// record appends events to the ledger and wakes the watchers.
-func (e *Engine) record(ctx context.Context, events []points.Event) error {
-	if len(events) == 0 {
-		return nil
+// lock waits until nobody else changes stories.
+func (e *Engine) lock(ctx context.Context) (unlock func(), err error) {
+	select {
+	case e.writing <- struct{}{}:
+		return func() { <-e.writing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	now := e.cfg.Now().UTC()
-	for i := range events {
-		events[i].Time = now
-	}
-	if err := e.cfg.Store.Append(ctx, events); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	close(e.changed)
-	e.changed = make(chan struct{})
-	return nil
-}
-
-// grown returns a channel that is closed when the ledger grows.
-func (e *Engine) grown() <-chan struct{} {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.changed
-}
-
-// cut is the least mean logit at which articles are one story. Until the first reclustering of this process it is the
-// model's own, which knows nothing of this corpus.
-func (e *Engine) cut() float64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.logit
-}
-
-func (e *Engine) setCut(logit float64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.logit = logit
 }

@@ -12,12 +12,11 @@ import (
 // titleKeywords is how many keywords name a topic.
 const titleKeywords = 3
 
-// arrangeTopics makes topics and themes of the ladder's labels, gives them the ids of those they overlap most with, and
-// files every article. It needs the stories to be described.
-func (r *run) arrangeTopics(ctx context.Context, storyOf []int) error {
+// fileTopics makes topics and themes of the ladder's labels, gives them the ids of those they overlap most with, and files
+// every article and story. It needs the stories to be described.
+func (r *run) fileTopics(ctx context.Context) error {
 	topics, themes := byLabel(r.ladder.Topic), byLabel(r.ladder.Theme)
-	topicIDs := r.carryTopics(topics, points.LevelTopic)
-	themeIDs := r.carryTopics(themes, points.LevelTheme)
+	topicIDs, themeIDs := r.carryTopics(topics, points.LevelTopic), r.carryTopics(themes, points.LevelTheme)
 	topicWords, err := r.keywords(ctx, topics)
 	if err != nil {
 		return err
@@ -26,39 +25,30 @@ func (r *run) arrangeTopics(ctx context.Context, storyOf []int) error {
 	if err != nil {
 		return err
 	}
-	themeOf := func(i int) string {
-		if l := r.ladder.Theme[i]; l >= 0 {
-			return themeIDs[l]
-		}
-		return ""
-	}
-	for t, indices := range themes {
-		r.now.topics = append(r.now.topics, r.topic(themeIDs[t], points.LevelTheme, "", themeWords[t], indices, storyOf))
-	}
-	for t, indices := range topics {
-		r.now.topics = append(r.now.topics, r.topic(topicIDs[t], points.LevelTopic, themeOf(indices[0]), topicWords[t], indices, storyOf))
-	}
-	for _, ids := range [][]string{topicIDs, themeIDs} {
-		for _, id := range ids {
-			delete(r.oldTopics, id)
-		}
-	}
-	r.now.dropped = slices.Sorted(maps.Keys(r.oldTopics))
-	r.summary.Topics, r.summary.Themes = len(topics), len(themes)
-
-	for i, a := range r.articles {
-		topic := ""
+	of := func(i int) (topic, theme string) {
 		if l := r.ladder.Topic[i]; l >= 0 {
 			topic = topicIDs[l]
 		}
-		theme := themeOf(i)
-		filed := points.Assignment{ArticleID: a.Article.ID, TopicIDs: nonEmpty(topic, theme), CopyOf: a.Article.CopyOf}
-		if g := storyOf[i]; g >= 0 {
-			story := &r.now.stories[g]
-			story.TopicID, story.ThemeID = topic, theme
-			filed.StoryID, filed.Probability = story.ID, float64(r.ladder.Strength[i])
+		if l := r.ladder.Theme[i]; l >= 0 {
+			theme = themeIDs[l]
 		}
-		r.now.of[a.Article.ID] = filed
+		return topic, theme
+	}
+	for t, indices := range themes {
+		r.topics = append(r.topics, r.topic(themeIDs[t], points.LevelTheme, "", themeWords[t], indices))
+	}
+	for t, indices := range topics {
+		_, theme := of(indices[0])
+		r.topics = append(r.topics, r.topic(topicIDs[t], points.LevelTopic, theme, topicWords[t], indices))
+	}
+	r.summary.Topics, r.summary.Themes = len(topics), len(themes)
+
+	for i, a := range r.articles {
+		topic, theme := of(i)
+		a.Article.TopicIDs = namedTopics(topic, theme)
+		if g := r.ladder.Story[i]; g >= 0 {
+			r.stories[g].TopicID, r.stories[g].ThemeID = topic, theme
+		}
 	}
 	return nil
 }
@@ -66,10 +56,10 @@ func (r *run) arrangeTopics(ctx context.Context, storyOf []int) error {
 // carryTopics gives the groups the ids of the old topics of that level that they overlap most with.
 func (r *run) carryTopics(groups [][]int, level points.Level) []string {
 	old := make(map[string]group)
-	for _, a := range r.articles {
-		for _, id := range a.Article.TopicIDs {
+	for _, a := range r.was {
+		for _, id := range a.TopicIDs {
 			if t := r.oldTopics[id]; t != nil && t.Level == level {
-				old[id] = append(old[id], a.Article.ID)
+				old[id] = append(old[id], a.ArticleID)
 			}
 		}
 	}
@@ -77,16 +67,16 @@ func (r *run) carryTopics(groups [][]int, level points.Level) []string {
 	for g, indices := range groups {
 		now[g] = r.ids(indices)
 	}
-	return carry(old, now, func() string { return r.cfg.NewID(string(level)) }).ids
+	return carry(old, now, func() string { return r.cfg.NewID(string(level)) })
 }
 
-func (r *run) topic(id string, level points.Level, parent string, words []string, indices []int, storyOf []int) points.Topic {
+func (r *run) topic(id string, level points.Level, parent string, words []string, indices []int) points.Topic {
 	members := r.stored(indices)
-	t := points.Topic{ID: id, Level: level, ParentID: parent, Keywords: words, Articles: len(indices), Dense: meanDense(members), Version: 1}
+	t := points.Topic{ID: id, Level: level, ParentID: parent, Keywords: words, Articles: len(indices), Dense: meanDense(members)}
 	t.First, t.Last = span(members)
-	sizes := make(map[int]int)
+	sizes := make(map[int32]int)
 	for _, i := range indices {
-		if g := storyOf[i]; g >= 0 {
+		if g := r.ladder.Story[i]; g >= 0 {
 			sizes[g]++
 		}
 	}
@@ -94,19 +84,12 @@ func (r *run) topic(id string, level points.Level, parent string, words []string
 	largest := 0
 	for _, g := range slices.Sorted(maps.Keys(sizes)) {
 		if sizes[g] > largest {
-			largest, t.Representative = sizes[g], r.now.stories[g].ID
+			largest, t.Representative = sizes[g], r.stories[g].ID
 		}
 	}
 	t.Title = strings.Join(words[:min(len(words), titleKeywords)], ", ")
 	if t.Title == "" {
 		t.Title = representative(members, t.Dense).Article.Title
-	}
-	if before := r.oldTopics[id]; before != nil {
-		t.Version = before.Version
-		if before.Title != t.Title || before.Articles != t.Articles || before.Stories != t.Stories || before.ParentID != t.ParentID ||
-			!slices.Equal(before.Keywords, t.Keywords) {
-			t.Version++
-		}
 	}
 	return t
 }

@@ -34,14 +34,19 @@ func (r *run) keywords(ctx context.Context, clusters [][]int) ([][]string, error
 	documents := make([][]cluster.Document, len(clusters))
 	for c, indices := range chosen {
 		for _, i := range indices {
-			title := r.articles[i].Article.Title
-			if r.articles[i].Article.TitleDerived {
-				title = "" // it is in the text already
-			}
-			documents[c] = append(documents[c], cluster.Document{Title: title, Text: r.texts[r.articles[i].Article.ID]})
+			a := &r.articles[i].Article
+			documents[c] = append(documents[c], document(a, r.texts[a.ID]))
 		}
 	}
 	return cluster.Keywords(documents, keywordsEach), nil
+}
+
+// document is an article as keywords are made of it. A derived title is in the text already.
+func document(a *points.Article, text string) cluster.Document {
+	if a.TitleDerived {
+		return cluster.Document{Text: text}
+	}
+	return cluster.Document{Title: a.Title, Text: text}
 }
 
 // readTexts fetches the beginnings of articles that have not been read yet.

@@ -1,0 +1,312 @@
+package stories
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"throughline/internal/points"
+)
+
+func TestFile(t *testing.T) {
+	h := setUp(t)
+	h.put("a1", "flood", 1)
+	h.put("b1", "vote", 1)
+	h.file("a1", "b1")
+	h.check()
+	if n := len(h.events()); n != 0 {
+		t.Fatalf("%d events for one-offs", n)
+	}
+
+	h.put("a2", "flood", 2)
+	h.file("a2")
+	h.check()
+	flood := h.together("a1", "a2")
+	h.put("a3", "flood", 3)
+	h.file("a3")
+	h.check()
+	h.together("a1", "a2", "a3")
+	if got, want := h.kinds(0), []string{"created " + flood, "joined " + flood}; !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
+	if id := h.article("b1").StoryID; id != "" {
+		t.Errorf("the one-off is in story %s", id)
+	}
+	d, err := h.Get(context.Background(), flood, 2)
+	if err != nil || len(d.Articles) != 2 || !d.Truncated || d.Story.Version != 2 || len(d.Story.Keywords) == 0 {
+		t.Errorf("%+v, %v", d, err)
+	}
+
+	h.file("a1", "a2", "a3", "b1", "unknown") // again: nothing has changed
+	h.check()
+	if got := h.kinds(2); len(got) > 0 {
+		t.Errorf("filing again told %q", got)
+	}
+	if s, err := h.store.Story(context.Background(), flood); err != nil || s.Version != 2 {
+		t.Errorf("filing again left %+v, %v", s, err)
+	}
+}
+
+// Articles of one event that arrive in one batch: filing the first makes a story with the second, which is filed next.
+func TestFileBatch(t *testing.T) {
+	h := setUp(t)
+	h.put("a1", "flood", 1)
+	h.put("a2", "flood", 2)
+	h.put("a3", "flood", 3)
+	h.file("a1", "a2", "a3")
+	h.check()
+	flood := h.together("a1", "a2", "a3")
+	if got, want := h.kinds(0), []string{"created " + flood, "joined " + flood}; !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
+}
+
+// One link is not enough: an article near one member of three stays out.
+func TestFileNeedsQuorum(t *testing.T) {
+	h := setUp(t)
+	h.put("a1", "flood", 0)
+	h.put("a2", "flood", 1)
+	h.put("a3", "flood", 2)
+	h.file("a1", "a2", "a3")
+	flood := h.together("a1", "a2", "a3")
+	h.putArticle(points.Article{ID: "x", Title: "Aside", Published: h.now}, floodAside())
+	h.file("x")
+	h.check()
+	if got := h.article("x").StoryID; got != "" {
+		t.Errorf("x is in %s by one link", got)
+	}
+	d, err := h.Find(context.Background(), Draft{Title: "Aside", Text: floodAside()}, 5)
+	if err != nil || d.StoryID != "" || len(d.Matches) != 1 || d.Matches[0].Story.ID != flood || d.Matches[0].Probability > 0.5 {
+		t.Errorf("found %+v, %v", d, err)
+	}
+}
+
+// floodAside says what sets the first article on the flood apart from the others, over and over, and two words more.
+func floodAside() string {
+	text := ""
+	for _, i := range []string{"0", "12"} {
+		text += strings.Repeat("floodaside"+i+"part0 ", 9)
+	}
+	return text + "floodword1 floodword2"
+}
+
+func TestFileUpdates(t *testing.T) {
+	h := setUp(t)
+	for _, id := range []string{"a1", "a2", "a3"} {
+		h.put(id, "flood", int(id[1]))
+	}
+	for _, id := range []string{"b1", "b2"} {
+		h.put(id, "vote", int(id[1]))
+	}
+	h.file("a1", "a2", "a3", "b1", "b2")
+	flood, vote := h.together("a1", "a2", "a3"), h.together("b1", "b2")
+
+	t.Run("an article that moves", func(t *testing.T) {
+		n := len(h.events())
+		h.put("a3", "vote", 3)
+		h.file("a3")
+		h.check()
+		h.together("b1", "b2", "a3")
+		if got, want := h.kinds(n), []string{"left " + flood, "joined " + vote}; !slices.Equal(got, want) {
+			t.Errorf("events %q, want %q", got, want)
+		}
+	})
+	t.Run("a title that changes renames the story", func(t *testing.T) {
+		n := len(h.events())
+		s, err := h.store.Story(context.Background(), flood)
+		h.must(err)
+		h.putArticle(points.Article{ID: s.Representative, Title: "Waters rise", Source: "Outlet a", Published: h.now}, told("flood", int(s.Representative[1])))
+		h.file(s.Representative)
+		h.check()
+		if got, want := h.kinds(n), []string{"renamed " + flood}; !slices.Equal(got, want) {
+			t.Errorf("events %q, want %q", got, want)
+		}
+	})
+	t.Run("a story of one ends", func(t *testing.T) {
+		n := len(h.events())
+		h.put("a2", "sports", 2)
+		h.file("a2")
+		h.check()
+		if a, b := h.article("a1").StoryID, h.article("a2").StoryID; a != "" || b != "" {
+			t.Errorf("a1 is in %q, a2 in %q", a, b)
+		}
+		if got, want := h.kinds(n), []string{"left " + flood, "deleted " + flood}; !slices.Equal(got, want) {
+			t.Errorf("events %q, want %q", got, want)
+		}
+		if _, err := h.Get(context.Background(), flood, 1); !errors.Is(err, points.ErrNotFound) {
+			t.Errorf("the ended story: %v", err)
+		}
+	})
+}
+
+// One-offs that a reclustering gave a topic keep it while they are filed, and pass it on to a story.
+func TestFileKeepsTopics(t *testing.T) {
+	h := setUp(t)
+	for _, id := range []string{"a1", "b1", "c1", "d1"} {
+		h.put(id, map[byte]string{'a': "flood", 'b': "vote", 'c': "match", 'd': "trial"}[id[0]], 1)
+	}
+	h.recluster()
+	h.must(h.store.PutTopics(context.Background(), []points.Topic{{ID: "t", Title: "T", Level: points.LevelTopic}, {ID: "h", Title: "H", Level: points.LevelTheme}}))
+	h.must(h.store.Assign(context.Background(), []points.Assignment{{ArticleID: "a1", TopicIDs: []string{"t", "h"}}}))
+	h.file("a1")
+	if got := h.article("a1").TopicIDs; !slices.Equal(got, []string{"t", "h"}) {
+		t.Errorf("filed again, a1 has topics %q", got)
+	}
+	h.put("a2", "flood", 2)
+	h.file("a2")
+	h.check()
+	h.together("a1", "a2")
+	if got := h.article("a2").TopicIDs; !slices.Equal(got, []string{"t", "h"}) {
+		t.Errorf("a2 has topics %q", got)
+	}
+	h.put("a3", "flood", 3)
+	h.file("a3")
+	h.check()
+	if got := h.article("a3").TopicIDs; !slices.Equal(got, []string{"t", "h"}) {
+		t.Errorf("a3 has topics %q", got)
+	}
+}
+
+func TestCopies(t *testing.T) {
+	h := setUp(t)
+	text := told("flood", 1)
+	day := func(id string, days int) {
+		h.putArticle(points.Article{ID: id, Title: "Wire", Published: h.now.Add(time.Duration(days) * 24 * time.Hour)}, text)
+	}
+	day("b", 2)
+	h.put("other", "flood", 2)
+	h.file("b", "other")
+	day("c", 3)
+	h.file("c")
+	h.check()
+	if got := h.article("c").CopyOf; got != "b" {
+		t.Errorf("c is a copy of %q", got)
+	}
+	h.putArticle(points.Article{ID: "undated", Title: "Wire"}, text)
+	h.file("undated")
+	h.check()
+	if got := h.article("undated").CopyOf; got != "b" {
+		t.Errorf("the undated one is a copy of %q", got)
+	}
+	day("a", 1) // arrives last, was first
+	h.file("a")
+	h.check()
+	for id, want := range map[string]string{"a": "", "b": "a", "c": "a", "undated": "a", "other": ""} {
+		if got := h.article(id).CopyOf; got != want {
+			t.Errorf("%s is a copy of %q, want %q", id, got, want)
+		}
+	}
+	before := len(h.events())
+	if s := h.recluster(); s.Moved != 0 {
+		t.Errorf("reclustering moved %d", s.Moved)
+	}
+	h.check()
+	if got := h.article("c").CopyOf; got != "a" {
+		t.Errorf("reclustered, c is a copy of %q", got)
+	}
+	h.must(h.Forget(context.Background(), h.drop("a")))
+	h.check()
+	for id, want := range map[string]string{"b": "", "c": "b", "undated": "b"} {
+		if got := h.article(id).CopyOf; got != want {
+			t.Errorf("without the original, %s is a copy of %q, want %q", id, got, want)
+		}
+	}
+	// An original that says something else now: it has moved away from its copies.
+	h.put("b", "vote", 1)
+	h.file("b")
+	h.check()
+	for id, want := range map[string]string{"b": "", "c": "", "undated": "c"} {
+		if got := h.article(id).CopyOf; got != want {
+			t.Errorf("without the second original, %s is a copy of %q, want %q", id, got, want)
+		}
+	}
+	if got := h.kinds(before); len(got) < 2 {
+		t.Errorf("events %q", got)
+	}
+}
+
+func TestForget(t *testing.T) {
+	h := setUp(t)
+	for _, id := range []string{"a1", "a2", "a3"} {
+		h.put(id, "flood", int(id[1]))
+	}
+	h.put("x", "vote", 1)
+	h.file("a1", "a2", "a3", "x")
+	story := h.together("a1", "a2", "a3")
+	ctx := context.Background()
+
+	n := len(h.events())
+	h.must(h.Forget(ctx, h.drop("x")))
+	if got := h.kinds(n); len(got) > 0 {
+		t.Errorf("a one-off that is forgotten told %q", got)
+	}
+	removed := h.drop("a1")
+	h.must(h.Forget(ctx, removed))
+	h.check()
+	h.must(h.Forget(ctx, removed)) // again
+	h.check()
+	h.together("a2", "a3")
+	h.must(h.Forget(ctx, h.drop("a2")))
+	h.check()
+	if got, want := h.kinds(n)[0], "left "+story; got != want {
+		t.Errorf("first event %q, want %q", got, want)
+	}
+	if got := h.kinds(n); got[len(got)-1] != "deleted "+story || h.article("a3").StoryID != "" {
+		t.Errorf("events %q, a3 in %q", got, h.article("a3").StoryID)
+	}
+}
+
+// What the caller read of an article before it was deleted may be out of date.
+func TestForgetFindsTheArticlesStory(t *testing.T) {
+	h := setUp(t)
+	ctx := context.Background()
+	h.put("a1", "flood", 1)
+	h.file("a1")
+	before := h.article("a1") // a one-off
+	h.put("a2", "flood", 2)
+	h.put("a3", "flood", 3)
+	h.file("a2", "a3")
+	h.together("a1", "a2", "a3")
+	h.drop("a1")
+	h.must(h.Forget(ctx, before))
+	h.check()
+
+	// The same across a reclustering, and when the article was deleted while that ran.
+	for i, id := range []string{"b1", "b2", "b3", "b4"} {
+		h.put(id, "vote", i)
+	}
+	before = h.article("b1")
+	h.recluster()
+	h.together("b1", "b2", "b3", "b4")
+	h.drop("b1")
+	h.must(h.Forget(ctx, before))
+	h.check()
+	h.together("b2", "b3", "b4")
+}
+
+func TestFileStopsWithItsContext(t *testing.T) {
+	h := setUp(t)
+	h.put("a1", "flood", 1)
+	unlock, err := h.lock(context.Background())
+	h.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := h.File(ctx, []string{"a1"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("filing while another works: %v", err)
+	}
+	if _, err := h.Recluster(ctx, ReclusterOptions{}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("reclustering while another works: %v", err)
+	}
+	if err := h.Forget(ctx, points.Article{ID: "a1"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("forgetting while another works: %v", err)
+	}
+	unlock()
+	if err := h.File(ctx, []string{"a1"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("filing with a context that has ended: %v", err)
+	}
+	h.file("a1")
+	h.check()
+}
