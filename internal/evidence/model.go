@@ -14,6 +14,10 @@ import (
 // refused: coefficients fitted on other signals would be silently wrong.
 const modelVersion = 1
 
+// largest is the greatest magnitude of a coefficient. Log-odds of a thousand are beyond any evidence; a file with more is
+// broken. smallest is the least value of those that divide.
+const largest, smallest = 1000.0, 1e-3
+
 // Model holds the coefficients that turn signals into the log-odds of one event. It is not changed after it was made.
 type Model struct {
 	Version    int        `json:"version"`
@@ -88,9 +92,23 @@ func (m *Model) validate() error {
 	if m.Version != modelVersion {
 		return fmt.Errorf("version %d, this program reads version %d", m.Version, modelVersion)
 	}
-	for name, t := range map[string]Term{"dense": m.Dense, "lexical": m.Lexical, "lead": m.Lead, "names": m.Names} {
-		if !(t.Weight >= 0) {
-			return fmt.Errorf("%s.weight %v: must not be negative", name, t.Weight)
+	for _, f := range []struct {
+		name  string
+		value float64
+		least float64
+	}{
+		{"intercept", m.Intercept, -largest},
+		{"dense.weight", m.Dense.Weight, 0}, {"dense.gain", m.Dense.Gain, -largest},
+		{"lexical.weight", m.Lexical.Weight, 0}, {"lexical.gain", m.Lexical.Gain, -largest},
+		{"lead.weight", m.Lead.Weight, 0}, {"lead.gain", m.Lead.Gain, -largest},
+		{"names.weight", m.Names.Weight, 0}, {"names.gain", m.Names.Gain, -largest},
+		{"length.sum", m.Length.Sum, -largest}, {"length.product", m.Length.Product, -largest},
+		{"undated", m.Undated, -largest},
+		{"cut.base", m.Cut.Base, -largest}, {"cut.prior", m.Cut.Prior, 0},
+		{"cut.trust", m.Cut.Trust, smallest}, {"cut.hold", m.Cut.Hold, smallest},
+	} {
+		if !(f.value >= f.least && f.value <= largest) {
+			return fmt.Errorf("%s %v: must be %v to %v", f.name, f.value, f.least, largest)
 		}
 	}
 	if m.Dense.Weight == 0 && m.Lexical.Weight == 0 && m.Lead.Weight == 0 {
@@ -99,15 +117,12 @@ func (m *Model) validate() error {
 	if len(m.Days) > maxHats {
 		return fmt.Errorf("days has %d functions, at most %d fit", len(m.Days), maxHats)
 	}
-	if !(m.Cut.Trust > 0) || !(m.Cut.Hold > 0) {
-		return fmt.Errorf("cut.trust %v, cut.hold %v: must be positive", m.Cut.Trust, m.Cut.Hold)
-	}
 	for i, h := range m.Days {
 		if h.Width < 1 || h.Width > maxHatWidth {
 			return fmt.Errorf("days[%d].width %d: must be 1 to %d", i, h.Width, maxHatWidth)
 		}
-		if !(h.Weight >= 0) {
-			return fmt.Errorf("days[%d].weight %v: must not be negative", i, h.Weight)
+		if !(h.Weight >= 0 && h.Weight <= largest) {
+			return fmt.Errorf("days[%d].weight %v: must be 0 to %v", i, h.Weight, largest)
 		}
 	}
 	return nil

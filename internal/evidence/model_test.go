@@ -1,0 +1,76 @@
+package evidence
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestDefaultModelSaysWhereItComesFrom(t *testing.T) {
+	p := Default().Provenance
+	if p.Space == "" || len(p.Sets) == 0 || p.Method == "" {
+		t.Errorf("provenance %+v", p)
+	}
+}
+
+func TestMoreEvidenceIsMoreLikely(t *testing.T) {
+	m := Default()
+	base := Signals{Centred: .3, Lexical: .2, Lead: .2, Names: .2, Lengths: [2]float64{1, 1}, Dated: true, Days: 5}
+	for name, change := range map[string]func(*Signals){
+		"dense": func(s *Signals) { s.Centred = .6 }, "lexical": func(s *Signals) { s.Lexical = .5 },
+		"names": func(s *Signals) { s.Names = .5 }, "sooner": func(s *Signals) { s.Days = 0 },
+	} {
+		s := base
+		change(&s)
+		if m.Logit(s) <= m.Logit(base) {
+			t.Errorf("%s: logit %.2f, without it %.2f", name, m.Logit(s), m.Logit(base))
+		}
+	}
+	if p, z := m.Probability(base), m.Logit(base); math.Abs(math.Log(p/(1-p))-z) > 1e-9 {
+		t.Errorf("probability %v does not belong to logit %v", p, z)
+	}
+}
+
+func TestParseModelNamesWhatIsWrong(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{`"version": 1`, `"version": 9`, "version 9"},
+		{`"intercept"`, `"interceptor"`, "interceptor"},
+		{`"weight"`, `"weight": -2, "ignored"`, "ignored"},
+		{`"width": 3`, `"width": 1000`, "width 1000"},
+		{`"trust": 3.0`, `"trust": 0`, "cut.trust"},
+		{`{`, `[`, "evidence model"},
+	} {
+		text := strings.Replace(string(defaultModel), c.old, c.new, 1)
+		if text == string(defaultModel) {
+			t.Fatalf("%s does not occur in the default model", c.old)
+		}
+		if _, err := ParseModel([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s instead of %s: error %v, want one with %q", c.new, c.old, err, c.want)
+		}
+	}
+}
+
+// Whatever is accepted can be used.
+func FuzzParseModel(f *testing.F) {
+	f.Add(defaultModel)
+	f.Add([]byte(`{"version":1,"dense":{"weight":1},"cut":{"trust":1,"hold":1},"days":[{"width":64,"weight":1e300}]}`))
+	ps := randomProfiles(11, 12)
+	c := corpusOf(ps)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := ParseModel(data)
+		if err != nil {
+			return
+		}
+		if _, err := json.Marshal(m); err != nil {
+			t.Fatal(err)
+		}
+		if z := m.Logit(c.Compare(&ps[0], &ps[1])); math.IsNaN(z) {
+			t.Fatalf("logit %v", z)
+		}
+		if l, err := m.Ladder(context.Background(), c, ps, LadderOptions{Workers: 1}); err != nil || len(l.Story) != len(ps) {
+			t.Fatalf("ladder %+v, %v", l, err)
+		}
+	})
+}
