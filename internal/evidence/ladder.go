@@ -157,8 +157,8 @@ func candidates(ctx context.Context, ws []*Weighed, opts LadderOptions) (*cluste
 	return cluster.Merge(byVector, byWords)
 }
 
-// candidateTerms is how many of an article's rarest words look for candidates. All of them cost four times as much and find the same
-// stories.
+// candidateTerms is how many of an article's rarest words look for candidates. All of them cost several times as much; on the eight
+// labelled sets story F1 moves by at most .01 either way.
 const candidateTerms = 40
 
 // heaviest returns the terms of greatest weight, the lower id among equals.
