@@ -187,7 +187,7 @@ func TestAnyHistory(t *testing.T) {
 				end()
 			}
 		}()
-		h := newHarness(t, func(end func()) { ends = append(ends, end) })
+		h := newHarness(t, func(end func()) { ends = append(ends, end) }, hashed{}, byWords())
 		events := []string{"flood", "vote", "match"}
 		text := make(map[string]bool)
 		for range rapid.IntRange(1, 15).Draw(t, "operations") {

@@ -73,25 +73,27 @@ type tester interface {
 type harness struct {
 	tester
 	*Engine
-	store  *points.Store
-	faulty *faulty
-	corpus *evidence.Corpus
-	ids    int
-	now    time.Time
+	store    *points.Store
+	faulty   *faulty
+	embedder embed.Embedder
+	model    *evidence.Model
+	corpus   *evidence.Corpus
+	ids      int
+	now      time.Time
 	// unfiled were put since they were last filed: their stories describe what they said before.
 	unfiled map[string]bool
 	removed points.Article // the last that was dropped
 }
 
-func newHarness(t tester, cleanup func(func())) *harness {
+func newHarness(t tester, cleanup func(func()), embedder embed.Embedder, model *evidence.Model) *harness {
 	t.Helper()
-	h := &harness{tester: t, corpus: evidence.NewCorpus(), unfiled: make(map[string]bool), now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)}
+	h := &harness{tester: t, embedder: embedder, model: model, corpus: evidence.NewCorpus(), unfiled: make(map[string]bool), now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
 	conn, err := points.Local("", log)
 	h.must(err)
 	cleanup(func() { conn.Close() })
 	h.store, err = points.Open(context.Background(), conn, points.Config{
-		Prefix: "test", Space: hashed{}.Space(), Chunker: article.Chunker, Logger: log, Now: h.clock, Owner: "test",
+		Prefix: "test", Space: embedder.Space(), Chunker: article.Chunker, Logger: log, Now: h.clock, Owner: "test",
 	})
 	h.must(err)
 	cleanup(func() { h.store.Close() })
@@ -100,7 +102,7 @@ func newHarness(t tester, cleanup func(func())) *harness {
 	return h
 }
 
-func setUp(t *testing.T) *harness { return newHarness(t, t.Cleanup) }
+func setUp(t *testing.T) *harness { return newHarness(t, t.Cleanup, hashed{}, byWords()) }
 
 func (h *harness) clock() time.Time { return h.now }
 
@@ -112,12 +114,10 @@ func (h *harness) must(err error) {
 }
 
 // restart makes the engine anew, as a new process would.
-func (h *harness) restart() { h.restartWith(byWords()) }
-
-func (h *harness) restartWith(model *evidence.Model) {
+func (h *harness) restart() {
 	var err error
 	h.Engine, err = New(Config{
-		Store: h.faulty, Embedder: hashed{}, Corpus: h.corpus, Model: model, Logger: slog.New(slog.DiscardHandler), Now: h.clock,
+		Store: h.faulty, Embedder: h.embedder, Corpus: h.corpus, Model: h.model, Logger: slog.New(slog.DiscardHandler), Now: h.clock,
 		NewID: func(kind string) string { h.ids++; return fmt.Sprintf("%s-%03d", kind, h.ids) }, Workers: 1,
 	})
 	h.must(err)

@@ -301,9 +301,7 @@ func TestReclusterCancelled(t *testing.T) {
 // The cut of a new process is that of the last reclustering, though only the store is left of it.
 func TestCutAfterRestart(t *testing.T) {
 	h := setUp(t)
-	model := byWords()
-	model.Cut.Base, model.Cut.Hold = 3, 0.01 // the shape of the corpus decides
-	h.restartWith(model)
+	h.model.Cut.Base, h.model.Cut.Hold = 3, 0.01 // the shape of the corpus decides
 	if got, err := h.cut(context.Background()); err != nil || got != 3 {
 		t.Errorf("an empty store: %v, %v", got, err)
 	}
@@ -313,7 +311,7 @@ func TestCutAfterRestart(t *testing.T) {
 	if err != nil || want == 3 {
 		t.Fatalf("the run cut at the model's own %v, %v: the test is no test", want, err)
 	}
-	h.restartWith(model)
+	h.restart()
 	if got, err := h.cut(context.Background()); err != nil || got != want {
 		t.Errorf("after a restart %v, %v; want %v", got, err, want)
 	}

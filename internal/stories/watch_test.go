@@ -1,0 +1,105 @@
+package stories
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"throughline/internal/points"
+)
+
+func (h *harness) watched(req WatchRequest) []int64 {
+	h.Helper()
+	var seen []int64
+	req.StopAtEnd = true
+	h.must(h.Watch(context.Background(), req, func(e points.Event) error {
+		seen = append(seen, e.Sequence)
+		return nil
+	}))
+	return seen
+}
+
+func TestWatch(t *testing.T) {
+	h := setUp(t)
+	if got := h.watched(WatchRequest{}); len(got) > 0 {
+		t.Errorf("an empty ledger gives %v", got)
+	}
+	var events []points.Event
+	for i := range 2*watchPage + 3 {
+		events = append(events, points.Event{Kind: points.StoryJoined, StoryID: fmt.Sprint("s", i%3), ArticleIDs: []string{fmt.Sprint("a", i)}})
+	}
+	events[10].Kind, events[10].ArticleIDs, events[10].OtherStoryIDs = points.StoryMerged, nil, []string{"old"}
+	h.must(h.store.Append(context.Background(), events))
+
+	all := h.watched(WatchRequest{})
+	if len(all) != len(events) || !slices.IsSorted(all) || all[0] != 1 {
+		t.Errorf("%d events, from %d", len(all), all[0])
+	}
+	if got := h.watched(WatchRequest{After: int64(len(events) - 2)}); len(got) != 2 || got[0] != int64(len(events)-1) {
+		t.Errorf("after the last but two: %v", got)
+	}
+	if got := h.watched(WatchRequest{After: int64(len(events) + 7)}); len(got) > 0 {
+		t.Errorf("after the end: %v", got)
+	}
+	if got := h.watched(WatchRequest{StoryIDs: []string{"s1"}}); len(got) != len(events)/3 || got[1] != got[0]+3 {
+		t.Errorf("of one story: %d events", len(got))
+	}
+	if got := h.watched(WatchRequest{StoryIDs: []string{"old"}}); !slices.Equal(got, []int64{11}) {
+		t.Errorf("of a story that was merged away: %v", got)
+	}
+	stop := errors.New("enough")
+	if err := h.Watch(context.Background(), WatchRequest{}, func(e points.Event) error {
+		if e.Sequence == 3 {
+			return stop
+		}
+		return nil
+	}); err != stop {
+		t.Errorf("the watcher's error comes back as %v", err)
+	}
+}
+
+// A watcher that waits is woken by what is filed, sees each event once, in order, and ends with its context.
+func TestWatchWaits(t *testing.T) {
+	h := setUp(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	seen, ended := make(chan points.Event), make(chan error, 1)
+	go func() {
+		ended <- h.Watch(ctx, WatchRequest{}, func(e points.Event) error {
+			seen <- e
+			return nil
+		})
+	}()
+	next := func() points.Event {
+		t.Helper()
+		select {
+		case e := <-seen:
+			return e
+		case err := <-ended:
+			t.Fatalf("the watch ended: %v", err)
+		}
+		return points.Event{}
+	}
+	h.put("a1", "flood", 1)
+	h.put("a2", "flood", 2)
+	h.file("a1", "a2")
+	if e := next(); e.Sequence != 1 || e.Kind != points.StoryCreated || !slices.Equal(e.ArticleIDs, []string{"a1", "a2"}) || !e.Time.Equal(h.now) {
+		t.Errorf("first event %+v", e)
+	}
+	h.put("a3", "flood", 3)
+	h.file("a3")
+	h.put("a2", "vote", 2)
+	h.file("a2")
+	if e := next(); e.Sequence != 2 || e.Kind != points.StoryJoined {
+		t.Errorf("second event %+v", e)
+	}
+	if e := next(); e.Sequence != 3 || e.Kind != points.StoryLeft {
+		t.Errorf("third event %+v", e)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the watch ended with %v", err)
+	}
+}
