@@ -29,13 +29,13 @@ func (p *program) explain(ctx context.Context, err error) string {
 		}
 		return fmt.Sprintf("%s has the store in %s open: stop it first, or name another --data directory", who, p.cli.Data)
 	case errors.As(err, &missing) && missing.Kind == "store":
-		return fmt.Sprintf("nothing is stored in %s yet: put something in with throughline ingest PATH, or throughline serve PATH", p.storeName())
+		return fmt.Sprintf("nothing is stored yet in %s: put something in with throughline ingest PATH, or throughline serve PATH", p.storeName())
 	case errors.Is(err, points.ErrLeaseHeld):
 		return err.Error() + "\n  a running server takes articles in too: throughline ingest --addr HOST:PORT PATH"
 	case errors.Is(err, points.ErrUnavailable):
 		return err.Error() + "\n  --qdrant takes the address of Qdrant's gRPC port, usually 6334"
 	case errors.Is(err, points.ErrUnauthorized):
-		return err.Error() + "\n  set QDRANT_API_KEY or --qdrant-api-key-file; a key needs --qdrant-tls unless the server takes it without"
+		return err.Error() + "\n  the key comes from QDRANT_API_KEY or --qdrant-api-key-file"
 	}
 	var answer interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &answer) {
