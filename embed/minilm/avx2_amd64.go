@@ -13,15 +13,26 @@ var avx2 = &kernels{
 		n := len(x)
 		normAVX2(&x[0], &y[:n][0], &gain[:n][0], &bias[:n][0], n)
 	},
-	quantize: func(dst []int16, x, smooth []float32) float32 {
+	quantize: func(q *quantized, r int, x, smooth []float32) {
 		n := len(x)
-		return quantizeAVX2(&dst[:n][0], &x[0], &smooth[:n][0], n)
+		at, end := rangeAt(n, r, 0), rangeAt(n, r, n/groupSize-1)+2
+		quantizeAVX2(&q.words[r*n:][:n][0], &q.ranges[at:end][0], &x[0], &smooth[:n][0], n/groupSize)
 	},
-	linear: func(out []float32, a []int16, scales []float32, l *linear, first, rows int) {
+	linear: func(out []float32, q *quantized, l *linear, first, rows int) {
 		k := l.inputs
-		out, a, scales = out[first:][:(rows-1)*l.outputs+48], a[:rows*k], scales[:rows]
-		weight, scale, bias := l.weight[first*k:][:48*k], l.scale[first*k/groupSize:][:48*k/groupSize], l.bias[first:][:48]
-		linearAVX2(&out[0], l.outputs, &a[0], k, &scales[0], &weight[0], &scale[0], &bias[0], rows)
+		a, ranges := q.words[:rows*k], q.ranges[:rows*k/groupSize*2]
+		for j := first; j < first+48; j += panelWidth {
+			out, bias := out[j:][:(rows-1)*l.outputs+panelWidth], &l.bias[j:][:panelWidth][0]
+			weight, scale, offset := l.weight[j*k:][:panelWidth*k], l.scale[j*k/groupSize:], l.offset[j*k/groupSize:]
+			for i := 0; i < k; i += panelInputs {
+				n := min(panelInputs, k-i)
+				groups, at := n/groupSize, i/groupSize*panelWidth
+				widenAVX2(&q.panel[:panelWidth*n][0], &weight[i*panelWidth:][:n*panelWidth][0], n)
+				productAVX2(&out[0], l.outputs, &a[i], k, &ranges[rangeAt(k, 0, i/groupSize)], &q.panel[0],
+					&scale[at:][:groups*panelWidth][0], &offset[at:][:groups*panelWidth][0], bias, groups, rows)
+				bias = nil
+			}
+		}
 	},
 	gelu: func(x []float32) { geluAVX2(&x[0], len(x), &geluCoefficients[0]) },
 	transpose: func(dst []float32, ldDst int, src []float32, ldSrc, rows int) {
@@ -43,10 +54,13 @@ func expandAVX2(dst *float32, src *int8, n int, scale float32)
 func normAVX2(x, y, gain, bias *float32, n int)
 
 //go:noescape
-func quantizeAVX2(dst *int16, x, smooth *float32, n int) float32
+func quantizeAVX2(words *int16, ranges, x, smooth *float32, groups int)
 
 //go:noescape
-func linearAVX2(out *float32, ldOut int, a *int16, k int, scales *float32, weight *int8, scale, bias *float32, rows int)
+func widenAVX2(panel *int16, weight *int8, inputs int)
+
+//go:noescape
+func productAVX2(out *float32, ldOut int, a *int16, k int, ranges *float32, panel *int16, scale, offset, bias *float32, groups, rows int)
 
 //go:noescape
 func geluAVX2(x *float32, n int, coefficients *float32)

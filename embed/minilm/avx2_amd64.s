@@ -2,10 +2,10 @@
 
 // Kernels for AVX2 and FMA. kernels.go says what they compute, avx2_amd64.go declares them. Lengths are checked there.
 
-DATA absMask<>+0(SB)/4, $0x7fffffff
-GLOBL absMask<>(SB), RODATA|NOPTR, $4
-DATA maxInt16<>+0(SB)/4, $32767.0
-GLOBL maxInt16<>(SB), RODATA|NOPTR, $4
+DATA maxByte<>+0(SB)/4, $255.0
+GLOBL maxByte<>(SB), RODATA|NOPTR, $4
+DATA tiniest<>+0(SB)/4, $1.0e-30
+GLOBL tiniest<>(SB), RODATA|NOPTR, $4
 DATA epsilon<>+0(SB)/4, $1.0e-12
 GLOBL epsilon<>(SB), RODATA|NOPTR, $4
 DATA one<>+0(SB)/4, $1.0
@@ -35,6 +35,14 @@ GLOBL smallest<>(SB), RODATA|NOPTR, $4
 	VMAXPS tmpx, x, x \
 	VMOVSHDUP x, tmpx \
 	VMAXSS tmpx, x, x
+
+#define MIN8(y, x, tmpx) \
+	VEXTRACTF128 $1, y, tmpx \
+	VMINPS tmpx, x, x \
+	VMOVHLPS x, x, tmpx \
+	VMINPS tmpx, x, x \
+	VMOVSHDUP x, tmpx \
+	VMINSS tmpx, x, x
 
 // func expandAVX2(dst *float32, src *int8, n int, scale float32)
 TEXT ·expandAVX2(SB), NOSPLIT, $0-28
@@ -126,57 +134,104 @@ scale:
 	VZEROUPPER
 	RET
 
-// func quantizeAVX2(dst *int16, x, smooth *float32, n int) float32
-TEXT ·quantizeAVX2(SB), NOSPLIT, $0-36
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ smooth+16(FP), R8
-	MOVQ n+24(FP), CX
-	SHLQ $2, CX
-	VBROADCASTSS absMask<>(SB), Y7
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	XORQ AX, AX
-largest:
-	VMOVUPS (SI)(AX*1), Y2
-	VMOVUPS 32(SI)(AX*1), Y3
-	VMULPS (R8)(AX*1), Y2, Y2
-	VMULPS 32(R8)(AX*1), Y3, Y3
-	VANDPS Y7, Y2, Y2
-	VANDPS Y7, Y3, Y3
-	VMAXPS Y2, Y0, Y0
-	VMAXPS Y3, Y1, Y1
-	ADDQ $64, AX
-	CMPQ AX, CX
-	JLT largest
-	VMAXPS Y1, Y0, Y0
-	MAX8(Y0, X0, X1)
-	VMOVSS maxInt16<>(SB), X4
-	VDIVSS X4, X0, X5
-	VMOVSS X5, ret+32(FP)
-	VXORPS X6, X6, X6
-	VUCOMISS X6, X0
-	JEQ inverse // the inverse of zero stays zero
-	VDIVSS X0, X4, X6
-inverse:
-	VBROADCASTSS X6, Y6
-	XORQ AX, AX
-round:
-	VMOVUPS (SI)(AX*2), Y2
-	VMOVUPS 32(SI)(AX*2), Y3
-	VMULPS (R8)(AX*2), Y2, Y2
-	VMULPS 32(R8)(AX*2), Y3, Y3
-	VMULPS Y6, Y2, Y2
-	VMULPS Y6, Y3, Y3
-	VCVTPS2DQ Y2, Y2
-	VCVTPS2DQ Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VPERMQ $0xD8, Y2, Y2
-	VMOVDQU Y2, (DI)(AX*1)
-	ADDQ $32, AX
-	LEAQ (AX)(AX*1), DX
-	CMPQ DX, CX
-	JLT round
+// VALUE8 loads 8 inputs and multiplies them by their smoothing factors.
+#define VALUE8(at, y) \
+	VMOVUPS at(SI), y \
+	VMULPS at(R8), y, y
+
+// ROUND16 turns two registers of values into 16 words at p, the even ones of every four before the odd ones.
+#define ROUND16(y0, y1, p) \
+	VSUBPS Y12, y0, y0 \
+	VSUBPS Y12, y1, y1 \
+	VMULPS Y13, y0, y0 \
+	VMULPS Y13, y1, y1 \
+	VCVTPS2DQ y0, y0 \
+	VCVTPS2DQ y1, y1 \
+	VPACKSSDW y1, y0, y0 \
+	VPERMQ $0xD8, y0, y0 \
+	VPSHUFLW $0xD8, y0, y0 \
+	VPSHUFHW $0xD8, y0, y0 \
+	VMOVDQU y0, p
+
+// func quantizeAVX2(words *int16, ranges, x, smooth *float32, groups int)
+TEXT ·quantizeAVX2(SB), NOSPLIT, $0-40
+	MOVQ words+0(FP), DI
+	MOVQ ranges+8(FP), BX
+	MOVQ x+16(FP), SI
+	MOVQ smooth+24(FP), R8
+	MOVQ groups+32(FP), CX
+	VMOVSS maxByte<>(SB), X14
+	VMOVSS tiniest<>(SB), X15
+group:
+	VALUE8(0, Y0)
+	VALUE8(32, Y1)
+	VALUE8(64, Y2)
+	VALUE8(96, Y3)
+	VALUE8(128, Y4)
+	VALUE8(160, Y5)
+	VALUE8(192, Y6)
+	VALUE8(224, Y7)
+	VMINPS Y0, Y1, Y8
+	VMAXPS Y0, Y1, Y9
+	VMINPS Y2, Y8, Y8
+	VMAXPS Y2, Y9, Y9
+	VMINPS Y3, Y8, Y8
+	VMAXPS Y3, Y9, Y9
+	VMINPS Y4, Y8, Y8
+	VMAXPS Y4, Y9, Y9
+	VMINPS Y5, Y8, Y8
+	VMAXPS Y5, Y9, Y9
+	VMINPS Y6, Y8, Y8
+	VMAXPS Y6, Y9, Y9
+	VMINPS Y7, Y8, Y8
+	VMAXPS Y7, Y9, Y9
+	MIN8(Y8, X8, X10)
+	MAX8(Y9, X9, X10)
+	VSUBSS X8, X9, X9 // largest - low
+	VDIVSS X14, X9, X10
+	VMOVSS X10, (BX)
+	VMOVSS X8, 4(BX)
+	VDIVSS X9, X14, X10
+	VCMPSS $13, X15, X9, X9 // largest - low >= tiniest
+	VANDPS X9, X10, X10
+	VBROADCASTSS X8, Y12
+	VBROADCASTSS X10, Y13
+	ROUND16(Y0, Y1, (DI))
+	ROUND16(Y2, Y3, 32(DI))
+	ROUND16(Y4, Y5, 64(DI))
+	ROUND16(Y6, Y7, 96(DI))
+	ADDQ $128, DI
+	ADDQ $256, SI
+	ADDQ $256, R8
+	ADDQ $32, BX
+	DECQ CX
+	JNZ group
+	VZEROUPPER
+	RET
+
+// func widenAVX2(panel *int16, weight *int8, inputs int)
+// Of every four inputs of 16 outputs, the even ones become 16 pairs of words and the odd ones 16 more.
+TEXT ·widenAVX2(SB), NOSPLIT, $0-24
+	MOVQ panel+0(FP), DI
+	MOVQ weight+8(FP), SI
+	MOVQ inputs+16(FP), CX
+loop:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VPSLLW $8, Y0, Y2
+	VPSLLW $8, Y1, Y3
+	VPSRAW $8, Y0, Y0
+	VPSRAW $8, Y1, Y1
+	VPSRAW $8, Y2, Y2
+	VPSRAW $8, Y3, Y3
+	VMOVDQU Y2, (DI)
+	VMOVDQU Y3, 32(DI)
+	VMOVDQU Y0, 64(DI)
+	VMOVDQU Y1, 96(DI)
+	ADDQ $64, SI
+	ADDQ $128, DI
+	SUBQ $4, CX
+	JNZ loop
 	VZEROUPPER
 	RET
 
@@ -188,55 +243,56 @@ round:
 	VPADDD Y11, sum0, sum0 \
 	VPADDD Y12, sum1, sum1
 
-// END_GROUP adds two sums, times the scales of the group in Y8 and Y9, to the output at p and clears them.
-#define END_GROUP(p, p32, sum0, sum1) \
+// BEGIN_ROW sets the output at p to the biases in Y8 and Y9.
+#define BEGIN_ROW(p, p32) \
+	VMOVUPS Y8, p \
+	VMOVUPS Y9, p32
+
+// END_GROUP adds to the output at p two sums times the scale of the inputs times those in Y8 and Y9, and the lowest value of
+// the inputs times the offsets in Y10 and Y11.
+#define END_GROUP(range, low, p, p32, sum0, sum1) \
+	VBROADCASTSS range, Y12 \
+	VBROADCASTSS low, Y13 \
 	VCVTDQ2PS sum0, sum0 \
 	VCVTDQ2PS sum1, sum1 \
+	VMULPS Y12, sum0, sum0 \
+	VMULPS Y12, sum1, sum1 \
 	VFMADD213PS p, Y8, sum0 \
 	VFMADD213PS p32, Y9, sum1 \
+	VFMADD231PS Y10, Y13, sum0 \
+	VFMADD231PS Y11, Y13, sum1 \
 	VMOVUPS sum0, p \
 	VMOVUPS sum1, p32
 
-// END_ROW multiplies the output at p by the scale of the row and adds the biases in Y8 and Y9.
-#define END_ROW(p, p32, scale) \
-	VBROADCASTSS scale, Y10 \
-	VMOVUPS p, Y0 \
-	VMOVUPS p32, Y1 \
-	VFMADD213PS Y8, Y10, Y0 \
-	VFMADD213PS Y9, Y10, Y1 \
-	VMOVUPS Y0, p \
-	VMOVUPS Y1, p32
-
-// func linearAVX2(out *float32, ldOut int, a *int16, k int, scales *float32, weight *int8, scale, bias *float32, rows int)
-// 3 panels of 16 outputs, one after another; for each, all rows, 4 at a time, so that the panel stays in the first cache.
-TEXT ·linearAVX2(SB), NOSPLIT, $16-72
-	MOVQ $3, AX
-	MOVQ AX, panels-8(SP)
-panel:
+// func productAVX2(out *float32, ldOut int, a *int16, k int, ranges *float32, panel *int16, scale, offset, bias *float32, groups, rows int)
+// 16 outputs of groups groups of inputs, all rows, 4 at a time. Without a bias it adds to what is in out.
+TEXT ·productAVX2(SB), NOSPLIT, $0-88
 	MOVQ out+0(FP), DX
 	MOVQ ldOut+8(FP), R9
 	SHLQ $2, R9
 	LEAQ (R9)(R9*2), R10
-	MOVQ a+16(FP), SI
+	MOVQ a+16(FP), R14
 	MOVQ k+24(FP), R11
 	SHLQ $1, R11
 	LEAQ (R11)(R11*2), R12
-	MOVQ scales+32(FP), R8
-	MOVQ rows+64(FP), R13
+	MOVQ ranges+32(FP), R13
 row:
-	MOVQ weight+40(FP), DI
+	MOVQ R14, SI
+	MOVQ R13, R8
+	MOVQ panel+40(FP), DI
 	MOVQ scale+48(FP), BX
-	MOVQ k+24(FP), AX
-	SHRQ $6, AX // groups
-	VXORPS Y0, Y0, Y0
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y0, 32(DX)
-	VMOVUPS Y0, (DX)(R9*1)
-	VMOVUPS Y0, 32(DX)(R9*1)
-	VMOVUPS Y0, (DX)(R9*2)
-	VMOVUPS Y0, 32(DX)(R9*2)
-	VMOVUPS Y0, (DX)(R10*1)
-	VMOVUPS Y0, 32(DX)(R10*1)
+	MOVQ offset+56(FP), R15
+	MOVQ bias+64(FP), AX
+	TESTQ AX, AX
+	JZ groups
+	VMOVUPS (AX), Y8
+	VMOVUPS 32(AX), Y9
+	BEGIN_ROW((DX), 32(DX))
+	BEGIN_ROW((DX)(R9*1), 32(DX)(R9*1))
+	BEGIN_ROW((DX)(R9*2), 32(DX)(R9*2))
+	BEGIN_ROW((DX)(R10*1), 32(DX)(R10*1))
+groups:
+	MOVQ groups+72(FP), AX
 group:
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
@@ -248,50 +304,44 @@ group:
 	VPXOR Y7, Y7, Y7
 	MOVQ $16, CX
 	PCALIGN $32
-pair:
-	VPMOVSXBW (DI), Y8
-	VPMOVSXBW 16(DI), Y9
+four:
+	VMOVDQU (DI), Y8
+	VMOVDQU 32(DI), Y9
 	MULTIPLY_ADD((SI), Y0, Y1)
 	MULTIPLY_ADD((SI)(R11*1), Y2, Y3)
 	MULTIPLY_ADD((SI)(R11*2), Y4, Y5)
 	MULTIPLY_ADD((SI)(R12*1), Y6, Y7)
-	VPMOVSXBW 32(DI), Y8
-	VPMOVSXBW 48(DI), Y9
+	VMOVDQU 64(DI), Y8
+	VMOVDQU 96(DI), Y9
 	MULTIPLY_ADD(4(SI), Y0, Y1)
 	MULTIPLY_ADD(4(SI)(R11*1), Y2, Y3)
 	MULTIPLY_ADD(4(SI)(R11*2), Y4, Y5)
 	MULTIPLY_ADD(4(SI)(R12*1), Y6, Y7)
-	ADDQ $64, DI
+	ADDQ $128, DI
 	ADDQ $8, SI
 	DECQ CX
-	JNZ pair
+	JNZ four
 	VMOVUPS (BX), Y8
 	VMOVUPS 32(BX), Y9
+	VMOVUPS (R15), Y10
+	VMOVUPS 32(R15), Y11
+	END_GROUP((R8), 4(R8), (DX), 32(DX), Y0, Y1)
+	END_GROUP(8(R8), 12(R8), (DX)(R9*1), 32(DX)(R9*1), Y2, Y3)
+	END_GROUP(16(R8), 20(R8), (DX)(R9*2), 32(DX)(R9*2), Y4, Y5)
+	END_GROUP(24(R8), 28(R8), (DX)(R10*1), 32(DX)(R10*1), Y6, Y7)
+	ADDQ $32, R8
 	ADDQ $64, BX
-	END_GROUP((DX), 32(DX), Y0, Y1)
-	END_GROUP((DX)(R9*1), 32(DX)(R9*1), Y2, Y3)
-	END_GROUP((DX)(R9*2), 32(DX)(R9*2), Y4, Y5)
-	END_GROUP((DX)(R10*1), 32(DX)(R10*1), Y6, Y7)
+	ADDQ $64, R15
 	DECQ AX
 	JNZ group
-	MOVQ bias+56(FP), AX
-	VMOVUPS (AX), Y8
-	VMOVUPS 32(AX), Y9
-	END_ROW((DX), 32(DX), (R8))
-	END_ROW((DX)(R9*1), 32(DX)(R9*1), 4(R8))
-	END_ROW((DX)(R9*2), 32(DX)(R9*2), 8(R8))
-	END_ROW((DX)(R10*1), 32(DX)(R10*1), 12(R8))
 	LEAQ (DX)(R9*4), DX
-	ADDQ R12, SI // SI went through one row already
-	ADDQ $16, R8
-	SUBQ $4, R13
+	LEAQ (R14)(R11*4), R14
+	// Four rows have k/64 * 8 float32 of ranges: k/2 bytes, a quarter of those of a row of words.
+	MOVQ R11, AX
+	SHRQ $2, AX
+	ADDQ AX, R13
+	SUBQ $4, rows+80(FP)
 	JNZ row
-	ADDQ $64, out+0(FP)
-	ADDQ $64, bias+56(FP)
-	MOVQ BX, scale+48(FP) // past the panel, as DI is
-	MOVQ DI, weight+40(FP)
-	DECQ panels-8(SP)
-	JNZ panel
 	VZEROUPPER
 	RET
 

@@ -1,25 +1,45 @@
 package minilm
 
-// The kernels for AVX-512 with VNNI (server processors since 2019, AMD's since 2022). What is not worth a wider version is
-// AVX2's.
+// The kernels for AVX-512 with VNNI (server processors since 2019, AMD's since 2022). What takes too little time to be worth
+// a wider version is AVX2's.
 
 var avx512 = &kernels{
-	name:     "avx512",
-	expand:   avx2.expand,
-	norm:     avx2.norm,
-	quantize: avx2.quantize,
-	linear: func(out []float32, a []int16, scales []float32, l *linear, first, rows int) {
-		k := l.inputs
-		out, a, scales = out[first:][:(rows-1)*l.outputs+48], a[:rows*k], scales[:rows]
-		weight, scale, bias := l.weight[first*k:][:48*k], l.scale[first*k/groupSize:][:48*k/groupSize], l.bias[first:][:48]
-		linearAVX512(&out[0], l.outputs, &a[0], k, &scales[0], &weight[0], &scale[0], &bias[0], rows)
+	name:   "avx512",
+	expand: avx2.expand,
+	norm:   avx2.norm,
+	quantize: func(q *quantized, r int, x, smooth []float32) {
+		n := len(x)
+		at, end := rangeAt(n, r, 0), rangeAt(n, r, n/groupSize-1)+2
+		quantizeAVX512(&q.bytes[r*n:][:n][0], &q.ranges[at:end][0], &x[0], &smooth[:n][0], n/groupSize)
 	},
-	gelu:       avx2.gelu,
-	transpose:  avx2.transpose,
-	multiply:   avx2.multiply,
-	softmax:    avx2.softmax,
+	linear: func(out []float32, q *quantized, l *linear, first, rows int) {
+		k := l.inputs
+		out, a, ranges := out[first:][:(rows-1)*l.outputs+48], q.bytes[:rows*k], q.ranges[:rows*k/groupSize*2]
+		weight, bias := l.weight[first*k:][:48*k], l.bias[first:][:48]
+		scale, offset := l.scale[first*k/groupSize:][:48*k/groupSize], l.offset[first*k/groupSize:][:48*k/groupSize]
+		linearAVX512(&out[0], l.outputs, &a[0], k, &ranges[0], &weight[0], &scale[0], &offset[0], &bias[0], rows)
+	},
+	gelu:      func(x []float32) { geluAVX512(&x[0], len(x), &geluCoefficients[0]) },
+	transpose: avx2.transpose,
+	multiply: func(c []float32, ldC int, a []float32, ldA int, b []float32, ldB int, rows, inner, columns int) {
+		c, a, b = c[:(rows-1)*ldC+columns], a[:(rows-1)*ldA+inner], b[:(inner-1)*ldB+columns]
+		multiplyAVX512(&c[0], ldC, &a[0], ldA, &b[0], ldB, rows, inner, columns)
+	},
+	softmax:    func(x []float32, scale float32) { softmaxAVX512(&x[0], len(x), scale, &expCoefficients[0]) },
 	accumulate: avx2.accumulate,
 }
 
 //go:noescape
-func linearAVX512(out *float32, ldOut int, a *int16, k int, scales *float32, weight *int8, scale, bias *float32, rows int)
+func quantizeAVX512(bytes *uint8, ranges, x, smooth *float32, groups int)
+
+//go:noescape
+func linearAVX512(out *float32, ldOut int, a *uint8, k int, ranges *float32, weight *int8, scale, offset, bias *float32, rows int)
+
+//go:noescape
+func geluAVX512(x *float32, n int, coefficients *float32)
+
+//go:noescape
+func multiplyAVX512(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner, columns int)
+
+//go:noescape
+func softmaxAVX512(x *float32, n int, scale float32, coefficients *float32)

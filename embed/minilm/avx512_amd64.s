@@ -1,71 +1,159 @@
 #include "textflag.h"
 
-// Kernels for AVX-512 with VNNI. kernels.go says what they compute, avx512_amd64.go declares them. Lengths are checked
-// there. Each adds in the same order as its twin in avx2_amd64.s where that is possible.
+// Kernels for AVX-512 with VNNI. kernels.go says what they compute, avx512_amd64.go declares them. Lengths are checked there.
 
-// PAIR multiplies the pairs of inputs at four rows with the pairs of 48 outputs at w0, w1 and w2 and adds to twelve sums.
-#define PAIR(w0, w1, w2, a0, a1, a2, a3) \
-	VPMOVSXBW w0, Z24 \
-	VPMOVSXBW w1, Z25 \
-	VPMOVSXBW w2, Z26 \
+DATA maxByte<>+0(SB)/4, $255.0
+GLOBL maxByte<>(SB), RODATA|NOPTR, $4
+DATA tiniest<>+0(SB)/4, $1.0e-30
+GLOBL tiniest<>(SB), RODATA|NOPTR, $4
+DATA one<>+0(SB)/4, $1.0
+GLOBL one<>(SB), RODATA|NOPTR, $4
+DATA half<>+0(SB)/4, $0.5
+GLOBL half<>(SB), RODATA|NOPTR, $4
+DATA geluEnd<>+0(SB)/4, $4.5
+GLOBL geluEnd<>(SB), RODATA|NOPTR, $4
+DATA log2e<>+0(SB)/4, $1.44269504088896
+GLOBL log2e<>(SB), RODATA|NOPTR, $4
+DATA smallest<>+0(SB)/4, $-126.0
+GLOBL smallest<>(SB), RODATA|NOPTR, $4
+
+// FOLD combines the 16 numbers of z, of which y and x are the lower half and quarter, into the lowest by op and ops, its
+// scalar form.
+#define FOLD(op, ops, z, y, x, tmpy, tmpx) \
+	VEXTRACTF64X4 $1, z, tmpy \
+	op tmpy, y, y \
+	VEXTRACTF128 $1, y, tmpx \
+	op tmpx, x, x \
+	VMOVHLPS x, x, tmpx \
+	op tmpx, x, x \
+	VMOVSHDUP x, tmpx \
+	ops tmpx, x, x
+
+// ROUND16 turns 16 values into bytes at p.
+#define ROUND16(z, p) \
+	VSUBPS Z8, z, z \
+	VMULPS Z9, z, z \
+	VCVTPS2DQ z, z \
+	VPMOVUSDB z, p
+
+// func quantizeAVX512(bytes *uint8, ranges, x, smooth *float32, groups int)
+TEXT ·quantizeAVX512(SB), NOSPLIT, $0-40
+	MOVQ bytes+0(FP), DI
+	MOVQ ranges+8(FP), BX
+	MOVQ x+16(FP), SI
+	MOVQ smooth+24(FP), R8
+	MOVQ groups+32(FP), CX
+	VMOVSS maxByte<>(SB), X14
+	VMOVSS tiniest<>(SB), X15
+group:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	VMULPS (R8), Z0, Z0
+	VMULPS 64(R8), Z1, Z1
+	VMULPS 128(R8), Z2, Z2
+	VMULPS 192(R8), Z3, Z3
+	VMINPS Z0, Z1, Z4
+	VMAXPS Z0, Z1, Z5
+	VMINPS Z2, Z3, Z6
+	VMAXPS Z2, Z3, Z7
+	VMINPS Z4, Z6, Z4
+	VMAXPS Z5, Z7, Z5
+	FOLD(VMINPS, VMINSS, Z4, Y4, X4, Y6, X6)
+	FOLD(VMAXPS, VMAXSS, Z5, Y5, X5, Y7, X7)
+	VSUBSS X4, X5, X5 // largest - low
+	VDIVSS X14, X5, X6
+	VMOVSS X6, (BX)
+	VMOVSS X4, 4(BX)
+	VDIVSS X5, X14, X6
+	VCMPSS $13, X15, X5, X5 // largest - low >= tiniest
+	VANDPS X5, X6, X6
+	VBROADCASTSS X4, Z8
+	VBROADCASTSS X6, Z9
+	ROUND16(Z0, (DI))
+	ROUND16(Z1, 16(DI))
+	ROUND16(Z2, 32(DI))
+	ROUND16(Z3, 48(DI))
+	ADDQ $64, DI
+	ADDQ $256, SI
+	ADDQ $256, R8
+	ADDQ $32, BX
+	DECQ CX
+	JNZ group
+	VZEROUPPER
+	RET
+
+// FOUR multiplies four inputs at four rows with those of 48 outputs at w0, w1 and w2 and adds to twelve sums.
+#define FOUR(w0, w1, w2, a0, a1, a2, a3) \
+	VMOVDQU32 w0, Z24 \
+	VMOVDQU32 w1, Z25 \
+	VMOVDQU32 w2, Z26 \
 	VPBROADCASTD a0, Z27 \
 	VPBROADCASTD a1, Z28 \
 	VPBROADCASTD a2, Z29 \
 	VPBROADCASTD a3, Z30 \
-	VPDPWSSD Z24, Z27, Z0 \
-	VPDPWSSD Z25, Z27, Z1 \
-	VPDPWSSD Z26, Z27, Z2 \
-	VPDPWSSD Z24, Z28, Z3 \
-	VPDPWSSD Z25, Z28, Z4 \
-	VPDPWSSD Z26, Z28, Z5 \
-	VPDPWSSD Z24, Z29, Z6 \
-	VPDPWSSD Z25, Z29, Z7 \
-	VPDPWSSD Z26, Z29, Z8 \
-	VPDPWSSD Z24, Z30, Z9 \
-	VPDPWSSD Z25, Z30, Z10 \
-	VPDPWSSD Z26, Z30, Z11
+	VPDPBUSD Z24, Z27, Z0 \
+	VPDPBUSD Z25, Z27, Z1 \
+	VPDPBUSD Z26, Z27, Z2 \
+	VPDPBUSD Z24, Z28, Z3 \
+	VPDPBUSD Z25, Z28, Z4 \
+	VPDPBUSD Z26, Z28, Z5 \
+	VPDPBUSD Z24, Z29, Z6 \
+	VPDPBUSD Z25, Z29, Z7 \
+	VPDPBUSD Z26, Z29, Z8 \
+	VPDPBUSD Z24, Z30, Z9 \
+	VPDPBUSD Z25, Z30, Z10 \
+	VPDPBUSD Z26, Z30, Z11
 
-// END_GROUP adds three sums, times the scales in Z24 to Z26, to three outputs and clears them.
-#define END_GROUP(s0, s1, s2, o0, o1, o2) \
+// END_GROUP adds to three outputs three sums times the scale of the inputs times those in Z24 to Z26, and the lowest value
+// of the inputs times the offsets in Z27 to Z29. It clears the sums.
+#define END_GROUP(range, low, s0, s1, s2, o0, o1, o2) \
+	VBROADCASTSS range, Z30 \
+	VBROADCASTSS low, Z31 \
 	VCVTDQ2PS s0, s0 \
 	VCVTDQ2PS s1, s1 \
 	VCVTDQ2PS s2, s2 \
+	VFMADD231PS Z27, Z31, o0 \
+	VFMADD231PS Z28, Z31, o1 \
+	VFMADD231PS Z29, Z31, o2 \
+	VMULPS Z30, s0, s0 \
+	VMULPS Z30, s1, s1 \
+	VMULPS Z30, s2, s2 \
 	VFMADD231PS Z24, s0, o0 \
 	VFMADD231PS Z25, s1, o1 \
 	VFMADD231PS Z26, s2, o2 \
-	VPXORD s0, s0, s0 \
-	VPXORD s1, s1, s1 \
-	VPXORD s2, s2, s2
-
-// END_ROW multiplies three outputs by the scale of their row, adds the biases in Z24 to Z26, and stores them at p.
-#define END_ROW(scale, o0, o1, o2, p, p64, p128) \
-	VBROADCASTSS scale, Z27 \
-	VFMADD213PS Z24, Z27, o0 \
-	VFMADD213PS Z25, Z27, o1 \
-	VFMADD213PS Z26, Z27, o2 \
-	VMOVUPS o0, p \
-	VMOVUPS o1, p64 \
-	VMOVUPS o2, p128
+	CLEAR3(s0, s1, s2)
 
 #define CLEAR3(a, b, c) \
 	VPXORD a, a, a \
 	VPXORD b, b, b \
 	VPXORD c, c, c
 
-// func linearAVX512(out *float32, ldOut int, a *int16, k int, scales *float32, weight *int8, scale, bias *float32, rows int)
+// BEGIN_ROW sets three outputs to the biases in Z24 to Z26.
+#define BEGIN_ROW(o0, o1, o2) \
+	VMOVAPS Z24, o0 \
+	VMOVAPS Z25, o1 \
+	VMOVAPS Z26, o2
+
+#define STORE3(o0, o1, o2, p, p64, p128) \
+	VMOVUPS o0, p \
+	VMOVUPS o1, p64 \
+	VMOVUPS o2, p128
+
+// func linearAVX512(out *float32, ldOut int, a *uint8, k int, ranges *float32, weight *int8, scale, offset, bias *float32, rows int)
 // 3 panels of 16 outputs side by side, 4 rows at a time: twelve integer and twelve float32 sums.
-TEXT ·linearAVX512(SB), NOSPLIT, $0-72
+TEXT ·linearAVX512(SB), NOSPLIT, $0-80
 	MOVQ out+0(FP), DX
 	MOVQ ldOut+8(FP), R9
 	SHLQ $2, R9
 	LEAQ (R9)(R9*2), R10
 	MOVQ a+16(FP), SI
-	MOVQ k+24(FP), R11
+	MOVQ k+24(FP), R11 // bytes of inputs in a row, and of scales or offsets in a panel
+	LEAQ (R11)(R11*2), R12
 	MOVQ R11, R13
 	SHLQ $4, R13 // bytes of weights in a panel
-	SHLQ $1, R11 // bytes of inputs in a row
-	LEAQ (R11)(R11*2), R12
-	MOVQ scales+32(FP), R8
+	MOVQ ranges+32(FP), R8
 	CLEAR3(Z0, Z1, Z2)
 	CLEAR3(Z3, Z4, Z5)
 	CLEAR3(Z6, Z7, Z8)
@@ -74,47 +162,221 @@ row:
 	MOVQ weight+40(FP), DI
 	LEAQ (DI)(R13*2), R15
 	MOVQ scale+48(FP), BX
-	CLEAR3(Z12, Z13, Z14)
-	CLEAR3(Z15, Z16, Z17)
-	CLEAR3(Z18, Z19, Z20)
-	CLEAR3(Z21, Z22, Z23)
-	MOVQ k+24(FP), AX
-	SHRQ $6, AX // groups
-group:
-	MOVQ $16, CX
-	PCALIGN $64
-pair:
-	PAIR((DI), (DI)(R13*1), (R15), (SI), (SI)(R11*1), (SI)(R11*2), (SI)(R12*1))
-	PAIR(32(DI), 32(DI)(R13*1), 32(R15), 4(SI), 4(SI)(R11*1), 4(SI)(R11*2), 4(SI)(R12*1))
-	ADDQ $64, DI
-	ADDQ $64, R15
-	ADDQ $8, SI
-	DECQ CX
-	JNZ pair
-	// The scales of a panel are k/64*16 float32, a quarter of the bytes of its weights over 4: k bytes.
-	MOVQ k+24(FP), CX
-	VMOVUPS (BX), Z24
-	VMOVUPS (BX)(CX*1), Z25
-	VMOVUPS (BX)(CX*2), Z26
-	ADDQ $64, BX
-	END_GROUP(Z0, Z1, Z2, Z12, Z13, Z14)
-	END_GROUP(Z3, Z4, Z5, Z15, Z16, Z17)
-	END_GROUP(Z6, Z7, Z8, Z18, Z19, Z20)
-	END_GROUP(Z9, Z10, Z11, Z21, Z22, Z23)
-	DECQ AX
-	JNZ group
-	MOVQ bias+56(FP), AX
+	MOVQ offset+56(FP), R14
+	MOVQ bias+64(FP), AX
 	VMOVUPS (AX), Z24
 	VMOVUPS 64(AX), Z25
 	VMOVUPS 128(AX), Z26
-	END_ROW((R8), Z12, Z13, Z14, (DX), 64(DX), 128(DX))
-	END_ROW(4(R8), Z15, Z16, Z17, (DX)(R9*1), 64(DX)(R9*1), 128(DX)(R9*1))
-	END_ROW(8(R8), Z18, Z19, Z20, (DX)(R9*2), 64(DX)(R9*2), 128(DX)(R9*2))
-	END_ROW(12(R8), Z21, Z22, Z23, (DX)(R10*1), 64(DX)(R10*1), 128(DX)(R10*1))
+	BEGIN_ROW(Z12, Z13, Z14)
+	BEGIN_ROW(Z15, Z16, Z17)
+	BEGIN_ROW(Z18, Z19, Z20)
+	BEGIN_ROW(Z21, Z22, Z23)
+	MOVQ R11, AX
+	SHRQ $6, AX // groups
+group:
+	MOVQ $8, CX
+	PCALIGN $64
+eight:
+	FOUR((DI), (DI)(R13*1), (R15), (SI), (SI)(R11*1), (SI)(R11*2), (SI)(R12*1))
+	FOUR(64(DI), 64(DI)(R13*1), 64(R15), 4(SI), 4(SI)(R11*1), 4(SI)(R11*2), 4(SI)(R12*1))
+	ADDQ $128, DI
+	ADDQ $128, R15
+	ADDQ $8, SI
+	DECQ CX
+	JNZ eight
+	VMOVUPS (BX), Z24
+	VMOVUPS (BX)(R11*1), Z25
+	VMOVUPS (BX)(R11*2), Z26
+	VMOVUPS (R14), Z27
+	VMOVUPS (R14)(R11*1), Z28
+	VMOVUPS (R14)(R11*2), Z29
+	END_GROUP((R8), 4(R8), Z0, Z1, Z2, Z12, Z13, Z14)
+	END_GROUP(8(R8), 12(R8), Z3, Z4, Z5, Z15, Z16, Z17)
+	END_GROUP(16(R8), 20(R8), Z6, Z7, Z8, Z18, Z19, Z20)
+	END_GROUP(24(R8), 28(R8), Z9, Z10, Z11, Z21, Z22, Z23)
+	ADDQ $64, BX
+	ADDQ $64, R14
+	ADDQ $32, R8
+	DECQ AX
+	JNZ group
+	STORE3(Z12, Z13, Z14, (DX), 64(DX), 128(DX))
+	STORE3(Z15, Z16, Z17, (DX)(R9*1), 64(DX)(R9*1), 128(DX)(R9*1))
+	STORE3(Z18, Z19, Z20, (DX)(R9*2), 64(DX)(R9*2), 128(DX)(R9*2))
+	STORE3(Z21, Z22, Z23, (DX)(R10*1), 64(DX)(R10*1), 128(DX)(R10*1))
 	LEAQ (DX)(R9*4), DX
 	ADDQ R12, SI // SI went through one row already
-	ADDQ $16, R8
-	SUBQ $4, rows+64(FP)
+	SUBQ $4, rows+72(FP)
 	JNZ row
+	VZEROUPPER
+	RET
+
+// func geluAVX512(x *float32, n int, coefficients *float32)
+TEXT ·geluAVX512(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), DI
+	MOVQ n+8(FP), CX
+	MOVQ coefficients+16(FP), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 12(SI), Z3
+	VBROADCASTSS 16(SI), Z4
+	VBROADCASTSS 20(SI), Z5
+	VBROADCASTSS 24(SI), Z6
+	VBROADCASTSS 28(SI), Z7
+	VBROADCASTSS 32(SI), Z8
+	VBROADCASTSS 36(SI), Z9
+	VBROADCASTSS geluEnd<>(SB), Z10
+	VBROADCASTSS half<>(SB), Z11
+	VPXORD Z12, Z12, Z12
+	VSUBPS Z10, Z12, Z12
+loop:
+	VMOVUPS (DI), Z16
+	VMAXPS Z16, Z12, Z13
+	VMINPS Z10, Z13, Z13
+	VMULPS Z13, Z13, Z14
+	VMOVAPS Z9, Z15
+	VFMADD213PS Z8, Z14, Z15
+	VFMADD213PS Z7, Z14, Z15
+	VFMADD213PS Z6, Z14, Z15
+	VFMADD213PS Z5, Z14, Z15
+	VFMADD213PS Z4, Z14, Z15
+	VFMADD213PS Z3, Z14, Z15
+	VFMADD213PS Z2, Z14, Z15
+	VFMADD213PS Z1, Z14, Z15
+	VFMADD213PS Z0, Z14, Z15
+	VFMADD213PS Z11, Z13, Z15
+	VMULPS Z16, Z15, Z15
+	VMOVUPS Z15, (DI)
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func softmaxAVX512(x *float32, n int, scale float32, coefficients *float32)
+TEXT ·softmaxAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), DI
+	MOVQ n+8(FP), CX
+	MOVQ coefficients+24(FP), SI
+	SHLQ $2, CX
+	VMOVUPS (DI), Z0
+	XORQ AX, AX
+largest:
+	VMAXPS (DI)(AX*1), Z0, Z0
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT largest
+	FOLD(VMAXPS, VMAXSS, Z0, Y0, X0, Y1, X1)
+	VBROADCASTSS X0, Z0 // the largest
+	VMOVSS scale+16(FP), X1
+	VMULSS log2e<>(SB), X1, X1
+	VBROADCASTSS X1, Z1
+	VBROADCASTSS smallest<>(SB), Z2
+	VBROADCASTSS (SI), Z3
+	VBROADCASTSS 4(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 12(SI), Z6
+	VBROADCASTSS 16(SI), Z7
+	VBROADCASTSS 20(SI), Z8
+	VPXORD Z9, Z9, Z9 // sum
+	XORQ AX, AX
+exp:
+	VMOVUPS (DI)(AX*1), Z10
+	VSUBPS Z0, Z10, Z10
+	VMULPS Z1, Z10, Z10
+	VMAXPS Z2, Z10, Z10
+	VRNDSCALEPS $0, Z10, Z11
+	VSUBPS Z11, Z10, Z10
+	VMOVAPS Z8, Z12
+	VFMADD213PS Z7, Z10, Z12
+	VFMADD213PS Z6, Z10, Z12
+	VFMADD213PS Z5, Z10, Z12
+	VFMADD213PS Z4, Z10, Z12
+	VFMADD213PS Z3, Z10, Z12
+	VCVTPS2DQ Z11, Z11
+	VPSLLD $23, Z11, Z11
+	VPADDD Z11, Z12, Z12
+	VADDPS Z12, Z9, Z9
+	VMOVUPS Z12, (DI)(AX*1)
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT exp
+	FOLD(VADDPS, VADDSS, Z9, Y9, X9, Y10, X10)
+	VMOVSS one<>(SB), X10
+	VDIVSS X9, X10, X9
+	VBROADCASTSS X9, Z9
+	XORQ AX, AX
+divide:
+	VMULPS (DI)(AX*1), Z9, Z10
+	VMOVUPS Z10, (DI)(AX*1)
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT divide
+	VZEROUPPER
+	RET
+
+// func multiplyAVX512(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner, columns int)
+// Tiles of 4 rows by 32 columns.
+TEXT ·multiplyAVX512(SB), NOSPLIT, $0-72
+	MOVQ ldC+8(FP), R9
+	MOVQ ldA+24(FP), R11
+	MOVQ ldB+40(FP), R8
+	SHLQ $2, R9
+	SHLQ $2, R11
+	SHLQ $2, R8
+	LEAQ (R9)(R9*2), R10
+	LEAQ (R11)(R11*2), R12
+columns32:
+	MOVQ c+0(FP), DX
+	MOVQ a+16(FP), BX
+	MOVQ rows+48(FP), R13
+rows4:
+	MOVQ b+32(FP), DI
+	MOVQ BX, SI
+	MOVQ inner+56(FP), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	PCALIGN $32
+step:
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VBROADCASTSS (SI), Z10
+	VBROADCASTSS (SI)(R11*1), Z11
+	VBROADCASTSS (SI)(R11*2), Z12
+	VBROADCASTSS (SI)(R12*1), Z13
+	VFMADD231PS Z8, Z10, Z0
+	VFMADD231PS Z9, Z10, Z1
+	VFMADD231PS Z8, Z11, Z2
+	VFMADD231PS Z9, Z11, Z3
+	VFMADD231PS Z8, Z12, Z4
+	VFMADD231PS Z9, Z12, Z5
+	VFMADD231PS Z8, Z13, Z6
+	VFMADD231PS Z9, Z13, Z7
+	ADDQ R8, DI
+	ADDQ $4, SI
+	DECQ CX
+	JNZ step
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	VMOVUPS Z2, (DX)(R9*1)
+	VMOVUPS Z3, 64(DX)(R9*1)
+	VMOVUPS Z4, (DX)(R9*2)
+	VMOVUPS Z5, 64(DX)(R9*2)
+	VMOVUPS Z6, (DX)(R10*1)
+	VMOVUPS Z7, 64(DX)(R10*1)
+	LEAQ (DX)(R9*4), DX
+	LEAQ (BX)(R11*4), BX
+	SUBQ $4, R13
+	JNZ rows4
+	ADDQ $128, c+0(FP)
+	ADDQ $128, b+32(FP)
+	SUBQ $32, columns+64(FP)
+	JNZ columns32
 	VZEROUPPER
 	RET

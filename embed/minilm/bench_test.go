@@ -71,11 +71,7 @@ func BenchmarkLinear(b *testing.B) {
 	const rows = 128
 	r := rand.New(rand.NewPCG(1, 2))
 	l := randomLinear(r, hidden, inner)
-	a := make([]int16, rows*hidden)
-	for i := range a {
-		a[i] = int16(r.IntN(2*maxInt16) - maxInt16)
-	}
-	out, scales := make([]float32, rows*inner), positive(r, rows)
+	q, out := randomQuantized(r, rows, hidden), make([]float32, rows*inner)
 	report := func(b *testing.B, before float64) {
 		if spent := cpuSeconds() - before; spent > 0 {
 			b.ReportMetric(float64(b.N)*rows*hidden*inner/spent/1e9, "Gmac/cpu-s")
@@ -86,7 +82,7 @@ func BenchmarkLinear(b *testing.B) {
 			before := cpuSeconds()
 			for b.Loop() {
 				for first := 0; first < inner; first += 48 {
-					k.linear(out, a, scales, l, first, rows)
+					k.linear(out, q, l, first, rows)
 				}
 			}
 			report(b, before)

@@ -6,14 +6,20 @@
 //
 // # Precision
 //
-// Weights are 8-bit integers with a scale for every 64 of them. The inputs of every product with weights are rounded to 16
-// bits with a scale for every token, so that products and their sums are exact integers and the weights' rounding is nearly
-// all of the difference to the original. Attention, normalisation and activation functions are float32.
+// Weights are 8-bit integers with a scale for every 64 of them. The inputs of every product with weights are rounded to 8
+// bits too, with a scale and a lowest value for every 64 numbers of every token, so that products and their sums are exact
+// integers. One scale for a token would cost ten times as much: a few numbers of a token are far larger than the rest.
+// Attention, normalisation and activation functions are float32. The cosine to the unrounded model is .9998 on average for
+// news and .999 at worst, for texts of one word.
+//
+// A text's vector does not depend on the texts beside it. It does depend on the kernels in the last places: the cosine
+// between the vectors of two kinds of processors is .9999.
 //
 // # Speed
 //
-// The products with weights are nine tenths of the work. The weights lie in the file the way the instructions want them: 16
-// outputs side by side, two inputs of each together, which is what VPDPWSSD (AVX-512 VNNI) and VPMADDWD (AVX2) multiply and
-// add in one go. They are used where they lie, in the binary, and are widened from 8 to 16 bits on the way into a register.
-// What follows a product is done while its sums are in registers.
+// The products with weights are four fifths of the work. The weights lie in the file the way the instructions want them: 16
+// outputs side by side, four inputs of each together, which is what VPDPBUSD (AVX-512 VNNI) multiplies and adds in one go.
+// They are used where they lie, in the binary. AVX2 has no such instruction without saturation, so there both sides are
+// widened to 16 bits (VPMADDWD), the weights once for all tokens that go through together. What follows a product is done
+// while its sums are in registers.
 package minilm

@@ -16,8 +16,8 @@ const (
 	// row; it holds numbers of other texts or old ones and is never read into a result.
 	rowPadding = 8
 	// feedForwardRows are the rows that go through the feed-forward layers at a time, so that the wide matrix between them
-	// (6 KB a row in float32, 3 KB quantised) stays in the cache.
-	feedForwardRows = 32
+	// (8 KB a row, float32 and quantised) stays in the second cache.
+	feedForwardRows = 128
 )
 
 // scratch is the working memory of one forward pass, 4 MB. It is reused, so a pass allocates nothing.
@@ -28,8 +28,7 @@ type scratch struct {
 	keys      []float32 // [headSize][columns]: the keys of a head, transposed
 	scores    []float32 // [rows][columns] of a head
 	wide      []float32 // [feedForwardRows][inner]
-	quantized []int16   // [rows][hidden] or [feedForwardRows][inner]
-	scales    []float32 // [rows]
+	quantized *quantized
 }
 
 func newScratch() *scratch {
@@ -42,8 +41,7 @@ func newScratch() *scratch {
 		keys:      make([]float32, headSize*columns),
 		scores:    make([]float32, rows*columns),
 		wide:      make([]float32, feedForwardRows*inner),
-		quantized: make([]int16, max(rows*hidden, feedForwardRows*inner)),
-		scales:    make([]float32, rows),
+		quantized: newQuantized(max(rows, feedForwardRows*inner/hidden), hidden), // rows of hidden, or fewer of inner
 	}
 }
 
@@ -107,10 +105,10 @@ func (l *layer) forward(k *kernels, s *scratch, texts [][]int32, rows int) {
 // forward sets out to l of x, for rows rows, a multiple of 4.
 func (l *linear) forward(k *kernels, s *scratch, out, x []float32, rows int) {
 	for r := range rows {
-		s.scales[r] = k.quantize(s.quantized[r*l.inputs:][:l.inputs], x[r*l.inputs:][:l.inputs], l.smooth)
+		k.quantize(s.quantized, r, x[r*l.inputs:][:l.inputs], l.smooth)
 	}
 	for first := 0; first < l.outputs; first += 48 {
-		k.linear(out, s.quantized, s.scales, l, first, rows)
+		k.linear(out, s.quantized, l, first, rows)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 
 // kernels is one implementation of the arithmetic of the forward pass. Every implementation computes the same thing; the
 // doc comments here are the definition, the portable implementation is the executable one, and the tests compare the
-// others with it. Integer results are the same to the bit everywhere; float32 results differ in the last places, because
-// implementations add in different orders. Within one implementation the result of a row never depends on the rows beside
+// others with it. Integer results are the same to the bit everywhere for the same input; float32 results differ in the last
+// places, because implementations add in different orders. Within one implementation the result of a row never depends on the rows beside
 // it, which is what makes the vector of a text independent of its batch.
 //
 // Matrices are row-major. ld is the distance between the starts of two rows, in elements.
@@ -24,14 +24,16 @@ type kernels struct {
 	// All have the length hidden.
 	norm func(x, y, gain, bias []float32)
 
-	// quantize sets dst[i] to x[i] * smooth[i] / scale, rounded to the nearest integer (ties to even), and returns the
-	// scale that makes the largest magnitude 32767. A row of zeros has scale 0. The length is a multiple of 16.
-	quantize func(dst []int16, x, smooth []float32) (scale float32)
+	// quantize writes row r of q: for each group of groupSize of the values v[i] = x[i] * smooth[i], low is the smallest of
+	// them, scale is (largest - low) / 255, and a number is (v[i] - low) * (255 / (largest - low)) rounded to the nearest
+	// integer (ties to even), or 0 when the group is of one value. Every step is rounded to float32. The length is a
+	// multiple of groupSize.
+	quantize func(q *quantized, r int, x, smooth []float32)
 
-	// linear computes 48 of the outputs of l, from output first (a multiple of 48), for rows rows (a multiple of 4) of
-	// quantised inputs a with ld l.inputs: out[r][first+j] = bias[j] + scales[r] * sum over groups g of
-	// l.scale[j][g] * (exact int32 sum over the group of a[r][i] * l.weight[j][i]). The ld of out is l.outputs.
-	linear func(out []float32, a []int16, scales []float32, l *linear, first, rows int)
+	// linear computes 48 of the outputs of l, from output first (a multiple of 48), for rows rows (a multiple of 4) of q:
+	// out[r][first+j] = bias[j] + sum over groups g of scale[j][g] * q.scale[r][g] * (exact int32 sum over the group of
+	// q[r][i] * weight[j][i]) + offset[j][g] * q.low[r][g]. The ld of out is l.outputs.
+	linear func(out []float32, q *quantized, l *linear, first, rows int)
 
 	// gelu replaces each x by x * Phi(x), with an error below 6e-5 + 5e-6 |x|. The length is a multiple of 16.
 	gelu func(x []float32)
@@ -49,6 +51,33 @@ type kernels struct {
 	// accumulate adds x to sum. The length is a multiple of 16.
 	accumulate func(sum, x []float32)
 }
+
+// quantized is the input of a product with weights, in bytes with a scale and a lowest value for every group of a row.
+type quantized struct {
+	bytes []uint8 // [rows][inputs]
+	words []int16 // the same for kernels that multiply words, which use it instead; each four in the order 0, 2, 1, 3
+	// ranges are scale and low of every group, four rows together as products take them: [rows/4][inputs/groupSize][4][2].
+	ranges []float32
+	panel  []int16 // working memory of products
+}
+
+// rangeAt returns where scale and low of a group of a row are, of a row with that many inputs.
+func rangeAt(inputs, row, group int) int {
+	return ((row/4*(inputs/groupSize)+group)*4 + row%4) * 2
+}
+
+// newQuantized has room for rows rows, a multiple of 4, of inputs numbers.
+func newQuantized(rows, inputs int) *quantized {
+	return &quantized{
+		bytes:  make([]uint8, rows*inputs),
+		words:  make([]int16, rows*inputs),
+		ranges: make([]float32, rows*inputs/groupSize*2),
+		panel:  make([]int16, panelWidth*panelInputs),
+	}
+}
+
+// tiniest is the smallest difference between the values of a group that counts as one: the inverse of less would overflow.
+const tiniest = 1e-30
 
 // Environment is the environment variable that names the kernels to use where [Options].Kernels does not.
 const Environment = "THROUGHLINE_CPU"

@@ -42,26 +42,46 @@ func randomInt8s(r *rand.Rand, n int) []int8 {
 }
 
 func randomLinear(r *rand.Rand, inputs, outputs int) *linear {
+	n := outputs * inputs / groupSize
 	return &linear{
 		inputs: inputs, outputs: outputs,
 		smooth: positive(r, inputs), bias: numbers(r, outputs),
-		scale: positive(r, outputs*inputs/groupSize), weight: randomInt8s(r, outputs*inputs),
+		scale: positive(r, n), offset: numbers(r, n), weight: randomInt8s(r, outputs*inputs),
 	}
 }
 
-// at returns weight and scale of the product of input i with output j.
-func (l *linear) at(j, i int) (int8, float32) {
+// randomQuantized is what a product may get, in both forms.
+func randomQuantized(r *rand.Rand, rows, inputs int) *quantized {
+	q := newQuantized(rows, inputs)
+	for i := range q.bytes {
+		q.bytes[i] = uint8(r.IntN(256))
+	}
+	q.ranges = numbers(r, len(q.ranges))
+	q.widen()
+	return q
+}
+
+// wordAt is where words have the number that bytes have at i.
+func wordAt(i int) int { return i&^3 | (i&1)<<1 | (i&2)>>1 }
+
+func (q *quantized) widen() {
+	for i, b := range q.bytes {
+		q.words[wordAt(i)] = int16(b)
+	}
+}
+
+// at returns the weight of input i in output j, and where its scale and offset are.
+func (l *linear) at(j, i int) (weight int8, group int) {
 	panel, lane := j/panelWidth, j%panelWidth
-	return l.weight[((panel*l.inputs/2+i/2)*panelWidth+lane)*2+i%2],
-		l.scale[(panel*(l.inputs/groupSize)+i/groupSize)*panelWidth+lane]
+	return l.weight[((panel*l.inputs/4+i/4)*panelWidth+lane)*4+i%4], (panel*(l.inputs/groupSize)+i/groupSize)*panelWidth + lane
 }
 
 // guarded is a slice with room around it that must stay as it is.
-type guarded[T int16 | float32] struct{ all, inside []T }
+type guarded[T uint8 | int16 | float32] struct{ all, inside []T }
 
 const guard = 64
 
-func newGuarded[T int16 | float32](n int, initial []T) guarded[T] {
+func newGuarded[T uint8 | int16 | float32](n int, initial []T) guarded[T] {
 	all := make([]T, n+2*guard)
 	for i := range all {
 		all[i] = 77
@@ -115,37 +135,58 @@ func compare(t *testing.T, k, oracle *kernels, r *rand.Rand) {
 		got.check(t, "norm")
 	}
 	{
-		x, smooth := numbers(r, n), positive(r, n)
-		if r.IntN(20) == 0 {
-			clear(x)
+		rows, n := 4*(1+r.IntN(2)), groupSize*(1+r.IntN(6))
+		got, want := newQuantized(rows, n), newQuantized(rows, n)
+		bytes, words, ranges := newGuarded[uint8](rows*n, nil), newGuarded[int16](rows*n, nil), newGuarded[float32](len(want.ranges), nil)
+		got.bytes, got.words, got.ranges = bytes.inside, words.inside, ranges.inside
+		clear(got.bytes)
+		clear(got.words)
+		for row := range rows {
+			x, smooth := numbers(r, n), positive(r, n)
+			switch group := x[groupSize*r.IntN(n/groupSize):][:groupSize]; r.IntN(6) {
+			case 0:
+				clear(group)
+			case 1: // nearly of one value
+				for i := range group {
+					group[i] *= 1e-35
+				}
+			}
+			k.quantize(got, row, x, smooth)
+			oracle.quantize(want, row, x, smooth)
 		}
-		got, want := newGuarded[int16](n, nil), make([]int16, n)
-		gotScale, wantScale := k.quantize(got.inside, x, smooth), oracle.quantize(want, x, smooth)
-		if gotScale != wantScale || !slices.Equal(got.inside, want) {
-			t.Fatalf("quantize: %v with scale %g, want %v with %g", got.inside, gotScale, want, wantScale)
+		if slices.Max(got.words) > 0 { // this kernel uses words
+			for i := range got.bytes {
+				got.bytes[i] = uint8(got.words[wordAt(i)])
+			}
 		}
-		got.check(t, "quantize")
+		if !slices.Equal(got.bytes, want.bytes) || !slices.Equal(got.ranges, want.ranges) {
+			t.Fatalf("quantize: %v\n%v, want %v\n%v", got.bytes, got.ranges, want.bytes, want.ranges)
+		}
+		bytes.check(t, "quantize")
+		words.check(t, "quantize")
+		ranges.check(t, "quantize")
 	}
 	{
-		l := randomLinear(r, groupSize*(1+r.IntN(4)), 48*(1+r.IntN(3)))
-		rows := 4 * (1 + r.IntN(3))
-		a := make([]int16, rows*l.inputs)
-		for i := range a {
-			a[i] = int16(r.IntN(2*maxInt16+1) - maxInt16)
+		inputs := groupSize * (1 + r.IntN(4))
+		if r.IntN(4) == 0 { // more than a kernel may widen at a time
+			inputs = panelInputs + groupSize*r.IntN(8)
 		}
+		l := randomLinear(r, inputs, 48*(1+r.IntN(3)))
+		rows := 4 * (1 + r.IntN(3))
+		q := randomQuantized(r, rows, l.inputs)
 		if r.IntN(4) == 0 { // the largest sums there can be
-			for i := range a {
-				a[i] = maxInt16
+			for i := range q.bytes {
+				q.bytes[i] = 255
 			}
 			for i := range l.weight {
 				l.weight[i] = int8(127 - 254*r.IntN(2))
 			}
+			q.widen()
 		}
-		scales := positive(r, rows)
 		got, want := newGuarded[float32](rows*l.outputs, nil), make([]float32, rows*l.outputs)
 		for first := 0; first < l.outputs; first += 48 {
-			k.linear(got.inside, a, scales, l, first, rows)
-			oracle.linear(want, a, scales, l, first, rows)
+			k.linear(got.inside, q, l, first, rows)
+			oracle.linear(want, q, l, first, rows)
 		}
 		near(t, "linear", got.inside, want, 1e-6)
 		got.check(t, "linear")
@@ -233,27 +274,39 @@ var dumb = &kernels{
 			x[i] = float32((float64(x[i])+float64(y[i])-mean)/math.Sqrt(variance+epsilon)*float64(gain[i]) + float64(bias[i]))
 		}
 	},
-	quantize: func(dst []int16, x, smooth []float32) float32 {
-		var largest float32
-		for i := range x {
-			largest = max(largest, float32(math.Abs(float64(x[i]*smooth[i]))))
-		}
-		for i := range x {
-			if dst[i] = 0; largest > 0 {
-				dst[i] = int16(math.RoundToEven(float64(x[i] * smooth[i] * (maxInt16 / largest))))
+	quantize: func(q *quantized, r int, x, smooth []float32) {
+		for group := range len(x) / groupSize {
+			var values []float32
+			for i := group * groupSize; i < (group+1)*groupSize; i++ {
+				values = append(values, x[i]*smooth[i])
 			}
+			low := slices.Min(values)
+			span := slices.Max(values) - low
+			inverse := 255 / span
+			if span < tiniest {
+				inverse = 0
+			}
+			for i, v := range values {
+				scaled := (v - low) * inverse
+				q.bytes[r*len(x)+group*groupSize+i] = uint8(math.RoundToEven(float64(scaled)))
+			}
+			at := rangeAt(len(x), r, group)
+			q.ranges[at], q.ranges[at+1] = span/255, low
 		}
-		return largest / maxInt16
 	},
-	linear: func(out []float32, a []int16, scales []float32, l *linear, first, rows int) {
+	linear: func(out []float32, q *quantized, l *linear, first, rows int) {
 		for r := range rows {
 			for j := first; j < first+48; j++ {
-				sum := 0.0
+				sum := float64(l.bias[j])
 				for i := range l.inputs {
-					w, scale := l.at(j, i)
-					sum += float64(a[r*l.inputs+i]) * float64(w) * float64(scale)
+					w, group := l.at(j, i)
+					at := rangeAt(l.inputs, r, i/groupSize)
+					sum += float64(q.bytes[r*l.inputs+i]) * float64(q.ranges[at]) * float64(w) * float64(l.scale[group])
+					if i%groupSize == 0 {
+						sum += float64(q.ranges[at+1]) * float64(l.offset[group])
+					}
 				}
-				out[r*l.outputs+j] = float32(sum*float64(scales[r]) + float64(l.bias[j]))
+				out[r*l.outputs+j] = float32(sum)
 			}
 		}
 	},

@@ -99,7 +99,8 @@ func TestVectorsDependOnTheTextAlone(t *testing.T) {
 	}
 }
 
-// The integer sums are the same whatever computes them, so kernels differ only in float32 rounding.
+// The integer sums are the same whatever computes them. What is rounded to bytes comes from float32 sums, which kernels add
+// up in different orders, so a few of the bytes differ by one.
 func TestKernelsAgree(t *testing.T) {
 	texts := []string{"", "ok", "Ferries to the islands were sent to the old cargo port.", "東京で地震 🙂"}
 	want, err := newModel(t, Options{Kernels: "portable"}).Embed(t.Context(), embed.Document, texts)
@@ -112,7 +113,7 @@ func TestKernelsAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range texts {
-			if c := cosine(got[i], want[i]); !(c > 0.999999) {
+			if c := cosine(got[i], want[i]); !(c > 0.9995) {
 				t.Errorf("%s: %q has cosine %.8f to the portable vector", name, texts[i], c)
 			}
 		}

@@ -43,35 +43,35 @@ func normPortable(x, y, gain, bias []float32) {
 	}
 }
 
-// maxInt16 is the magnitude that the largest element of a row is scaled to. A sum over a group is then at most
-// 64 * 32767 * 127, an eighth of what an int32 holds.
-const maxInt16 = 32767
-
-func quantizePortable(dst []int16, x, smooth []float32) float32 {
-	dst, smooth = dst[:len(x)], smooth[:len(x)]
-	var largest float32
-	for i, v := range x {
-		v *= smooth[i]
-		largest = max(largest, max(v, -v))
+func quantizePortable(q *quantized, r int, x, smooth []float32) {
+	smooth = smooth[:len(x)]
+	var values [groupSize]float32
+	for group := range len(x) / groupSize {
+		low, high := float32(math.Inf(1)), float32(math.Inf(-1))
+		for i := range values {
+			v := x[group*groupSize+i] * smooth[group*groupSize+i]
+			values[i], low, high = v, min(low, v), max(high, v)
+		}
+		span, inverse := high-low, float32(0)
+		if span >= tiniest {
+			inverse = 255 / span
+		}
+		at := rangeAt(len(x), r, group)
+		q.ranges[at], q.ranges[at+1] = span/255, low
+		bytes := (*[groupSize]uint8)(q.bytes[r*len(x)+group*groupSize:])
+		for i, v := range values {
+			// Adding 2^23 leaves no room for a fraction, so it rounds as float32 addition does: to nearest, ties to even. The
+			// conversions keep compilers from rounding once where it should be twice.
+			bytes[i] = uint8(math.Float32bits(float32(float32(v-low)*inverse) + 0x1p23))
+		}
 	}
-	if largest == 0 {
-		clear(dst)
-		return 0
-	}
-	inverse := maxInt16 / largest
-	for i, v := range x {
-		// Adding 1.5 * 2^23 leaves no room for a fraction, so it rounds as float32 addition does: to nearest, ties to even.
-		shifted := float32(v*smooth[i])*inverse + 0x1.8p23
-		dst[i] = int16(int32(math.Float32bits(shifted)) - 0x4B400000)
-	}
-	return largest / maxInt16
 }
 
-// linearPortable multiplies two weights at a time: the 64-bit product of an activation and w0 + w1*2^32 holds both
-// products, and so does a sum of such products as long as each part fits 32 bits, which a group guarantees. The lower part
-// borrows from the upper one when it is negative, which is undone at the end. That is exact, and more than twice as fast as
+// linearPortable multiplies two weights at a time: the 64-bit product of an input and w0 + w1*2^32 holds both products,
+// and so does a sum of such products as long as each part fits 32 bits, which a group guarantees. The lower part borrows
+// from the upper one when it is negative, which is undone at the end. That is exact, and more than twice as fast as
 // float32 without vector instructions.
-func linearPortable(out []float32, a []int16, scales []float32, l *linear, first, rows int) {
+func linearPortable(out []float32, q *quantized, l *linear, first, rows int) {
 	const columns = 8 // four sums at a time fit the registers, and leave multiplication the bottleneck
 	k := l.inputs
 	var pairs [groupSize][columns / 2]int64
@@ -79,16 +79,17 @@ func linearPortable(out []float32, a []int16, scales []float32, l *linear, first
 		panel, at := column/panelWidth, column%panelWidth
 		weight := l.weight[panel*panelWidth*k:][:panelWidth*k]
 		scale := l.scale[panel*panelWidth*(k/groupSize):]
+		offset := l.offset[panel*panelWidth*(k/groupSize):]
 		for group := range k / groupSize {
 			for i := range pairs {
-				w := (*[2*columns - 1]int8)(weight[(group*groupSize+i)/2*2*panelWidth+2*at+i%2:])
+				w := (*[4*columns - 3]int8)(weight[(group*groupSize+i)/4*4*panelWidth+4*at+i%4:])
 				for j := range pairs[i] {
-					pairs[i][j] = int64(w[4*j]) + int64(w[4*j+2])<<32
+					pairs[i][j] = int64(w[8*j]) + int64(w[8*j+4])<<32
 				}
 			}
-			s := (*[columns]float32)(scale[group*panelWidth+at:])
+			scale, offset := (*[columns]float32)(scale[group*panelWidth+at:]), (*[columns]float32)(offset[group*panelWidth+at:])
 			for r := range rows {
-				row := (*[groupSize]int16)(a[r*k+group*groupSize:])
+				row := (*[groupSize]uint8)(q.bytes[r*k+group*groupSize:])
 				var s01, s23, s45, s67 int64
 				for i := range pairs {
 					w, x := &pairs[i], int64(row[i])
@@ -99,20 +100,14 @@ func linearPortable(out []float32, a []int16, scales []float32, l *linear, first
 				}
 				o := (*[columns]float32)(out[r*l.outputs+column:])
 				if group == 0 {
-					*o = [columns]float32{}
+					*o = *(*[columns]float32)(l.bias[column:])
 				}
+				step, low := q.ranges[rangeAt(k, r, group)], q.ranges[rangeAt(k, r, group)+1]
 				for j, sum := range [...]int64{s01, s23, s45, s67} {
-					low := int32(sum)
-					o[2*j] += float32(low) * s[2*j]
-					o[2*j+1] += float32(int32((sum-int64(low))>>32)) * s[2*j+1]
+					s := int32(sum)
+					o[2*j] += float32(s)*step*scale[2*j] + low*offset[2*j]
+					o[2*j+1] += float32(int32((sum-int64(s))>>32))*step*scale[2*j+1] + low*offset[2*j+1]
 				}
-			}
-		}
-		bias := (*[columns]float32)(l.bias[column:])
-		for r := range rows {
-			o := (*[columns]float32)(out[r*l.outputs+column:])
-			for j := range o {
-				o[j] = o[j]*scales[r] + bias[j]
 			}
 		}
 	}

@@ -25,7 +25,10 @@ const (
 	panelWidth = 16 // outputs side by side
 	groupSize  = 64 // inputs that share a scale
 	wordGroup  = 96 // numbers of a word that share a scale
-	magic      = "MINILM8\x02"
+	// panelInputs is how many inputs of a panel kernels may widen to words at a time, so that 16 outputs of it (12 KB) and
+	// the inputs they meet stay in the first cache.
+	panelInputs = hidden
+	magic       = "MINILM8\x03"
 )
 
 //go:embed weights/minilm.bin
@@ -37,7 +40,8 @@ type linear struct {
 	smooth          []float32 // [inputs], multiplied into the input before it is quantised
 	bias            []float32 // [outputs]
 	scale           []float32 // [outputs/16][inputs/64][16]
-	weight          []int8    // [outputs/16][inputs/2][16][2], in the binary itself
+	offset          []float32 // [outputs/16][inputs/64][16]: scale times the sum of the group's weights
+	weight          []int8    // [outputs/16][inputs/4][16][4], in the binary itself
 }
 
 type layerNorm struct{ gain, bias []float32 }
@@ -60,7 +64,7 @@ type weights struct {
 }
 
 // loadWeights reads the weights once for all models of the process. The 8-bit weights stay where they are, in the
-// read-only pages of the binary, and reach memory when they are first used; scales and biases (1.3 MB) are copied, because
+// read-only pages of the binary, and reach memory when they are first used; scales and biases (2 MB) are copied, because
 // the binary does not align them.
 var loadWeights = sync.OnceValues(func() (*weights, error) {
 	r := &weightReader{data: weightFile}
@@ -125,18 +129,31 @@ func (r *weightReader) float16s(n int) []float32 {
 	return values
 }
 
+func (r *weightReader) int16s(n int) []float32 {
+	data, values := []byte(r.take(2*n)), make([]float32, n)
+	for i := range values {
+		values[i] = float32(int16(binary.LittleEndian.Uint16(data[2*i:])))
+	}
+	return values
+}
+
 func (r *weightReader) layerNorm() layerNorm {
 	return layerNorm{gain: r.float32s(hidden), bias: r.float32s(hidden)}
 }
 
 func (r *weightReader) linear(inputs, outputs int) linear {
-	return linear{
+	l := linear{
 		inputs: inputs, outputs: outputs,
 		smooth: r.float32s(inputs),
 		bias:   r.float32s(outputs),
 		scale:  r.float16s(outputs * inputs / groupSize),
+		offset: r.int16s(outputs * inputs / groupSize),
 		weight: r.int8s(outputs * inputs),
 	}
+	for i, scale := range l.scale {
+		l.offset[i] *= scale
+	}
+	return l
 }
 
 // fromFloat16 converts an IEEE 754 binary16 number. Scales are never infinite or NaN.
