@@ -63,6 +63,20 @@ func (p *program) openLocal(ctx context.Context, readOnly bool) (*points.Conn, e
 	}
 }
 
+// publishAddr says where the server that has the store open listens, until withdraw is called. Who reads the file meanwhile
+// finds all of it or none.
+func publishAddr(data, addr string) (withdraw func(), err error) {
+	file := filepath.Join(data, addrFile)
+	draft := file + ".new"
+	if err := os.WriteFile(draft, []byte(addr+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(draft, file); err != nil {
+		return nil, err
+	}
+	return func() { os.Remove(file) }, nil
+}
+
 // runningServer is the address of the server that has the store in the data directory open, or "". It means something only
 // while the store is locked.
 func runningServer(data string) string {

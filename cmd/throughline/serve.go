@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -70,11 +68,11 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		return err
 	}
 	if p.cli.Qdrant == "" {
-		file := filepath.Join(p.cli.Data, addrFile)
-		if err := os.WriteFile(file, []byte(reachable(grpcListener.Addr())+"\n"), 0o600); err != nil {
+		withdraw, err := publishAddr(p.cli.Data, reachable(grpcListener.Addr()))
+		if err != nil {
 			return err
 		}
-		defer os.Remove(file)
+		defer withdraw()
 	}
 	group.Go(func() error { return srv.Serve(ctx, grpcListener, httpListener) })
 	group.Go(func() error {
