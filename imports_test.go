@@ -63,7 +63,8 @@ var rules = map[string]rule{
 	"internal/server": {why: "gRPC: validate, call, convert",
 		ours:    []string{"embed", "internal/article", "internal/coverage", "internal/evidence", "internal/ingest", "internal/points", "internal/stories", "proto/..."},
 		foreign: []string{"google.golang.org/grpc"}},
-	"internal/seedtest": {why: "what a reader expects of the seeds", ours: []string{"internal/article", "seeds"}},
+	"internal/openaiapi": {why: "other programs' way to the model: the contract of embedders and HTTP", ours: []string{"embed"}},
+	"internal/seedtest":  {why: "what a reader expects of the seeds", ours: []string{"internal/article", "seeds"}},
 
 	"bench/embed": {why: "our side of a benchmark: the model and nothing else", ours: []string{"embed", "embed/minilm"}},
 

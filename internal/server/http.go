@@ -61,6 +61,9 @@ func (s *Server) handler() (http.Handler, error) {
 	for _, stream := range s.jsonStreams() {
 		mux.Handle(stream.pattern, stream)
 	}
+	for pattern, h := range s.cfg.Handlers {
+		mux.Handle(pattern, s.counted(pattern, h))
+	}
 	page := s.cfg.Page
 	if page == nil {
 		page = http.HandlerFunc(index)

@@ -39,6 +39,9 @@ type Config struct {
 	Now    func() time.Time
 	NewID  func() string // ids of requests and operations; nil: random UUIDs
 
+	// Handlers answer further paths of the HTTP port, by their pattern for [http.ServeMux]. They go before the API, whose
+	// JSON form has all of /v1/ otherwise.
+	Handlers map[string]http.Handler
 	Page     http.Handler         // answers GET / on the HTTP port; nil: a plain page with calls to try
 	Registry *prometheus.Registry // where metrics go and what /metrics shows; nil: one of its own
 
