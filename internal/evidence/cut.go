@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"math"
+	"slices"
 
 	"throughline/cluster"
 )
@@ -67,6 +68,7 @@ const (
 	cutLeast, cutMost = -5.0, 6.0 // logits between which the cut is sought
 	cutSteps          = 88        // of 1/8
 	cutSmooth         = 2.0       // standard deviation, in steps, of the smoothing of the shape
+	cutReach          = 0.125     // logits by which a cut may move into a gap
 )
 
 // at returns the logit to cut a dendrogram at.
@@ -74,16 +76,50 @@ func (r CutRule) at(tree *cluster.Dendrogram, prior float64) float64 {
 	z := math.Log(prior / (1 - prior))
 	target := r.Base - r.Prior*z*math.Exp(-(z/r.Trust)*(z/r.Trust))
 	sizes := smooth(meanSizes(tree), cutSmooth)
-	best, cut := math.Inf(1), target
+	costs := make([]float64, len(sizes))
+	best := 0
 	for i := range sizes {
 		below, above := sizes[max(i-1, 0)], sizes[min(i+1, len(sizes)-1)]
 		c := cutAt(i)
 		growth := (below - above) / (cutAt(min(i+1, len(sizes)-1)) - cutAt(max(i-1, 0)))
-		if cost := growth + r.Hold*(c-target)*(c-target); cost < best {
-			best, cut = cost, c
+		if costs[i] = growth + r.Hold*(c-target)*(c-target); costs[i] < costs[best] {
+			best = i
 		}
 	}
-	return cut
+	return settle(tree, bottom(costs, best))
+}
+
+// bottom is the logit of the least cost, between the steps: the vertex of the parabola through the least one and its
+// neighbours. Two corpora that differ by rounding then have cuts that differ by as little, not by a step.
+func bottom(costs []float64, i int) float64 {
+	if i == 0 || i == len(costs)-1 {
+		return cutAt(i)
+	}
+	below, above := costs[i-1]-costs[i], costs[i+1]-costs[i]
+	if below+above <= 0 {
+		return cutAt(i)
+	}
+	return cutAt(i) + (cutMost-cutLeast)/cutSteps*(below-above)/(2*(below+above))
+}
+
+// settle moves a cut to the middle of the widest gap between the heights of joins near it. A cut next to a join would
+// be a coin's toss: another server of the same model rounds its vectors otherwise, which moves heights by a hundredth.
+func settle(tree *cluster.Dendrogram, cut float64) float64 {
+	var near []float64
+	for _, h := range tree.Heights() {
+		if math.Abs(float64(h)-cut) < cutReach {
+			near = append(near, float64(h))
+		}
+	}
+	near = append(near, cut-cutReach, cut+cutReach)
+	slices.Sort(near)
+	widest, middle := 0.0, cut
+	for i := 1; i < len(near); i++ {
+		if gap := near[i] - near[i-1]; gap > widest {
+			widest, middle = gap, near[i-1]+gap/2
+		}
+	}
+	return middle
 }
 
 // cutAt returns the i-th of the logits that are tried.
