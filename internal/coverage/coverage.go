@@ -29,7 +29,7 @@ type Seed struct {
 	StoryID     string
 	// Liked are articles whose common ground is looked for; Disliked ones push away from theirs.
 	Liked, Disliked []string
-	// Section narrows an ArticleID or Text seed to one of its sections; nil: all of them.
+	// Section narrows an ArticleID seed to one of its sections; nil: all of them.
 	Section *int
 }
 
@@ -77,10 +77,13 @@ const MaxEvidence = 3
 
 // Evidence is one pair of sections that match.
 type Evidence struct {
-	SeedSection, Section int // SeedSection is -1 in a search
-	Heading              string
-	Snippet              string  // of the result's section: whole sentences around the best match, at most SnippetRunes
-	Similarity           float64 // cosine of the two section vectors
+	// SeedSection is a section of the article or text that was asked about; for a story, of its representative. It is -1
+	// where the whole seed stands for its sections: a query, a headline without text, a liked article.
+	SeedSection int
+	Section     int // of the result
+	Heading     string
+	Snippet     string  // of the result's section: whole sentences around the best match, at most SnippetRunes
+	Similarity  float64 // cosine of the two vectors
 }
 
 // SnippetRunes bounds a snippet.

@@ -51,15 +51,12 @@ func (e *Engine) Related(ctx context.Context, req Request) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, partial, err := e.gather(ctx, s, req.Shape)
+	found, _, partial, err := e.gather(ctx, s, req.Shape)
 	if err != nil {
 		return nil, err
 	}
-	for i := range found {
-		e.score(s, &found[i])
-	}
-	ranked := shape(found, s, req, e.cfg.Now())
-	return &List{engine: e, seed: s, ranked: ranked, explain: req.Explain, partial: partial}, nil
+	e.score(s, found)
+	return e.list(s, shape(found, s, req, e.cfg.Now()), req.Explain, partial), nil
 }
 
 // Search ranks articles by how well they match the words of a query and what they mean. A query without a single word is
@@ -73,15 +70,14 @@ func (e *Engine) Search(ctx context.Context, req SearchRequest) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, partial, err := e.gather(ctx, s, req.Shape)
+	found, byWords, partial, err := e.gather(ctx, s, req.Shape)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.scoreQuery(ctx, s, found); err != nil {
+	if err := e.scoreQuery(ctx, s, found, byWords); err != nil {
 		return nil, err
 	}
-	ranked := shape(found, s, asked, e.cfg.Now())
-	return &List{engine: e, seed: s, ranked: ranked, explain: req.Explain, partial: partial}, nil
+	return e.list(s, shape(found, s, asked, e.cfg.Now()), req.Explain, partial), nil
 }
 
 func validate(req Request) error {
@@ -96,6 +92,8 @@ func validate(req Request) error {
 		return &FieldError{"article_id", "give exactly one of article_id, text, story_id and liked_article_ids"}
 	case req.Title != "" && req.Text == "":
 		return &FieldError{"title", "belongs to a seed given by text"}
+	case !req.Published.IsZero() && req.Text == "":
+		return &FieldError{"published_time", "belongs to a seed given by text"}
 	case req.Section != nil && req.ArticleID == "":
 		return &FieldError{"section", "belongs to a seed given by article_id"}
 	case len(req.Disliked) > 0 && len(req.Liked) == 0:
@@ -121,13 +119,37 @@ func validateShape(req Request) error {
 }
 
 // List is a ranked answer, best first; equal scores are ordered by article id, so two runs agree. The ranking does not
-// change any more; Page looks at the sections of what it returns when it is called.
+// change any more; Page looks at the sections of what it returns when it is called. It keeps no vectors but those of the
+// seed's sections, so that many lists can be kept.
 type List struct {
 	engine  *Engine
-	seed    *seed
-	ranked  []candidate
+	seeds   [][]points.Section // by stem
+	ranked  []ranked
 	explain bool
 	partial bool
+}
+
+// ranked is a result without its evidence.
+type ranked struct {
+	Result
+	signals evidence.Signals
+	near    int // the stem it was judged by
+}
+
+func (e *Engine) list(s *seed, found []candidate, explain, partial bool) *List {
+	l := &List{engine: e, explain: explain, partial: partial, ranked: make([]ranked, len(found))}
+	for _, st := range s.stems {
+		l.seeds = append(l.seeds, st.sections)
+	}
+	for i, c := range found {
+		l.ranked[i] = ranked{
+			Result: Result{
+				Article: c.stored.Article, Score: c.score, Probability: c.probability, Relation: c.relation, CopyOf: c.stored.Article.CopyOf,
+			},
+			signals: c.signals, near: c.near,
+		}
+	}
+	return l
 }
 
 // Len is how many results there are.
@@ -136,16 +158,16 @@ func (l *List) Len() int { return len(l.ranked) }
 // Partial says that part of the store did not answer: what is listed is right, something may be missing.
 func (l *List) Partial() bool { return l.partial }
 
-// Page returns at most n results from offset on, with their evidence.
+// Page returns at most n results from offset on, with their evidence. An article that was deleted since has none.
 func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 	from := min(max(offset, 0), len(l.ranked))
-	page := l.ranked[from:min(from+max(n, 0), len(l.ranked))]
+	page := l.ranked[from:min(from+min(max(n, 0), len(l.ranked)), len(l.ranked))]
 	if len(page) == 0 {
 		return nil, nil
 	}
 	ids := make([]string, len(page))
 	for i, c := range page {
-		ids[i] = c.stored.Article.ID
+		ids[i] = c.Article.ID
 	}
 	sections, err := l.engine.cfg.Store.Sections(ctx, ids, true)
 	if err != nil {
@@ -153,16 +175,13 @@ func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 	}
 	results := make([]Result, len(page))
 	for i, c := range page {
-		r := Result{
-			Article: c.stored.Article, Score: c.score, Probability: c.probability, Relation: c.relation, CopyOf: c.copyOf,
-			Evidence: pairs(l.seed, sections[ids[i]]),
-		}
+		r := c.Result
+		r.Evidence = pairs(l.seeds[c.near], sections[ids[i]])
 		if l.explain {
-			signals := c.signals
 			if len(r.Evidence) > 0 {
-				signals.Section = r.Evidence[0].Similarity
+				c.signals.Section = r.Evidence[0].Similarity
 			}
-			r.Signals = named(signals)
+			r.Signals = named(c.signals)
 		}
 		results[i] = r
 	}

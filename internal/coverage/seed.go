@@ -3,8 +3,10 @@ package coverage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"throughline/cluster/vector"
 	"throughline/embed"
@@ -22,25 +24,36 @@ type seed struct {
 	stems []stem
 	// against are the disliked articles.
 	against []*evidence.Weighed
-	// sections, with vectors, are what evidence is looked for with. Their indices are those of the seed article.
-	sections []points.Section
-	exclude  []string // articles that the question is made of
-	query    bool     // a search: there is no seed article
-	terms    vector.Sparse
+	exclude []string // articles that the question is made of
+	query   bool     // a search: there is no seed article
+	terms   vector.Sparse
 }
 
 // stem is one thing to be near to.
 type stem struct {
-	dense     []float32     // article-level query vector
-	lexical   vector.Sparse // raw weights
-	weighed   *evidence.Weighed
-	published time.Time
-	copyRoot  string // copy group of a stored article: the id of its original, or its own
+	dense   []float32     // article-level query vector
+	lexical vector.Sparse // raw weights
+	weighed *evidence.Weighed
+	// first and last are when it was published; of a story, its span. Zero: unknown.
+	first, last time.Time
+	story       bool   // a whole story: the text of one article within it is no copy of it
+	copyRoot    string // copy group of a stored article: the id of its original, or its own
+	// sections, with vectors, are what evidence is looked for with. Their indices are those of the seed's sections. A stem
+	// without sections of its own has one with the index noSection, which stands for all of it.
+	sections []points.Section
+	searched int // how many of the sections are searched with, the first ones
 }
 
-// maxSeedSections bounds how many sections of a long seed are searched with. The first ones are taken: news says what
-// matters first.
-const maxSeedSections = 8
+// maxSearched bounds how many sections of a long seed are searched with: news says what matters first.
+const maxSearched = 8
+
+// noSection is the index of what stands for a seed as a whole.
+const noSection = -1
+
+// whole is a stem as one section.
+func whole(dense []float32, words vector.Sparse) []points.Section {
+	return []points.Section{{Index: noSection, Dense: dense, Lexical: words}}
+}
 
 // resolve reads or embeds what a seed names.
 func (e *Engine) resolve(ctx context.Context, q Seed) (*seed, error) {
@@ -57,14 +70,19 @@ func (e *Engine) resolve(ctx context.Context, q Seed) (*seed, error) {
 }
 
 func (e *Engine) stemOf(s *points.Stored) stem {
-	root := s.Article.CopyOf
-	if root == "" {
-		root = s.Article.ID
-	}
 	return stem{
 		dense: s.Vectors.Dense, lexical: s.Vectors.Full, weighed: e.cfg.Corpus.Weigh(corpus.Profile(s)),
-		published: s.Article.Published, copyRoot: root,
+		first: s.Article.Published, last: s.Article.Published, copyRoot: copyRoot(&s.Article),
+		sections: whole(s.Vectors.Dense, s.Vectors.Full),
 	}
+}
+
+// copyRoot is what the articles of a copy group have in common: the id of the original.
+func copyRoot(a *points.Article) string {
+	if a.CopyOf != "" {
+		return a.CopyOf
+	}
+	return a.ID
 }
 
 func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {
@@ -79,21 +97,25 @@ func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {
 	own := sections[q.ArticleID]
 	st := e.stemOf(found[0])
 	if q.Section != nil {
-		if *q.Section < 0 || *q.Section >= len(own) {
-			return nil, &FieldError{"section", fmt.Sprintf("article %q has sections 0 to %d", q.ArticleID, len(own)-1)}
+		at := slices.IndexFunc(own, func(s points.Section) bool { return s.Index == *q.Section })
+		switch {
+		case at >= 0:
+		case len(own) == 0:
+			return nil, &FieldError{"section", fmt.Sprintf("article %q has no sections", q.ArticleID)}
+		default:
+			return nil, &FieldError{"section", fmt.Sprintf("article %q has sections 0 to %d", q.ArticleID, own[len(own)-1].Index)}
 		}
-		one := own[*q.Section]
+		one := own[at]
 		own = []points.Section{one}
 		st.dense, st.lexical = one.Dense, one.Lexical
 		st.weighed = e.cfg.Corpus.Weigh(&evidence.Profile{
-			ID: q.ArticleID, Dense: one.Dense, Lex: lexical.Analyze(one.Heading, one.Text), Published: st.published,
+			ID: q.ArticleID, Dense: one.Dense, Lex: lexical.Analyze(one.Heading, one.Text), Published: st.first,
 		})
 	}
-	return &seed{stems: []stem{st}, sections: head(own), exclude: []string{q.ArticleID}}, nil
-}
-
-func head(sections []points.Section) []points.Section {
-	return sections[:min(len(sections), maxSeedSections)]
+	if len(own) > 0 {
+		st.sections, st.searched = own, min(len(own), maxSearched)
+	}
+	return &seed{stems: []stem{st}, exclude: []string{q.ArticleID}}, nil
 }
 
 // stored returns the articles or says which one is unknown.
@@ -123,28 +145,37 @@ func (e *Engine) resolveStory(ctx context.Context, id string) (*seed, error) {
 		return nil, &points.NotFoundError{Kind: "story", ID: id}
 	}
 	story := found[0]
-	dense := append([]float32(nil), story.Dense...)
+	dense := slices.Clone(story.Dense)
 	if !vector.Normalize(dense) {
 		return nil, ErrNoVectors
 	}
-	// The mean of the members speaks for the story. It is as long as text gets, and has no one time.
+	// The mean of the members speaks for the story. It is as long as text gets, and score knows its span.
 	profile := &evidence.Profile{
 		ID: story.ID, Dense: dense,
 		Lex: lexical.Vectors{Full: story.Full, Lead: story.Lead, Names: story.Names, Words: fullText},
+	}
+	st := stem{
+		dense: dense, lexical: story.Full, weighed: e.cfg.Corpus.Weigh(profile), first: story.First, last: story.Last, story: true,
+		sections: whole(dense, story.Full),
 	}
 	sections, err := e.cfg.Store.Sections(ctx, []string{story.Representative}, true)
 	if err != nil {
 		return nil, err
 	}
-	st := stem{dense: dense, lexical: story.Full, weighed: e.cfg.Corpus.Weigh(profile), published: story.Last}
-	return &seed{stems: []stem{st}, sections: head(sections[story.Representative])}, nil
+	if own := sections[story.Representative]; len(own) > 0 {
+		st.sections, st.searched = own, min(len(own), maxSearched)
+	}
+	return &seed{stems: []stem{st}}, nil
 }
 
 // fullText is a number of words that counts as a full text.
 const fullText = 1000
 
+// resolveLiked makes a stem of every liked article. Their sections are not read: with many of them that would be most of
+// the work, and what readers like about an article is rarely its fourth section.
 func (e *Engine) resolveLiked(ctx context.Context, liked, disliked []string) (*seed, error) {
-	all := append(append([]string(nil), liked...), disliked...)
+	liked, disliked = distinct(liked), distinct(disliked)
+	all := slices.Concat(liked, disliked)
 	found, err := e.stored(ctx, all)
 	if err != nil {
 		return nil, err
@@ -161,13 +192,33 @@ func (e *Engine) resolveLiked(ctx context.Context, liked, disliked []string) (*s
 	return s, nil
 }
 
+func distinct(ids []string) []string {
+	seen := make(map[string]bool, len(ids))
+	var out []string
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// hasWord reports whether there is anything to compare in a text.
+func hasWord(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+}
+
 func (e *Engine) resolveText(ctx context.Context, q Seed) (*seed, error) {
+	if !hasWord(q.Text) && !hasWord(q.Title) {
+		return nil, ErrNoVectors
+	}
 	a := article.Article{Title: q.Title, Published: q.Published, Sections: article.ParseText(q.Text)}
 	if err := article.Finish(&a); err != nil {
 		return nil, &FieldError{"text", err.Error()}
 	}
 	sections := article.Split(a, corpus.SectionLimit(e.cfg.Embedder))
-	sections = sections[:min(len(sections), maxSeedSections)]
+	sections = sections[:min(len(sections), maxSearched)] // each costs an embedding
 	texts := []string{article.LeadText(a)}
 	for _, s := range sections {
 		texts = append(texts, article.EmbedText(a.Title, s))
@@ -177,34 +228,32 @@ func (e *Engine) resolveText(ctx context.Context, q Seed) (*seed, error) {
 		return nil, fmt.Errorf("embedding the seed: %w", err)
 	}
 	lex := lexical.Analyze(a.Title, a.Text())
-	if len(lex.Full.Terms) == 0 && strings.TrimSpace(q.Text) == "" {
-		return nil, ErrNoVectors
+	profile := &evidence.Profile{Dense: vectors[0], Lex: lex, Published: a.Published}
+	st := stem{
+		dense: vectors[0], lexical: lex.Full, weighed: e.cfg.Corpus.Weigh(profile), first: a.Published, last: a.Published,
+		sections: whole(vectors[0], lex.Full),
 	}
-	profile := &evidence.Profile{Dense: vectors[0], Lex: lex, Published: q.Published}
-	out := &seed{stems: []stem{{dense: vectors[0], lexical: lex.Full, weighed: e.cfg.Corpus.Weigh(profile), published: q.Published}}}
+	if len(sections) > 0 {
+		st.sections, st.searched = nil, len(sections)
+	}
 	for i, s := range sections {
-		out.sections = append(out.sections, points.Section{Index: i, Heading: s.Heading, Text: s.Text, Dense: vectors[1+i]})
+		st.sections = append(st.sections, points.Section{
+			Index: i, Heading: s.Heading, Text: s.Text, Dense: vectors[1+i], Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text),
+		})
 	}
-	return out, nil
+	return &seed{stems: []stem{st}}, nil
 }
 
 func (e *Engine) resolveQuery(ctx context.Context, query string) (*seed, error) {
-	terms := lexical.QueryTerms(query)
-	if len(terms.Terms) == 0 && strings.TrimSpace(query) == "" {
+	if !hasWord(query) {
 		return nil, ErrNoVectors
 	}
 	vectors, err := e.cfg.Embedder.Embed(ctx, embed.Query, []string{query})
 	if err != nil {
 		return nil, fmt.Errorf("embedding the query: %w", err)
 	}
+	terms := lexical.QueryTerms(query)
 	profile := &evidence.Profile{Dense: vectors[0], Lex: lexical.Analyze("", query)}
-	return &seed{
-		stems:    []stem{{dense: vectors[0], lexical: terms, weighed: e.cfg.Corpus.Weigh(profile)}},
-		sections: []points.Section{{Index: noSection, Text: query, Dense: vectors[0], Lexical: terms}},
-		query:    true,
-		terms:    terms,
-	}, nil
+	st := stem{dense: vectors[0], lexical: terms, weighed: e.cfg.Corpus.Weigh(profile), sections: whole(vectors[0], terms), searched: 1}
+	return &seed{stems: []stem{st}, query: true, terms: terms}, nil
 }
-
-// noSection is the index of a seed that has no sections.
-const noSection = -1

@@ -25,17 +25,7 @@ func shape(found []candidate, s *seed, req Request, now time.Time) []candidate {
 			kept = append(kept, c)
 		}
 	}
-	slices.SortFunc(kept, func(a, b candidate) int {
-		switch {
-		case a.score != b.score:
-			if a.score > b.score {
-				return -1
-			}
-			return 1
-		default:
-			return strings.Compare(a.stored.Article.ID, b.stored.Article.ID)
-		}
-	})
+	slices.SortFunc(kept, func(a, b candidate) int { return compareCandidates(&a, &b) })
 	limit := req.Limit
 	if limit <= 0 || limit > Depth {
 		limit = Depth

@@ -1,0 +1,181 @@
+package coverage
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"testing"
+	"unicode/utf8"
+
+	"throughline/embed/minilm"
+	"throughline/internal/article"
+	"throughline/internal/evidence"
+	"throughline/internal/ingest"
+	"throughline/internal/points"
+	"throughline/internal/seedtest"
+)
+
+// TestSeeds asks about the sample articles with the built-in model. The quality of ranking is held elsewhere
+// (internal/evaluate); here is what must hold however the model is tuned.
+func TestSeeds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("embeds all sample articles: leave out -short")
+	}
+	expected, err := seedtest.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := seedtest.Dir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	embedder, err := minilm.New(minilm.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHarness(t, embedder, evidence.Default())
+	pipeline, err := ingest.NewPipeline(ingest.Config{Store: h.store, Embedder: embedder, Corpus: h.corpus, Logger: slog.New(slog.DiscardHandler), Now: h.clock})
+	h.must(err)
+	ctx := context.Background()
+	_, err = pipeline.Run(ctx, article.Read(ctx, []string{dir}, article.Options{}), ingest.Options{})
+	h.must(err)
+
+	t.Run("the concert hall attack", func(t *testing.T) {
+		story := expected.Members("crocus-attack")
+		for _, id := range story {
+			got := h.related(Request{Seed: Seed{ArticleID: id}})
+			if len(got) < 4 {
+				t.Fatalf("%s: %d results", id, len(got))
+			}
+			found := 0
+			for i, r := range got {
+				of := slices.Contains(story, r.Article.ID)
+				if of {
+					found++
+				}
+				if i < 4 && !of {
+					t.Errorf("%s: result %d is %s", id, i, r.Article.ID)
+				}
+				if len(r.Evidence) == 0 && r.Article.Sections > 0 {
+					t.Errorf("%s: %s comes without evidence", id, r.Article.ID)
+				}
+				for _, e := range r.Evidence {
+					if n := utf8.RuneCountInString(e.Snippet); n == 0 || n > SnippetRunes || !utf8.ValidString(e.Snippet) {
+						t.Errorf("%s: snippet %q of %s", id, e.Snippet, r.Article.ID)
+					}
+				}
+			}
+			if found < len(story)-2 {
+				t.Errorf("%s: %d of %d others are found: %q", id, found, len(story)-1, idsOf(got))
+			}
+		}
+	})
+
+	t.Run("copies", func(t *testing.T) {
+		for _, a := range expected.Articles {
+			if a.CopyOf == "" || a.Truncated {
+				continue
+			}
+			relation := func(f Shape) evidence.Relation {
+				for _, r := range h.related(Request{Seed: Seed{ArticleID: a.CopyOf}, Shape: f}) {
+					if r.Article.ID == a.ID {
+						return r.Relation
+					}
+				}
+				return evidence.RelationNone
+			}
+			if got := relation(Shape{IncludeCopies: true}); got != evidence.RelationCopy {
+				t.Errorf("%s is %s", a.Handle(), got)
+			}
+			if got := relation(Shape{}); got != evidence.RelationNone {
+				t.Errorf("%s was not asked for and is there as %s", a.Handle(), got)
+			}
+		}
+	})
+
+	t.Run("relations", func(t *testing.T) {
+		storyOf := make(map[string]string)
+		for _, a := range expected.Articles {
+			storyOf[a.ID] = a.Story
+		}
+		alike := make(map[[2]string]bool)
+		for _, l := range expected.LookAlikes {
+			for _, a := range l.Stories {
+				for _, b := range l.Stories {
+					alike[[2]string{a, b}] = a != b
+				}
+			}
+		}
+		same, mistaken, followed, early := 0, 0, 0, 0
+		for _, a := range expected.Articles {
+			seed := h.published(a.ID)
+			for _, r := range h.related(Request{Seed: Seed{ArticleID: a.ID}, Shape: Shape{IncludeCopies: true}}) {
+				days := r.Article.Published.Sub(seed.Published).Hours() / 24
+				dated := !seed.Published.IsZero() && !r.Article.Published.IsZero()
+				switch r.Relation {
+				case evidence.RelationFollowUp:
+					if followed++; !dated || days < 1 {
+						t.Errorf("%s follows up on %s after %.1f days", r.Article.ID, a.ID, days)
+					}
+				case evidence.RelationBackground:
+					if early++; !dated || days > -1 {
+						t.Errorf("%s is the background of %s, %.1f days later", r.Article.ID, a.ID, days)
+					}
+				case evidence.RelationSameStory, evidence.RelationCopy:
+					same++
+					if alike[[2]string{a.Story, storyOf[r.Article.ID]}] {
+						mistaken++
+						t.Logf("%s is said to be %s as %s (%.2f)", r.Article.ID, r.Relation, a.ID, r.Probability)
+					}
+				}
+			}
+		}
+		t.Logf("%d of the same story, %d of these of a look-alike; %d follow-ups, %d backgrounds", same, mistaken, followed, early)
+		if mistaken*10 > same || followed < 20 || early < 10 {
+			t.Error("that is not plausible")
+		}
+	})
+
+	t.Run("search", func(t *testing.T) {
+		for query, story := range map[string]string{
+			"concert hall attack near Moscow": "crocus-attack", "jewels stolen from the Louvre": "louvre-heist", "Francis Scott Key Bridge": "baltimore-bridge",
+		} {
+			list, err := h.Search(ctx, SearchRequest{Query: query})
+			h.must(err)
+			got := h.page(list)
+			if len(got) == 0 || !slices.Contains(expected.Members(story), got[0].Article.ID) || len(got[0].Evidence) == 0 {
+				t.Errorf("%s: %q", query, idsOf(got[:min(len(got), 3)]))
+			}
+		}
+	})
+
+	t.Run("a stored text", func(t *testing.T) {
+		sections, err := h.store.Sections(ctx, []string{"crocus-breaking"}, false)
+		h.must(err)
+		text := ""
+		for _, s := range sections["crocus-breaking"] {
+			text += s.Heading + "\n\n" + s.Text + "\n\n"
+		}
+		stored := h.published("crocus-breaking")
+		seed := Seed{Text: text, Title: stored.Title, Published: stored.Published}
+		for _, r := range h.related(Request{Seed: seed}) {
+			if r.Article.ID == stored.ID {
+				t.Errorf("the text itself is a result, as %s", r.Relation)
+			}
+		}
+		if got := h.related(Request{Seed: seed, Shape: Shape{IncludeCopies: true}}); got[0].Article.ID != stored.ID || got[0].Relation != evidence.RelationCopy {
+			t.Errorf("with copies the first is %s, %s", got[0].Article.ID, got[0].Relation)
+		}
+	})
+}
+
+// published reads one article.
+func (h *harness) published(id string) points.Article {
+	h.Helper()
+	found, err := h.store.Get(context.Background(), []string{id}, points.WithNothing)
+	h.must(err)
+	if found[0] == nil {
+		h.Fatalf("%s is not stored", id)
+	}
+	return found[0].Article
+}
