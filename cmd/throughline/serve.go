@@ -63,6 +63,9 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 	start := newStarting(ctx, e.store.Ready)
 	cfg := e.serverConfig(p, c.ReadOnly)
 	cfg.Drain, cfg.Ready = c.Drain, start.check
+	if cfg.Handlers, err = embeddingHandlers(e.embedder, p.logger()); err != nil {
+		return err
+	}
 	srv, err := server.New(cfg)
 	if err != nil {
 		return err
