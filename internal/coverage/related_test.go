@@ -170,7 +170,10 @@ func TestStorySeed(t *testing.T) {
 	}
 	story.Full = members[0].Vectors.Full // enough of a mean for here
 	merged := points.Story{ID: "old", MergedInto: "s"}
-	h.must(h.store.PutStories(ctx, []points.Story{story, merged}))
+	h.must(h.store.PutStories(ctx, []points.Story{story, merged, {ID: "bare", Title: "Without vectors"}}))
+	if _, err := h.Related(ctx, Request{Seed: Seed{StoryID: "bare"}}); !errors.Is(err, ErrNoVectors) {
+		t.Errorf("a story without vectors: %v", err)
+	}
 
 	got := h.related(Request{Seed: Seed{StoryID: "old"}, Shape: Shape{ExcludeStories: []string{"s"}}})
 	relation := make(map[string]evidence.Relation)

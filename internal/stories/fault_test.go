@@ -14,15 +14,6 @@ import (
 	"throughline/internal/points"
 )
 
-// settleNow is what the next operation does first.
-func (h *harness) settleNow() {
-	h.Helper()
-	unlock, err := h.lock(context.Background())
-	h.must(err)
-	defer unlock()
-	h.must(h.settle(context.Background()))
-}
-
 // partition says which articles are together, and which are copies, whatever the stories are called.
 func (h *harness) partition() string {
 	h.Helper()
@@ -152,7 +143,7 @@ func TestInterrupted(t *testing.T) {
 						if restart {
 							h.restart()
 						}
-						h.settleNow()
+						h.must(h.Settle(context.Background()))
 						h.check()
 						h.must(op.do(h))
 						h.check()
@@ -228,7 +219,7 @@ func TestAnyHistory(t *testing.T) {
 			if err != nil && rapid.Bool().Draw(t, "new process") {
 				h.restart()
 			}
-			h.settleNow()
+			h.must(h.Settle(context.Background()))
 			h.check()
 		}
 	})

@@ -9,6 +9,17 @@ import (
 	"throughline/internal/points"
 )
 
+// Settle finishes what an interrupted operation left of stories, copies, topics and the ledger. File, Forget and Recluster do
+// so by themselves before anything else; a server that calls it at start spares its first caller the wait.
+func (e *Engine) Settle(ctx context.Context) error {
+	unlock, err := e.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.settle(ctx)
+}
+
 // settle brings what is stored into a consistent state and makes the ledger tell of it, after an operation that did not get
 // to its end: in this process, or in the last one, which may have been killed. What the articles say is the truth;
 // stories that lost their articles, descriptions that are out of date and the ledger follow from it. It must be called
