@@ -1,0 +1,33 @@
+package stories
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"throughline/internal/points"
+)
+
+// BenchmarkFile files one article into a store of 2,000 that are clustered.
+func BenchmarkFile(b *testing.B) {
+	h := newHarness(b, b.Cleanup, hashed{}, byWords())
+	for from := 0; from < 2000; from += 200 {
+		var articles []points.Article
+		var texts []string
+		for i := from; i < from+200; i++ {
+			event := fmt.Sprint("event", i/4, "x")
+			articles, texts = append(articles, h.on(fmt.Sprintf("a%04d", i), event)), append(texts, told(event, i%4))
+		}
+		h.putAll(articles, texts)
+	}
+	h.recluster()
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		id := fmt.Sprintf("a%04d", n*20%2000)
+		b.StopTimer()
+		h.must(h.Forget(context.Background(), h.article(id)))
+		h.must(h.store.Assign(context.Background(), []points.Assignment{{ArticleID: id}}))
+		b.StartTimer()
+		h.file(id)
+	}
+}
