@@ -39,6 +39,7 @@ type Article struct {
 // Vectors are what an article is compared by.
 type Vectors struct {
 	Dense             []float32 // unit length, as long as the space has dimensions
+	DenseOf           string    // TextKey of the text that Dense was made of; may be empty: not known
 	Full, Lead, Names vector.Sparse
 }
 
@@ -49,6 +50,7 @@ type Section struct {
 	Heading   string
 	Text      string
 	Dense     []float32 // unit length
+	DenseOf   string    // as in Vectors
 	Lexical   vector.Sparse
 }
 

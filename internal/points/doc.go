@@ -15,6 +15,7 @@
 //	P_stories    P_stories_F_cC       mean vectors; title, keywords, span, counts, merged_into
 //	P_topics     P_topics_F_cC        dense mean; title, level, keywords, counts
 //	P_ledger     P_ledger_F_cC        no vectors; one event per point, the point id is the sequence number
+//	P_vectors_F  (a collection)       no vectors in an index; those of texts that are stored no more, for when they come again
 //	P_meta       (a collection)       no vectors; point 1 describes the embedding space, point 2 is the writer's lease
 //
 // P_meta is not behind an alias and carries no fingerprint, because it is what says which fingerprint is in use. It holds

@@ -24,7 +24,7 @@ func encodeArticle(a *Article, v *Vectors) (*qdrant.PointStruct, error) {
 		fieldArticle: a.ID, fieldTitle: a.Title, fieldTitleDerived: a.TitleDerived, fieldURL: a.URL, fieldSource: a.Source,
 		fieldLanguage: a.Language, fieldAuthors: a.Authors, fieldPublished: a.Published, fieldDateOnly: a.DateOnly,
 		fieldSections: a.Sections, fieldRevision: a.Revision, fieldHash: a.Hash, fieldWords: a.Words, fieldIngested: a.Ingested,
-		fieldStory: a.StoryID, fieldTopics: a.TopicIDs, fieldCopyOf: a.CopyOf, fieldProbability: a.Probability,
+		fieldStory: a.StoryID, fieldTopics: a.TopicIDs, fieldCopyOf: a.CopyOf, fieldProbability: a.Probability, fieldDenseOf: v.DenseOf,
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func encodeSection(a *Article, s *Section) (*qdrant.PointStruct, error) {
 	fields, err := toPayload(map[string]any{
 		fieldArticle: a.ID, fieldIndex: s.Index, fieldRevision: a.Revision, fieldHeading: s.Heading, fieldText: s.Text,
 		fieldSource: a.Source, fieldLanguage: a.Language, fieldPublished: a.Published,
-		fieldStory: a.StoryID, fieldTopics: a.TopicIDs,
+		fieldStory: a.StoryID, fieldTopics: a.TopicIDs, fieldDenseOf: s.DenseOf,
 	})
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func decodeSection(point *qdrant.RetrievedPoint) Section {
 	p := payload(point.GetPayload())
 	v := decodeVectors(point.GetVectors())
 	return Section{ArticleID: p.text(fieldArticle), Index: int(p.number(fieldIndex)), Heading: p.text(fieldHeading),
-		Text: p.text(fieldText), Dense: v.Dense, Lexical: v.Full}
+		Text: p.text(fieldText), Dense: v.Dense, DenseOf: p.text(fieldDenseOf), Lexical: v.Full}
 }
 
 // encodeVectors leaves out what is empty: a point need not have every vector of its collection, and a sparse vector without

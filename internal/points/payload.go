@@ -27,6 +27,7 @@ const (
 	fieldTopics       = "topic_ids"
 	fieldCopyOf       = "copy_of"
 	fieldProbability  = "probability"
+	fieldDenseOf      = "dense_of"
 
 	fieldIndex   = "index"
 	fieldHeading = "heading"

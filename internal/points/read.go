@@ -103,7 +103,12 @@ func (s *Store) Get(ctx context.Context, ids []string, with With) ([]*Stored, er
 }
 
 func decodeStored(p *qdrant.RetrievedPoint) *Stored {
-	return &Stored{Article: decodeArticle(payload(p.GetPayload())), Vectors: decodeVectors(p.GetVectors())}
+	fields := payload(p.GetPayload())
+	stored := &Stored{Article: decodeArticle(fields), Vectors: decodeVectors(p.GetVectors())}
+	if len(stored.Vectors.Dense) > 0 {
+		stored.Vectors.DenseOf = fields.text(fieldDenseOf)
+	}
+	return stored
 }
 
 // Sections returns the sections of the committed revision of each article, in order of index, without vectors unless asked

@@ -58,6 +58,7 @@ type Store struct {
 	stripes  stripes
 	revision counter
 	ledger   ledger
+	kept     keeper
 
 	mu     sync.Mutex
 	closed bool

@@ -113,6 +113,7 @@ func checkPut(p *Put, dim int) error {
 	c.optionalKey("copy_of", a.CopyOf)
 	c.probability("probability", a.Probability)
 	c.unit("vectors.dense", p.Vectors.Dense, dim)
+	c.text("vectors.dense_of", p.Vectors.DenseOf)
 	c.sparse("vectors.full", p.Vectors.Full)
 	c.sparse("vectors.lead", p.Vectors.Lead)
 	c.sparse("vectors.names", p.Vectors.Names)
@@ -131,6 +132,7 @@ func checkPut(p *Put, dim int) error {
 		c.text(at+"heading", s.Heading)
 		c.text(at+"text", s.Text)
 		c.unit(at+"dense", s.Dense, dim)
+		c.text(at+"dense_of", s.DenseOf)
 		c.sparse(at+"lexical", s.Lexical)
 	}
 	return c.result()
