@@ -5,9 +5,9 @@
 // the same time (prepare, embed, commit), each holding one batch, joined by channels without slack: memory is bounded by
 // the batch size whatever is read, and the vectors of one batch are computed while the one before it is written.
 //
-// An article whose content hash is stored already makes no embedding call and no write. A stop (ctx) lets the batch that
-// is being committed finish or fail as a whole; since the store shows an article only once it is complete, whole articles
-// are all that a stop can leave.
+// An article whose content hash is stored already makes no embedding call and no write, and of one that changed only the
+// texts that changed are embedded, see vectors.go. A stop (ctx) lets the batch that is being committed finish or fail as a
+// whole; since the store shows an article only once it is complete, whole articles are all that a stop can leave.
 package ingest
 
 import (
@@ -30,7 +30,10 @@ type Store interface {
 	Known(ctx context.Context, ids []string) (map[string]points.Known, error)
 	Put(ctx context.Context, puts []points.Put) []error
 	Get(ctx context.Context, ids []string, with points.With) ([]*points.Stored, error)
+	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]points.Section, error)
 	Delete(ctx context.Context, id string) error
+	KeptVectors(ctx context.Context, keys []string) (map[string][]float32, error)
+	KeepVectors(ctx context.Context, vectors map[string][]float32) error
 }
 
 // Filer decides which story a committed article belongs to.
@@ -90,8 +93,11 @@ type Report struct {
 // Summary counts the outcomes of a run.
 type Summary struct {
 	New, Updated, Unchanged, Sections int
-	Rejected                          []Report
-	Took                              time.Duration
+	// Embedded is how many texts were embedded: leads and sections, each once where it occurs several times in a batch.
+	// Reused is how many more the store had the vectors of.
+	Embedded, Reused int
+	Rejected         []Report
+	Took             time.Duration
 }
 
 // Items is how many items the run has seen.
@@ -148,6 +154,14 @@ func (p *Pipeline) Delete(ctx context.Context, id string) error {
 	found, err := p.cfg.Store.Get(ctx, []string{id}, points.WithVectors)
 	if err != nil {
 		return err
+	}
+	// Kept before it is deleted: a stop between the two leaves a vector twice, and the other way round none.
+	if len(found) > 0 && found[0] != nil {
+		vectors, err := p.vectorsOf(ctx, []string{id})
+		if err != nil {
+			p.cfg.Logger.WarnContext(ctx, "the vectors of an article cannot be read; they are deleted with it", "article", id, "error", err)
+		}
+		p.keep(ctx, vectors[id])
 	}
 	if err := p.cfg.Store.Delete(ctx, id); err != nil {
 		return err

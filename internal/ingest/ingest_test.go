@@ -27,7 +27,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type hashed struct {
 	mu     sync.Mutex
 	texts  int
-	failAt int // the call that fails, from 1; 0: none
+	seen   []string // all texts, in order
+	failAt int      // the call that fails, from 1; 0: none
 	calls  int
 }
 
@@ -46,6 +47,7 @@ func (h *hashed) Embed(ctx context.Context, _ embed.Kind, texts []string) ([][]f
 		return nil, errEmbedding
 	}
 	h.texts += len(texts)
+	h.seen = append(h.seen, texts...)
 	out := make([][]float32, len(texts))
 	for i, text := range texts {
 		v := make([]float32, dims)
@@ -79,6 +81,7 @@ func (f *filed) Forget(_ context.Context, a points.Article) error {
 
 type harness struct {
 	*Pipeline
+	conn     *points.Conn
 	store    *points.Store
 	embedder *hashed
 	corpus   *evidence.Corpus
@@ -87,12 +90,18 @@ type harness struct {
 
 func newHarness(t *testing.T) *harness {
 	t.Helper()
-	conn, err := points.Local("", slog.New(slog.DiscardHandler))
+	return openHarness(t, "")
+}
+
+// openHarness works on a file, or in memory only.
+func openHarness(t *testing.T, path string) *harness {
+	t.Helper()
+	conn, err := points.Local(path, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	h := &harness{embedder: &hashed{}, corpus: evidence.NewCorpus(), filer: &filed{}}
+	h := &harness{conn: conn, embedder: &hashed{}, corpus: evidence.NewCorpus(), filer: &filed{}}
 	h.store, err = points.Open(t.Context(), conn, points.Config{
 		Prefix: "test", Space: h.embedder.Space(), Chunker: article.Chunker, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Owner: "test",
 	})

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"throughline/embed"
 	"throughline/internal/article"
 	"throughline/internal/corpus"
 	"throughline/internal/lexical"
@@ -30,12 +29,16 @@ type work struct {
 	lead   string // what the article's own vector is made of
 	puts   points.Put
 	claim  bool // the id is held until the commit
+	// replaced are the vectors of the revision that this one replaces, by the key of their text.
+	replaced map[string][]float32
 }
 
 // batch is a run of items in input order: some to be written, some decided already.
 type batch struct {
 	items    []*work
 	sections int
+	// Of the texts in it, how many were embedded, and of how many the store had the vectors.
+	embedded, reused int
 }
 
 func (r *run) run(ctx context.Context, items iter.Seq2[article.Article, error]) error {
@@ -170,9 +173,9 @@ func (r *run) accept(a article.Article, err error, position int) *work {
 	w.a, w.report.ID = a, a.ID
 	w.lead = article.LeadText(a)
 	for i, s := range article.Split(a, r.limit) {
-		w.puts.Sections = append(w.puts.Sections, points.Section{
-			ArticleID: a.ID, Index: i, Heading: s.Heading, Text: s.Text, Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text),
-		})
+		section := points.Section{ArticleID: a.ID, Index: i, Heading: s.Heading, Text: s.Text, Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)}
+		section.DenseOf = points.TextKey(sectionText(&a, section))
+		w.puts.Sections = append(w.puts.Sections, section)
 	}
 	w.report.Sections = len(w.puts.Sections)
 	text := a.Text()
@@ -181,7 +184,7 @@ func (r *run) accept(a article.Article, err error, position int) *work {
 		ID: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, URL: a.URL, Source: a.Source, Language: a.Language, Authors: a.Authors,
 		Published: a.Published, DateOnly: a.DateOnly, Sections: len(w.puts.Sections), Hash: a.Hash(), Words: max(lex.Words, len(strings.Fields(a.Title))+len(strings.Fields(text))),
 	}
-	w.puts.Vectors = points.Vectors{Full: lex.Full, Lead: lex.Lead, Names: lex.Names}
+	w.puts.Vectors = points.Vectors{DenseOf: points.TextKey(w.lead), Full: lex.Full, Lead: lex.Lead, Names: lex.Names}
 	return w
 }
 
@@ -219,37 +222,6 @@ func (r *run) lookUp(ctx context.Context, b *batch) error {
 
 func (w *work) toWrite() bool { return w.report.Outcome == New || w.report.Outcome == Updated }
 
-// embed fills in the vectors of a batch with one call of the embedder.
-func (r *run) embed(ctx context.Context, b *batch) error {
-	var texts []string
-	for _, w := range b.items {
-		if !w.toWrite() {
-			continue
-		}
-		texts = append(texts, w.lead)
-		for _, s := range w.puts.Sections {
-			texts = append(texts, article.EmbedText(w.a.Title, article.Section{Heading: s.Heading, Text: s.Text}))
-		}
-	}
-	if len(texts) == 0 {
-		return nil
-	}
-	vectors, err := r.cfg.Embedder.Embed(ctx, embed.Document, texts)
-	if err != nil {
-		return fmt.Errorf("embedding %d texts: %w", len(texts), err)
-	}
-	for _, w := range b.items {
-		if !w.toWrite() {
-			continue
-		}
-		w.puts.Vectors.Dense, vectors = vectors[0], vectors[1:]
-		for i := range w.puts.Sections {
-			w.puts.Sections[i].Dense, vectors = vectors[0], vectors[1:]
-		}
-	}
-	return nil
-}
-
 // commit writes a batch, tells what became of each item and files what was written. A stop does not interrupt the writing:
 // the batch would then be stored for some part that nobody knows. It is short, and bounded by the store's own time limit.
 func (r *run) commit(ctx context.Context, b *batch) error {
@@ -275,7 +247,10 @@ func (r *run) commit(ctx context.Context, b *batch) error {
 	}
 	var failure error
 	var stored []string
+	r.summary.Embedded += b.embedded
+	r.summary.Reused += b.reused
 	if len(puts) > 0 {
+		r.keep(writing, dropped(written))
 		for i, err := range r.cfg.Store.Put(writing, puts) {
 			w := written[i]
 			if err == nil {
