@@ -160,6 +160,9 @@ const maxShown = 50
 func (p *program) printSummary(w io.Writer, s ingest.Summary) {
 	fmt.Fprintf(w, "%s read: %d new, %d updated, %d unchanged, %d rejected; %s stored in %.1f s\n", plural(s.Items(), "item", "items"),
 		s.New, s.Updated, s.Unchanged, len(s.Rejected), plural(s.Sections, "section", "sections"), s.Took.Seconds())
+	if s.Reused > 0 {
+		fmt.Fprintf(w, "%s embedded, the vectors of %d were there already\n", plural(s.Embedded, "text", "texts"), s.Reused)
+	}
 	for i, r := range s.Rejected {
 		if i == maxShown {
 			fmt.Fprintf(w, "  and %d more; --json lists all\n", len(s.Rejected)-maxShown)
@@ -192,7 +195,11 @@ func reportJSON(r ingest.Report) any {
 }
 
 func summaryJSON(s ingest.Summary) any {
-	return map[string]any{"summary": map[string]any{
+	counts := map[string]any{
 		"new": s.New, "updated": s.Updated, "unchanged": s.Unchanged, "rejected": len(s.Rejected), "sections": s.Sections, "seconds": s.Took.Seconds(),
-	}}
+	}
+	if s.Embedded+s.Reused > 0 { // a server does not tell
+		counts["embedded"], counts["reused"] = s.Embedded, s.Reused
+	}
+	return map[string]any{"summary": counts}
 }
