@@ -50,7 +50,8 @@ var rules = map[string]rule{
 		foreign: []string{"github.com/qdrant/go-client", "google.golang.org/grpc"}},
 	"internal/corpus": {why: "what an article is made into on its way from text to scoring",
 		ours: []string{"embed", "internal/article", "internal/evidence", "internal/lexical", "internal/points"}},
-	"internal/npy": {why: "NumPy's file format"},
+	"internal/npy":     {why: "NumPy's file format"},
+	"internal/parquet": {why: "Parquet's file format: tables in, labels out"},
 
 	"internal/ingest": {why: "from formats to the store",
 		ours: []string{"cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/points"}},
@@ -59,7 +60,7 @@ var rules = map[string]rule{
 	"internal/stories": {why: "filing, ladder, ledger, labels",
 		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/points"}},
 	"internal/evaluate": {why: "labelled files to quality figures, through the same engines that serve",
-		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/coverage", "internal/evidence", "internal/ingest", "internal/lexical", "internal/points", "internal/stories"}},
+		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/coverage", "internal/evidence", "internal/ingest", "internal/lexical", "internal/npy", "internal/points", "internal/stories"}},
 	"internal/server": {why: "gRPC: validate, call, convert",
 		ours:    []string{"embed", "internal/article", "internal/coverage", "internal/evidence", "internal/ingest", "internal/points", "internal/stories", "proto/..."},
 		foreign: []string{"google.golang.org/grpc"}},
