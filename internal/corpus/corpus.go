@@ -17,9 +17,10 @@ import (
 // Profile is a stored article as scoring sees it. It shares the slices of s.
 func Profile(s *points.Stored) *evidence.Profile {
 	return &evidence.Profile{
-		ID:        s.Article.ID,
-		Dense:     s.Vectors.Dense,
-		Lex:       lexical.Vectors{Full: s.Vectors.Full, Lead: s.Vectors.Lead, Names: s.Vectors.Names, Words: s.Article.Words},
+		ID:    s.Article.ID,
+		Dense: s.Vectors.Dense,
+		Lex: lexical.Vectors{Full: s.Vectors.Full, Lead: s.Vectors.Lead, Names: s.Vectors.Names, Words: s.Article.Words,
+			Shingles: s.Vectors.Shingles},
 		Published: s.Article.Published,
 		Source:    s.Article.Source,
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -118,7 +119,7 @@ func (h *harness) prepare(a points.Article, texts ...string) points.Put {
 	h.must(err)
 	lex := lexical.Analyze(a.Title, strings.Join(texts, "\n\n"))
 	a.Words = lex.Words
-	put := points.Put{Article: a, Vectors: points.Vectors{Dense: vectors[0], Full: lex.Full, Lead: lex.Lead, Names: lex.Names}}
+	put := points.Put{Article: a, Vectors: points.Vectors{Dense: vectors[0], Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles}}
 	for i, text := range texts {
 		heading := ""
 		if i > 0 {
@@ -136,6 +137,10 @@ func words(event string, k, n int) string {
 	for i := range list {
 		list[i] = fmt.Sprint(event, k+i)
 	}
+	// In an order of their own: two texts with the same words in the same order are one.
+	f := fnv.New64a()
+	f.Write([]byte(event))
+	rand.New(rand.NewPCG(f.Sum64(), uint64(k)<<32|uint64(n))).Shuffle(n, func(i, j int) { list[i], list[j] = list[j], list[i] })
 	return strings.Join(list, " ")
 }
 

@@ -59,7 +59,7 @@ func TestRelated(t *testing.T) {
 		{"one of a story; one-offs are not counted", Request{Seed: seed, Shape: Shape{MaxPerStory: 1}}, []string{"angle", "dam"}},
 		{"the newest first", Request{Seed: seed, Shape: Shape{HalfLife: 24 * time.Hour}}, []string{"undated", "later", "angle", "dam"}},
 		{"a text", Request{Seed: Seed{Text: words("flood", 0, 26) + " " + words("boat", 0, 20)}}, []string{"copy", "later", "angle", "undated"}},
-		{"a text that is stored", Request{Seed: Seed{Text: words("flood", 0, 30) + "\n\n" + words("dam", 0, 30)}}, []string{"angle", "later", "undated", "dam"}},
+		{"a text that is stored", Request{Seed: Seed{Text: words("flood", 0, 30) + "\n\n" + words("dam", 0, 30)}}, []string{"angle", "undated", "later", "dam"}},
 		{"a text that is stored, with copies", Request{Seed: Seed{Text: words("vote", 0, 40)}, Shape: Shape{IncludeCopies: true}}, []string{"other"}},
 		{"a text on nothing", Request{Seed: Seed{Text: "Something else"}}, nil},
 		{"an article with nothing like it", Request{Seed: Seed{ArticleID: "other"}, MinProbability: 0.1}, nil},
@@ -269,7 +269,7 @@ func TestEvidence(t *testing.T) {
 			}
 		}
 	}
-	if e := got["angle"].Evidence[1]; e.Heading != "Part 1" || !strings.HasPrefix(e.Snippet, "dam5") {
+	if e := got["angle"].Evidence[1]; e.Heading != "Part 1" || !strings.HasPrefix(words("dam", 5, 25), e.Snippet) || e.Snippet == "" {
 		t.Errorf("evidence %+v", e)
 	}
 	one := 1

@@ -59,7 +59,7 @@ func (e *Engine) judge(s *seed, c *candidate) {
 		signals := evidence.Compare(st.weighed, c.weighed)
 		signals.Section = c.section
 		if st.story {
-			signals.SharedOf = 0 // of course its words are among those of the whole story
+			signals.Verbatim, signals.Copy = 0, false // of course its words are among those of the whole story
 			signals.Dated = !published.IsZero() && !st.first.IsZero()
 			signals.Days = daysBetween(published, st.nearest(published))
 		}

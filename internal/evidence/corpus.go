@@ -77,6 +77,8 @@ func (c *Corpus) Weigh(p *Profile) *Weighed {
 		names:  c.frequencies.Weigh(lexical.Names, p.Lex.Names),
 		length: lengthOf(p.Lex.Words),
 		dated:  !p.Published.IsZero(),
+
+		shingles: p.Lex.Shingles,
 	}
 	if w.dated {
 		w.day = dayOf(p.Published)
@@ -140,7 +142,8 @@ func Compare(a, b *Weighed) Signals {
 	if len(a.centred) > 0 && len(a.centred) == len(b.centred) {
 		s.Centred = math.Sqrt(a.stretch*b.stretch) * float64(vector.Dot(a.centred, b.centred))
 	}
-	s.Shared, s.SharedOf = contained(a.full, b.full)
+	s.Verbatim, s.Copy = sameText(a, b)
+	s.Copy = s.Copy && (s.Centred >= copyCentred || len(a.centred) == 0 || len(b.centred) == 0)
 	if s.Dated {
 		s.Days = math.Abs(float64(a.day - b.day))
 	}

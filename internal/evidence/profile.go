@@ -27,6 +27,7 @@ type Weighed struct {
 	length            float64 // 0 for no words to 1 for fullWords
 	dated             bool
 	day               int
+	shingles          lexical.Shingles
 }
 
 // fullWords is the number of words beyond which more text adds no evidence.

@@ -48,7 +48,7 @@ func Relate(s Signals, probability float64, seed, other time.Time) Relation {
 		}
 	}
 	switch {
-	case IsCopy(s):
+	case s.Copy:
 		return RelationCopy
 	case probability >= sameStory:
 		if days >= followUpDays {

@@ -12,7 +12,7 @@ type Signals struct {
 	Lengths    [2]float64 // of both
 	Dated      bool       // both dates are known
 	Days       float64    // calendar days between them, when Dated
-	Shared     float64    // share of the words of the shorter article, rare ones first, that the other has too; no part of the logit
-	SharedOf   int        // number of distinct words that is a share of
+	Verbatim   float64    // share of the runs of five words of the shorter article that the other has too; no part of the logit
+	Copy       bool       // the two are one text, lightly edited, shortened or framed; no part of the logit
 	Background float64    // how similar the two are to the corpus as a whole, on average
 }

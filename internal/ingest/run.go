@@ -184,7 +184,7 @@ func (r *run) accept(a article.Article, err error, position int) *work {
 		ID: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, URL: a.URL, Source: a.Source, Language: a.Language, Authors: a.Authors,
 		Published: a.Published, DateOnly: a.DateOnly, Sections: len(w.puts.Sections), Hash: a.Hash(), Words: max(lex.Words, len(strings.Fields(a.Title))+len(strings.Fields(text))),
 	}
-	w.puts.Vectors = points.Vectors{DenseOf: points.TextKey(w.lead), Full: lex.Full, Lead: lex.Lead, Names: lex.Names}
+	w.puts.Vectors = points.Vectors{DenseOf: points.TextKey(w.lead), Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles}
 	return w
 }
 

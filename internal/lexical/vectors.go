@@ -22,6 +22,8 @@ type Vectors struct {
 	Lead  vector.Sparse // the title and the first 40 words of the body
 	Names vector.Sparse // the names and numbers of both: capitalised words and digits
 	Words int           // words read: those of the title and at most 300 of the body, stop words included
+
+	Shingles Shingles // of the body; they do not belong to a corpus and are not weighed
 }
 
 // Analyze reads an article. It accepts any bytes; text without a single word gives empty vectors.
@@ -34,12 +36,14 @@ func Analyze(title, body string) Vectors {
 	a.read(body, bodyWords)
 	a.markNames(titleEnd)
 	lead := min(titleEnd+leadWords, len(a.tokens))
-	return Vectors{
+	v := Vectors{
 		Full:  a.count(a.tokens[:titleEnd], a.tokens, titleTF-1, keepAll),
 		Lead:  a.count(nil, a.tokens[:lead], 0, keepAll),
 		Names: a.count(nil, a.tokens, 0, keepNames),
 		Words: len(a.tokens),
 	}
+	v.Shingles = a.shingles(body)
+	return v
 }
 
 // QueryTerms returns the terms of a short text, such as what a reader types into a search box or one section of an
@@ -59,6 +63,7 @@ type analyzer struct {
 	counts []termCount
 	lower  []uint32 // sorted ids of the words seen in lower case
 	inside []uint32 // sorted ids of the words seen capitalised inside a sentence
+	runs   []uint32 // hashes of runs of words
 	names  []bool   // per token: it is a name or a number
 }
 

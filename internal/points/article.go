@@ -41,6 +41,9 @@ type Vectors struct {
 	Dense             []float32 // unit length, as long as the space has dimensions
 	DenseOf           string    // TextKey of the text that Dense was made of; may be empty: not known
 	Full, Lead, Names vector.Sparse
+	// Shingles are hashes of runs of words, by which copies are recognised, strictly ascending. They are read together with
+	// Full. An article that was stored by a program that did not know them has none.
+	Shingles []uint32
 }
 
 // Section is one section of an article: the unit that is embedded and cited.

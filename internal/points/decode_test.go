@@ -1,11 +1,24 @@
 package points
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/protobuf/proto"
 )
+
+// What was not written by this program is no list of shingles, and none at all was written by an earlier one.
+func TestDecodeShingles(t *testing.T) {
+	for text, want := range map[string][]uint32{
+		"": nil, "A": nil, "AAAA": nil, "not base64!": nil, encodeShingles([]uint32{7}): {7}, encodeShingles([]uint32{7, 9, 1<<32 - 1}): {7, 9, 1<<32 - 1},
+		encodeShingles([]uint32{9, 7}): nil, encodeShingles([]uint32{7, 7}): nil,
+	} {
+		if got := decodeShingles(text); !slices.Equal(got, want) {
+			t.Errorf("%q is %v, want %v", text, got, want)
+		}
+	}
+}
 
 // FuzzDecode reads points as a server might send them that holds what this program did not write.
 func FuzzDecode(f *testing.F) {

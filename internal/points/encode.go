@@ -1,6 +1,9 @@
 package points
 
 import (
+	"encoding/base64"
+	"encoding/binary"
+
 	"github.com/qdrant/go-client/qdrant"
 
 	"throughline/cluster/vector"
@@ -25,6 +28,7 @@ func encodeArticle(a *Article, v *Vectors) (*qdrant.PointStruct, error) {
 		fieldLanguage: a.Language, fieldAuthors: a.Authors, fieldPublished: a.Published, fieldDateOnly: a.DateOnly,
 		fieldSections: a.Sections, fieldRevision: a.Revision, fieldHash: a.Hash, fieldWords: a.Words, fieldIngested: a.Ingested,
 		fieldStory: a.StoryID, fieldTopics: a.TopicIDs, fieldCopyOf: a.CopyOf, fieldProbability: a.Probability, fieldDenseOf: v.DenseOf,
+		fieldShingles: encodeShingles(v.Shingles),
 	})
 	if err != nil {
 		return nil, err
@@ -42,6 +46,30 @@ func decodeArticle(p payload) Article {
 		Ingested: p.time(fieldIngested), StoryID: p.text(fieldStory), TopicIDs: p.texts(fieldTopics),
 		CopyOf: p.text(fieldCopyOf), Probability: p.real(fieldProbability),
 	}
+}
+
+func encodeShingles(shingles []uint32) string {
+	data := make([]byte, 0, 4*len(shingles))
+	for _, h := range shingles {
+		data = binary.LittleEndian.AppendUint32(data, h)
+	}
+	return base64.RawStdEncoding.EncodeToString(data)
+}
+
+// decodeShingles returns nothing for what was not written by encodeShingles.
+func decodeShingles(text string) []uint32 {
+	data, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil || len(data)%4 != 0 || len(data) == 0 {
+		return nil
+	}
+	shingles := make([]uint32, len(data)/4)
+	for i := range shingles {
+		shingles[i] = binary.LittleEndian.Uint32(data[4*i:])
+		if i > 0 && shingles[i] <= shingles[i-1] {
+			return nil
+		}
+	}
+	return shingles
 }
 
 // encodeSection stores with each section what filters need of its article, so that a search over sections is filtered

@@ -185,7 +185,7 @@ func (m *maker) put(id string, version, sections int) Put {
 		Article: Article{ID: id, Title: tag, URL: "https://example.com/" + id, Source: fmt.Sprintf("source%d", version%3),
 			Language: "en", Authors: []string{"A", "B"}, Published: time.Date(2024, 3, 1+version%28, 6, 0, 0, 123e6, time.UTC),
 			Hash: tag, Words: 100 + version},
-		Vectors: Vectors{Dense: m.unit(), Full: m.sparse(), Lead: m.sparse(), Names: m.sparse()},
+		Vectors: Vectors{Dense: m.unit(), Full: m.sparse(), Lead: m.sparse(), Names: m.sparse(), Shingles: []uint32{3, 1 << 20, 1<<32 - 1}},
 	}
 	for i := range sections {
 		p.Sections = append(p.Sections, Section{Index: i, Heading: fmt.Sprintf("H%d", i), Text: fmt.Sprintf("%s section %d", tag, i),

@@ -28,6 +28,7 @@ const (
 	fieldCopyOf       = "copy_of"
 	fieldProbability  = "probability"
 	fieldDenseOf      = "dense_of"
+	fieldShingles     = "shingles" // base64 of little-endian uint32, no sparse vector: nothing is searched by them
 
 	fieldIndex   = "index"
 	fieldHeading = "heading"

@@ -108,6 +108,9 @@ func decodeStored(p *qdrant.RetrievedPoint) *Stored {
 	if len(stored.Vectors.Dense) > 0 {
 		stored.Vectors.DenseOf = fields.text(fieldDenseOf)
 	}
+	if len(stored.Vectors.Full.Terms) > 0 {
+		stored.Vectors.Shingles = decodeShingles(fields.text(fieldShingles))
+	}
 	return stored
 }
 

@@ -117,6 +117,11 @@ func checkPut(p *Put, dim int) error {
 	c.sparse("vectors.full", p.Vectors.Full)
 	c.sparse("vectors.lead", p.Vectors.Lead)
 	c.sparse("vectors.names", p.Vectors.Names)
+	for i := 1; i < len(p.Vectors.Shingles); i++ {
+		if p.Vectors.Shingles[i] <= p.Vectors.Shingles[i-1] {
+			c.fail("vectors.shingles", "must be strictly ascending")
+		}
+	}
 	if len(p.Sections) > maxSections {
 		c.fail("sections", "%d; at most %d", len(p.Sections), maxSections)
 	}

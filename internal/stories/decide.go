@@ -57,7 +57,7 @@ func (e *Engine) decide(ctx context.Context, p *evidence.Profile, self string) (
 	for _, n := range near {
 		s := evidence.Compare(w, e.cfg.Corpus.Weigh(corpus.Profile(n)))
 		logit := e.cfg.Model.Logit(s)
-		if evidence.IsCopy(s) {
+		if s.Copy {
 			d.copies = append(d.copies, n.Article.ID)
 		}
 		if id := n.Article.StoryID; id != "" {

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -134,7 +135,16 @@ func told(event string, part int) string {
 			words = append(words, fmt.Sprintf("%sword%d", event, i))
 		}
 	}
+	shuffle(words, event, part%12)
 	return strings.Join(words, " ")
+}
+
+// shuffle puts words into an order of their own, which is the same for the same writer: two reports in the same order of words
+// are one text.
+func shuffle(words []string, event string, writer int) {
+	f := fnv.New64a()
+	f.Write([]byte(event))
+	rand.New(rand.NewPCG(f.Sum64(), uint64(writer))).Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
 }
 
 // on is an article on an event.
@@ -163,7 +173,7 @@ func (h *harness) putAll(articles []points.Article, texts []string) {
 		lex := lexical.Analyze("", texts[i])
 		a.Words, a.Hash = lex.Words, texts[i]
 		puts[i] = points.Put{
-			Article: a, Vectors: points.Vectors{Dense: vectors[i], Full: lex.Full, Lead: lex.Lead, Names: lex.Names},
+			Article: a, Vectors: points.Vectors{Dense: vectors[i], Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles},
 			Sections: []points.Section{{Text: texts[i], Dense: vectors[i], Lexical: lex.Full}},
 		}
 		ids[i] = a.ID

@@ -1,0 +1,94 @@
+package lexical
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func shinglesOf(text string) Shingles { return Analyze("", text).Shingles }
+
+func TestShinglesOfLittle(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "one two three four": 0, "One two, three four five.": 1, "one two three four five six": 2,
+		"a b c d e a b c d e": 5, // ten words, six runs, the first and the last the same
+	} {
+		if got := len(shinglesOf(text)); got != want {
+			t.Errorf("%q: %d shingles, want %d", text, got, want)
+		}
+	}
+	if a, b := shinglesOf("The mayor's office said: no MORE trams."), shinglesOf("the mayor office said no more tram"); !slices.Equal(a, b) {
+		t.Error("case, punctuation and plurals matter")
+	}
+	if a := Analyze("A title of five words", "text"); len(a.Shingles) != 0 {
+		t.Error("the title has shingles: it is what outlets change")
+	}
+}
+
+// Contained is what counting the runs of two texts gives: exactly where both are short, else within the error of a sample.
+func TestShinglesContained(t *testing.T) {
+	runs := func(words []string) map[string]bool {
+		set := make(map[string]bool)
+		for i := range len(words) - shingleWords + 1 {
+			set[strings.Join(words[i:i+shingleWords], " ")] = true
+		}
+		return set
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringMatching(`[b-df-hj-np-rtv-z][aeiou][b-df-hj-np-rtv-z][aeiou]`) // no plurals, no numbers
+		common := rapid.SliceOfN(word, 0, 400).Draw(t, "common")
+		a := slices.Concat(rapid.SliceOfN(word, 0, 200).Draw(t, "a"), common)
+		b := slices.Concat(common, rapid.SliceOfN(word, 0, 200).Draw(t, "b"))
+		inA, inB := runs(a), runs(b)
+		shared := 0
+		for r := range inA {
+			if inB[r] {
+				shared++
+			}
+		}
+		sa, sb := shinglesOf(strings.Join(a, " ")), shinglesOf(strings.Join(b, " "))
+		got, of := sa.Contained(sb)
+		back, ofBack := sb.Contained(sa)
+		if got != back || of != ofBack {
+			t.Fatalf("%v of %d one way, %v of %d the other", got, of, back, ofBack)
+		}
+		shorter := min(len(inA), len(inB))
+		if shorter == 0 {
+			if got != 0 || of != 0 {
+				t.Fatalf("%v of %d of nothing", got, of)
+			}
+			return
+		}
+		want := float64(shared) / float64(shorter)
+		tolerance := 0.0
+		if max(len(inA), len(inB)) > maxShingles {
+			tolerance = 3 / math.Sqrt(float64(max(of, 1))) // six standard deviations of a share of .5, the widest
+		} else if of != shorter {
+			t.Fatalf("a share of %d shingles, there are %d", of, shorter)
+		}
+		if math.Abs(got-want) > tolerance+1e-12 {
+			t.Fatalf("%.3f of %d, counting gives %.3f of %d", got, of, want, shorter)
+		}
+	})
+}
+
+// Of a long text and its beginning enough is kept to tell.
+func TestShinglesOfLongTexts(t *testing.T) {
+	var words []string
+	for i := range 3000 {
+		words = append(words, "w"+strings.Repeat(string(rune('a'+i%23)), 1+i%7)+string(rune('a'+i*i%19))+string(rune('a'+i/23%26)))
+	}
+	whole := shinglesOf(strings.Join(words, " "))
+	if len(whole) != maxShingles {
+		t.Fatalf("%d shingles are kept of a long text", len(whole))
+	}
+	if share, of := whole.Contained(shinglesOf(strings.Join(words[:1000], " "))); share < .9 || of < 25 {
+		t.Errorf("%.2f of %d of the first third are in the whole", share, of)
+	}
+	if share, of := shinglesOf(strings.Join(words[:1500], " ")).Contained(shinglesOf(strings.Join(words[1500:], " "))); share > .1 {
+		t.Errorf("%.2f of %d of one half are in the other", share, of)
+	}
+}
