@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
@@ -30,6 +31,51 @@ func ExampleRun() {
 	}
 	fmt.Println("stories:", result.Story)
 	// Output: stories: [0 1 0 1 -1 0 -1]
+}
+
+// Progress comes from one goroutine at a time, and a context that ends stops the work.
+func ExampleRun_progress() {
+	m, err := cluster.MatrixOf(rows)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err = cluster.Run(ctx, m, cluster.Options{Progress: func(p cluster.Progress) {
+		if p.Done == p.Total {
+			fmt.Println(p.Stage, "done")
+		}
+		if p.Stage == "linkage" {
+			cancel()
+		}
+	}})
+	fmt.Println(err)
+	// Output:
+	// neighbours done
+	// context canceled
+}
+
+// What took long can be kept and given to the next run.
+func ExampleRun_resume() {
+	m, err := cluster.MatrixOf(rows)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var kept cluster.Parts
+	enough := errors.New("enough for today")
+	_, err = cluster.Run(context.Background(), m, cluster.Options{Finished: func(p cluster.Parts) error {
+		kept = p
+		return enough
+	}})
+	fmt.Println(err)
+	result, err := cluster.Run(context.Background(), m, cluster.Options{Done: kept})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("stories:", result.Story)
+	// Output:
+	// enough for today
+	// stories: [0 1 0 1 -1 0 -1]
 }
 
 func ExampleLink() {

@@ -57,39 +57,46 @@ func (o KNNOptions) withDefaults() (KNNOptions, error) {
 //
 // A row with a value that is not finite is an *InputError. When ctx ends, its error is returned.
 func KNN(ctx context.Context, m Matrix, opts KNNOptions) (*Graph, error) {
-	g, _, err := neighbors(ctx, m, opts)
-	return g, err
+	s, err := newSearch(ctx, m, opts)
+	if err != nil {
+		return nil, err
+	}
+	return s.graph(ctx)
 }
 
-// neighbors is KNN that also returns its search, whose bytes and rows are the rows in bytes, in an order of their own.
-func neighbors(ctx context.Context, m Matrix, opts KNNOptions) (*Graph, *search, error) {
+// newSearch rounds rows to bytes.
+func newSearch(ctx context.Context, m Matrix, opts KNNOptions) (*search, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := m.checkShape(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	norms, err := m.inverseNorms(ctx, opts.Workers)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s := &search{Matrix: m, opts: opts, norms: norms, k: min(opts.K, max(m.Rows-1, 0))}
 	s.prepare()
-	s.ids = slices.Repeat([]int32{-1}, m.Rows*s.k)
-	s.weights = make([]float32, m.Rows*s.k)
-	if len(s.rows) <= opts.ExactBelow {
-		err = s.exact(ctx)
-	} else {
-		err = s.inCells(ctx)
+	return s, nil
+}
+
+// graph finds the neighbours. It puts bytes and rows into another order.
+func (s *search) graph(ctx context.Context) (*Graph, error) {
+	s.ids = slices.Repeat([]int32{-1}, s.Rows*s.k)
+	s.weights = make([]float32, s.Rows*s.k)
+	search := s.inCells
+	if len(s.rows) <= s.opts.ExactBelow {
+		search = s.exact
 	}
-	if err != nil {
-		return nil, nil, err
+	if err := search(ctx); err != nil {
+		return nil, err
 	}
 	s.joinCopies()
-	g := symmetric(m.Rows, s.k, s.ids, s.weights)
+	g := symmetric(s.Rows, s.k, s.ids, s.weights)
 	s.ids, s.weights = nil, nil
-	return g, s, nil
+	return g, nil
 }
 
 // search is the state of one call of KNN.

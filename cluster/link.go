@@ -179,7 +179,7 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 	return parallel(ctx, l.workers, n, 256, func(_, from, to int) {
 		for i := from; i < to; i++ {
 			l.node[i], l.changed[i] = int32(i), int32(i)
-			neighbors, _ := g.Of(i)
+			neighbors := g.Neighbors[g.Offsets[i]:g.Offsets[i+1]]
 			list := all[g.Offsets[i]:g.Offsets[i+1]:g.Offsets[i+1]]
 			for e, j := range neighbors {
 				list[e] = candidate{j, l.compare(int32(i), j)}

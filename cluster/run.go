@@ -23,6 +23,44 @@ type Options struct {
 	Workers int
 	// Progress, when not nil, is told of progress, from one goroutine at a time.
 	Progress func(Progress)
+	// Done has parts that an earlier call with the same rows and options finished; they are not computed again, and the result is
+	// the same, bit for bit.
+	Done Parts
+	// Finished, when not nil, is called with each part of Parts when it is computed, alone, before the next stage begins. Parts must not be changed. An
+	// error ends Run and is returned.
+	Finished func(Parts) error
+}
+
+// Parts are what Run makes on the way and what its time goes into. Nil: not made yet.
+type Parts struct {
+	Graph      *Graph      // of neighbours of the flattened rows
+	Dendrogram *Dendrogram // for which the graph is needed, and which makes it superfluous
+}
+
+// Memory returns about how many bytes Run needs at its peak for so many rows, those of the matrix included, a little more
+// rather than less. It is the sum of what is held at once; the garbage collector adds to it as much as it is allowed to, see
+// runtime/debug.SetMemoryLimit.
+func Memory(rows, dim int, opts Options) int64 {
+	n, d := int64(rows), int64(dim)
+	k := int64(opts.Neighbors)
+	if k == 0 {
+		k = 15
+	}
+	k = min(k, max(n-1, 0))
+	matrices := int64(1)
+	if !opts.Overwrite {
+		matrices++
+	}
+	rowBytes := matrices*4*d + d // and the rows in bytes
+	// Making the graph: k neighbours of 8 bytes a row, twice as many once they are symmetric, and the cells that a row looks into.
+	graph := 3*8*k + 100
+	// Linking: 2k neighbours of 4 bytes a row, a candidate of 8 bytes for each, and what is known of a cluster.
+	link := 2*k*(4+8) + 100 + 4*int64(workersOr(opts.Workers))
+	squares := int64(0)
+	if d <= largeDim {
+		squares = 40 * d * d // the covariance and its root
+	}
+	return n*(rowBytes+max(graph, link)) + squares + 1<<20
 }
 
 // Result is the outcome of Run, by row. Layers are nested: rows of one story that are in a topic at all are in the same topic, and rows of
@@ -62,6 +100,9 @@ func Run(ctx context.Context, m Matrix, opts Options) (*Result, error) {
 	if opts.MinTopic == 0 {
 		opts.MinTopic = max(3, int(math.Sqrt(float64(m.Rows))/10))
 	}
+	if err := opts.Done.check(m.Rows); err != nil {
+		return nil, err
+	}
 	norms, err := m.inverseNorms(ctx, opts.Workers)
 	if err != nil {
 		return nil, err
@@ -73,12 +114,11 @@ func Run(ctx context.Context, m Matrix, opts Options) (*Result, error) {
 	if err := flatten(ctx, m, norms, flat.Data, opts.Workers); err != nil {
 		return nil, err
 	}
-	g, s, err := neighbors(ctx, flat, KNNOptions{K: opts.Neighbors, Seed: opts.Seed, Workers: opts.Workers, Progress: opts.Progress})
+	s, err := newSearch(ctx, flat, KNNOptions{K: opts.Neighbors, Seed: opts.Seed, Workers: opts.Workers, Progress: opts.Progress})
 	if err != nil {
 		return nil, err
 	}
-	s.Data = nil // linkage overwrites it
-	d, err := linkInto(ctx, Items{Dense: flat}, flat, g, LinkOptions{Workers: opts.Workers, Progress: opts.Progress})
+	d, err := link(ctx, flat, s, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +130,53 @@ func Run(ctx context.Context, m Matrix, opts Options) (*Result, error) {
 	r.Strength = s.strength(r.Story)
 	r.TopicStrength = s.strength(r.Topic)
 	return r, nil
+}
+
+// check compares parts with the number of rows they should be of.
+func (p Parts) check(rows int) error {
+	if d := p.Dendrogram; d != nil {
+		if d.N != rows {
+			return &InputError{-1, -1, fmt.Sprintf("a dendrogram of %d items for %d rows", d.N, rows)}
+		}
+		return d.Check()
+	}
+	if g := p.Graph; g != nil {
+		if g.Nodes() != rows {
+			return &InputError{-1, -1, fmt.Sprintf("a graph of %d nodes for %d rows", g.Nodes(), rows)}
+		}
+		return g.Check()
+	}
+	return nil
+}
+
+// link makes the parts that are not there. It overwrites the rows.
+func link(ctx context.Context, flat Matrix, s *search, opts Options) (*Dendrogram, error) {
+	s.Data = nil // of the flattened rows only the bytes are wanted from here on
+	if opts.Done.Dendrogram != nil {
+		return opts.Done.Dendrogram, nil
+	}
+	finished := opts.Finished
+	if finished == nil {
+		finished = func(Parts) error { return nil }
+	}
+	g := opts.Done.Graph
+	if g == nil {
+		s.Data = flat.Data
+		var err error
+		if g, err = s.graph(ctx); err != nil {
+			return nil, err
+		}
+		s.Data = nil
+		if err := finished(Parts{Graph: g}); err != nil {
+			return nil, err
+		}
+	}
+	g = &Graph{Offsets: g.Offsets, Neighbors: g.Neighbors} // the weights, a sixth of what is held, are not looked at
+	d, err := linkInto(ctx, Items{Dense: flat}, flat, g, LinkOptions{Workers: opts.Workers, Progress: opts.Progress})
+	if err != nil {
+		return nil, err
+	}
+	return d, finished(Parts{Dendrogram: d})
 }
 
 // absorb is the share of a topic up to which what joins it does not make it another. With .05 to .2 the same topics come out
@@ -204,6 +291,24 @@ func (r *Result) nameThemes(ctx context.Context, s *search, opts Options) error 
 	return nil
 }
 
+// Strengths returns for every row of m how much it belongs to the group of its label, as Result.Strength has it: its mean cosine with the other
+// rows of the group in proportion to that of a typical member, at most 1; 0 for rows labelled -1 and for zero rows.
+func Strengths(ctx context.Context, m Matrix, labels []int32, workers int) ([]float32, error) {
+	if len(labels) != m.Rows {
+		return nil, &InputError{-1, -1, fmt.Sprintf("%d labels for %d rows", len(labels), m.Rows)}
+	}
+	for i, l := range labels {
+		if l < -1 || int(l) >= m.Rows {
+			return nil, &InputError{i, -1, fmt.Sprintf("has the label %d, labels are less than the number of rows", l)}
+		}
+	}
+	s, err := newSearch(ctx, m, KNNOptions{Workers: workers})
+	if err != nil {
+		return nil, err
+	}
+	return s.strength(labels), nil
+}
+
 // sums adds the byte rows of every label, and counts the rows.
 func (s *search) sums(labels []int32, count int) (sums []int64, sizes []int64) {
 	sums, sizes = make([]int64, count*s.Dim), make([]int64, count)
@@ -247,7 +352,7 @@ func (s *search) strength(labels []int32) []float32 {
 		count = max(count, int(l)+1)
 	}
 	sums, sizes := s.sums(labels, count)
-	within := make([]float64, count) // products of different rows, in all
+	squares := make([]int64, count) // of the rows, in all
 	own := make([]float64, len(labels))
 	others := make([]float64, len(labels))
 	s.each(func(row []int8, i int32) {
@@ -262,8 +367,17 @@ func (s *search) strength(labels []int32) []float32 {
 			all += int64(x) * sum[d]
 		}
 		own[i], others[i] = float64(self), float64(all-self)
-		within[l] += float64(all - self)
+		squares[l] += self
 	})
+	// Products of different rows, in all: what is exact is added up before it is rounded, so the order of rows does not matter.
+	within := make([]float64, count)
+	for l := range within {
+		var all float64
+		for _, x := range sums[l*s.Dim : (l+1)*s.Dim] {
+			all += float64(float64(x) * float64(x)) // not fused, the same on every processor
+		}
+		within[l] = all - float64(squares[l])
+	}
 	strength := make([]float32, len(labels))
 	for i, l := range labels {
 		if l < 0 || own[i] == 0 {

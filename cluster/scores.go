@@ -56,6 +56,24 @@ func ARI(gold, found []int32) float64 {
 	return (both - expected) / (most - expected)
 }
 
+// Overlap is what the scores above are made of, seen from one item: how many items are in its gold cluster, in its found cluster, and in
+// both; the item itself counts. Its B-cubed precision is Both/Found, its recall Both/Gold.
+type Overlap struct{ Gold, Found, Both int }
+
+// Overlaps returns the overlap of every item; that of an item without a gold label is zero. Sums over items serve where a score is
+// wanted of a part of them, e.g. of a sample, while the clusters stay what they are.
+func Overlaps(gold, found []int32) []Overlap {
+	t := contingency(gold, found)
+	out := make([]Overlap, len(gold))
+	for i, at := range t.of {
+		if at >= 0 {
+			c := t.cells[at]
+			out[i] = Overlap{Gold: t.gold[c.gold], Found: t.found[c.found], Both: c.count}
+		}
+	}
+	return out
+}
+
 func harmonic(p, r float64) float64 {
 	if p+r == 0 {
 		return 0
@@ -85,6 +103,7 @@ type table struct {
 	n           int
 	gold, found []int // sizes, by renumbered label
 	cells       []cell
+	of          []int // cell of each item, -1 without a gold label
 }
 
 type cell struct {
@@ -97,10 +116,11 @@ func contingency(gold, found []int32) *table {
 	if len(gold) != len(found) {
 		panic(fmt.Sprintf("cluster: %d gold labels for %d found", len(gold), len(found)))
 	}
-	t := &table{}
+	t := &table{of: make([]int, len(gold))}
 	goldAt, foundAt, cellAt := map[int32]int32{}, map[int32]int32{}, map[[2]int32]int{}
 	for i, g := range gold {
 		if g < 0 {
+			t.of[i] = -1
 			continue
 		}
 		t.n++
@@ -125,6 +145,7 @@ func contingency(gold, found []int32) *table {
 			t.cells = append(t.cells, cell{gold: a, found: b})
 		}
 		t.cells[at].count++
+		t.of[i] = at
 	}
 	return t
 }
