@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"throughline/embed"
@@ -14,7 +15,14 @@ import (
 )
 
 type evaluateCmd struct {
-	Files []string `arg:"" name:"file" help:"Labelled articles: JSON lines with the fields story and topic beside those of an article."`
+	Files        []string `arg:"" name:"file" help:"Labelled articles: JSON lines with the fields story and topic beside those of an article."`
+	Vectors      string   `type:"path" placeholder:"PATH" help:"Use vectors made before instead of a model: a NumPy array with a row for each article, or a directory with an array NAME.npy for each file NAME.jsonl."`
+	VectorsModel string   `default:"all-MiniLM-L6-v2" placeholder:"NAME" help:"Model that made the vectors (${default})."`
+	Bootstrap    int      `default:"1000" help:"Samples that the 95% intervals are taken from; 0 leaves them out."`
+	Ask          *int     `placeholder:"N" help:"Ask for the coverage related to at most N articles a file instead of all; 0 measures stories and topics only."`
+	Save         string   `type:"path" placeholder:"FILE" help:"Keep the figures, as JSON, for --compare."`
+	Compare      string   `type:"path" placeholder:"FILE" help:"Show what changed since the run kept in FILE."`
+	MaxDrop      *float64 `placeholder:"X" help:"With --compare: fail when the mean of a figure is worse than it was by more than X."`
 }
 
 // Help is the long help of the command.
@@ -22,12 +30,36 @@ func (evaluateCmd) Help() string {
 	return `Each file is ingested into a store in memory and measured with the settings that readers get; the store on disk is not touched.
 
 An article whose label "story" occurs once is a one-off. One without a label takes part as one more article to choose from,
-but is not counted. A figure that no label can decide is a dash, in JSON null.`
+but is not counted. A figure that no label can decide is a dash, in JSON null. 95% intervals come from drawing the stories
+of the labels anew, so they are about other stories of the same kind.`
 }
+
+// check finds flags that do not go together.
+func (c *evaluateCmd) check() error {
+	switch {
+	case c.Bootstrap < 0 || c.Bootstrap > maxBootstrap:
+		return usageError{fmt.Errorf("--bootstrap %d: must be 0 to %d", c.Bootstrap, maxBootstrap)}
+	case c.Ask != nil && *c.Ask < 0:
+		return usageError{fmt.Errorf("--ask %d: must not be negative", *c.Ask)}
+	case c.Save == "-":
+		return usageError{errors.New("--save: give the name of a file; --json prints the same to standard output")}
+	case c.MaxDrop != nil && c.Compare == "":
+		return usageError{errors.New("--max-drop needs --compare: a run to compare with")}
+	case c.MaxDrop != nil && !(*c.MaxDrop >= 0 && *c.MaxDrop <= 1):
+		return usageError{fmt.Errorf("--max-drop %v: must be 0 to 1", *c.MaxDrop)}
+	}
+	return nil
+}
+
+// maxBootstrap keeps a slip of the keyboard from taking hours.
+const maxBootstrap = 1_000_000
 
 // Run measures file by file and prints the figures.
 func (c *evaluateCmd) Run(ctx context.Context, p *program) error {
-	// Measuring takes minutes: a mistyped name in the end should be found out at the beginning.
+	if err := c.check(); err != nil {
+		return err
+	}
+	// Measuring takes minutes: what cannot work should be found out at the beginning.
 	for _, name := range c.Files {
 		if name == "-" {
 			continue
@@ -36,23 +68,107 @@ func (c *evaluateCmd) Run(ctx context.Context, p *program) error {
 			return err
 		}
 	}
-	embedder, err := p.embedder(ctx)
+	var earlier *evaluate.Report
+	if c.Compare != "" {
+		var err error
+		if earlier, err = readReport(c.Compare, c.Files); err != nil {
+			return err
+		}
+	}
+	source, err := c.source(ctx, p)
 	if err != nil {
 		return err
 	}
 	var results []*evaluate.Result
 	for _, name := range c.Files {
-		result, err := p.evaluate(ctx, embedder, name)
+		result, err := c.evaluate(ctx, p, source, name)
 		if err != nil {
-			return errors.Join(err, p.printResults(results)) // what was measured before is worth showing
+			return errors.Join(err, p.printReport(evaluate.NewReport(source.model, results))) // what was measured before is worth showing
 		}
 		results = append(results, result)
 	}
-	return p.printResults(results)
+	return c.finish(p, evaluate.NewReport(source.model, results), earlier)
+}
+
+// finish keeps and prints the figures, and judges them.
+func (c *evaluateCmd) finish(p *program, report, earlier *evaluate.Report) error {
+	if earlier != nil {
+		var err error
+		if report.Comparison, err = evaluate.Compare(earlier, report); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", c.Compare, err), p.printReport(report))
+		}
+	}
+	if c.Save != "" {
+		if err := saveReport(c.Save, report); err != nil {
+			return errors.Join(err, p.printReport(report))
+		}
+	}
+	if err := p.printReport(report); err != nil || c.MaxDrop == nil {
+		return err
+	}
+	var failed []error
+	for _, change := range report.Comparison.Dropped(*c.MaxDrop) {
+		failed = append(failed, fmt.Errorf("the mean is worse by more than %v: %v", *c.MaxDrop, change))
+	}
+	return errors.Join(failed...)
+}
+
+// vectorSource is where the vectors of files come from: a model, or arrays.
+type vectorSource struct {
+	model    string
+	embedder embed.Embedder    // nil: arrays
+	arrays   map[string]string // array of each file
+}
+
+// source finds the model, or the array of every file.
+func (c *evaluateCmd) source(ctx context.Context, p *program) (*vectorSource, error) {
+	if c.Vectors == "" {
+		embedder, err := p.embedder(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &vectorSource{model: embedder.Space().Model, embedder: embedder}, nil
+	}
+	info, err := os.Stat(c.Vectors)
+	if err != nil {
+		return nil, err
+	}
+	s := &vectorSource{model: embed.CanonicalModel(c.VectorsModel), arrays: make(map[string]string)}
+	if !info.IsDir() {
+		if len(c.Files) > 1 {
+			return nil, usageError{fmt.Errorf("--vectors %s: one array is for one file; give a directory with an array for each", c.Vectors)}
+		}
+		s.arrays[c.Files[0]] = c.Vectors
+		return s, nil
+	}
+	for _, name := range c.Files {
+		if name == "-" {
+			return nil, usageError{errors.New("standard input has no name that an array in --vectors could have; give the array itself")}
+		}
+		array := filepath.Join(c.Vectors, evaluate.SetName(name)+".npy")
+		if _, err := os.Stat(array); err != nil {
+			return nil, fmt.Errorf("the vectors of %s: %w", name, err)
+		}
+		s.arrays[name] = array
+	}
+	return s, nil
 }
 
 // evaluate measures one file in a store of its own.
-func (p *program) evaluate(ctx context.Context, embedder embed.Embedder, name string) (_ *evaluate.Result, err error) {
+func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSource, name string) (_ *evaluate.Result, err error) {
+	opts := evaluate.Options{Now: time.Now, Workers: p.cli.Workers, Bootstrap: c.Bootstrap}
+	if c.Ask != nil {
+		if opts.Ask = *c.Ask; opts.Ask == 0 {
+			opts.Ask = -1
+		}
+	}
+	embedder := source.embedder
+	if embedder == nil {
+		if opts.Vectors, err = evaluate.OpenVectors(source.arrays[name], source.model); err != nil {
+			return nil, err
+		}
+		embedder = opts.Vectors
+	}
 	conn, err := points.Local("", p.logger())
 	if err != nil {
 		return nil, err
@@ -65,29 +181,67 @@ func (p *program) evaluate(ctx context.Context, embedder embed.Embedder, name st
 	var on bar
 	stage := ""
 	defer func() { on.done() }()
+	opts.Progress = func(now string) {
+		if now != stage {
+			on.done()
+			stage, on = now, p.progress(name+", "+now)
+		}
+		on.step()
+	}
 	return evaluate.Run(ctx, evaluate.Engines{Pipeline: e.ingest, Coverage: e.coverage, Stories: e.stories, Store: e.store},
-		name, evaluate.Read(ctx, name, readOptions(p)), evaluate.Options{Now: time.Now, Workers: p.cli.Workers, Progress: func(now string) {
-			if now != stage {
-				on.done()
-				stage, on = now, p.progress(name+", "+now)
-			}
-			on.step()
-		}})
+		name, evaluate.Read(ctx, name, readOptions(p)), opts)
 }
 
-// printResults prints the figures on stdout and what is missing from them on stderr.
-func (p *program) printResults(results []*evaluate.Result) error {
-	if len(results) == 0 {
+// printReport prints the figures on stdout and what is missing from them on stderr.
+func (p *program) printReport(report *evaluate.Report) error {
+	if len(report.Sets) == 0 {
 		return nil
 	}
-	if err := evaluate.WriteNotes(p.stderr, results); err != nil {
+	if err := evaluate.WriteNotes(p.stderr, report.Sets); err != nil {
 		return err
 	}
 	if p.cli.JSON {
-		return json.NewEncoder(p.stdout).Encode(evaluate.Report{Sets: results})
+		return json.NewEncoder(p.stdout).Encode(report)
 	}
-	if err := evaluate.WriteTable(p.stdout, results); err != nil {
+	if err := evaluate.WriteTables(p.stdout, report); err != nil {
 		return fmt.Errorf("printing: %w", err)
 	}
-	return nil
+	if report.Comparison == nil {
+		return nil
+	}
+	fmt.Fprintln(p.stdout)
+	return evaluate.WriteComparison(p.stdout, report.Comparison)
+}
+
+// readReport reads an earlier run of these files.
+func readReport(path string, files []string) (*evaluate.Report, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // read from only
+	report, err := evaluate.ReadReport(f)
+	if err == nil {
+		err = report.Covers(files)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return report, nil
+}
+
+// saveReport keeps the figures, without those of the run they were compared with. The file gets its name when it is complete.
+func saveReport(path string, report *evaluate.Report) error {
+	kept := *report
+	kept.Comparison = nil
+	out, err := createOutput(path, nil)
+	if err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(kept); err != nil {
+		return errors.Join(err, out.discard())
+	}
+	return errors.Join(out.commit(), out.discard())
 }

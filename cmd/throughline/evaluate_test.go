@@ -33,13 +33,15 @@ func TestEvaluate(t *testing.T) {
 		return names
 	}
 	for field, want := range map[string][]string{
-		"related": {"mrr", "ndcg10", "p5"}, "stories": {"f1", "found", "gold", "precision", "recall"}, "topics": {"ami", "ari", "found", "gold"},
+		"related": {"articles", "mrr", "ndcg10", "p5"}, "topics": {"ami", "ari", "found", "gold"},
+		"stories":     {"ami", "ari", "f1", "found", "gold", "gold_in_stories", "in_stories", "largest", "largest_share", "pair_f1", "pair_precision", "pair_recall", "precision", "recall"},
+		"reliability": {"bins", "ece", "observed", "pairs", "predicted"},
 	} {
 		if got := keys(set[field]); !slices.Equal(got, want) {
 			t.Errorf("%s has the fields %v, want %v", field, got, want)
 		}
 	}
-	if got := keys(set); !slices.Equal(got, []string{"articles", "file", "related", "seconds", "stories", "topics"}) {
+	if got := keys(set); !slices.Equal(got, []string{"articles", "file", "intervals", "labels", "related", "reliability", "seconds", "stories", "topics", "unlabelled"}) {
 		t.Errorf("a set has the fields %v", got)
 	}
 	if related := set["related"].(map[string]any); related["ndcg10"] != 1.0 || related["mrr"] != 1.0 {
@@ -57,7 +59,8 @@ func TestEvaluate(t *testing.T) {
 
 	table := execute(context.Background(), data, reports, "evaluate", "-", file).mustSucceed(t).stdout
 	lines := strings.Split(strings.TrimSpace(table), "\n")
-	if len(lines) != 3 || !strings.Contains(lines[0], "nDCG@10") || !strings.HasPrefix(lines[1], "- ") || !strings.HasPrefix(lines[2], file) || !strings.Contains(lines[2], "2/2") {
+	if len(lines) != 9 || !strings.HasPrefix(lines[0], "STORIES OF") || !strings.HasPrefix(lines[1], "- ") || !strings.HasPrefix(lines[2], "reports ") ||
+		!strings.Contains(lines[2], "2/2") || !strings.HasPrefix(lines[3], "mean") || !strings.Contains(lines[5], "nDCG@10") || !strings.HasPrefix(lines[8], "mean") {
 		t.Errorf("table:\n%s", table)
 	}
 }
@@ -72,7 +75,7 @@ func TestEvaluateSaysWhatItCannotMeasure(t *testing.T) {
 	// What was measured before a failure is shown.
 	broken := write(t, "broken.jsonl", "{\"id\":\n")
 	x := execute(context.Background(), t.TempDir(), "", "evaluate", file, broken)
-	if exitCode(x.err) != exitFailed || !strings.Contains(x.stderr, "no article to evaluate") || !strings.Contains(x.stderr, broken+":1") || !strings.Contains(x.stdout, file) {
+	if exitCode(x.err) != exitFailed || !strings.Contains(x.stderr, "no article to evaluate") || !strings.Contains(x.stderr, broken+":1") || !strings.Contains(x.stdout, "\nreports ") {
 		t.Errorf("broken: %v\n%s%s", x.err, x.stdout, x.stderr)
 	}
 	if x := execute(context.Background(), t.TempDir(), "", "evaluate"); exitCode(x.err) != exitUsage {

@@ -125,7 +125,8 @@ func TestEnginesOnClearEvents(t *testing.T) {
 		if r.Related.NDCG10 != 1 || r.Related.MRR != 1 || !near(r.Related.P5, (3*2.0/5+2*1.0/5)/5) {
 			t.Errorf("related %+v", r.Related)
 		}
-		if r.Stories != (Stories{1, 1, 1, 2, 2}) {
+		if r.Stories != (Stories{Precision: 1, Recall: 1, F1: 1, PairPrecision: 1, PairRecall: 1, PairF1: 1, AMI: 1, ARI: 1, Found: 2, Gold: 2,
+			InStories: 5.0 / 6, GoldInStories: 5.0 / 6, Largest: 3, LargestShare: 3.0 / 8}) {
 			t.Errorf("stories %+v", r.Stories)
 		}
 		if r.Topics.Gold != 3 || r.Topics.Found == 0 { // six articles are too few to say how good the topics are

@@ -28,8 +28,14 @@ type Place struct{ Story, Topic string }
 
 // List is a ranked list of articles, which are read a stretch at a time because each costs something to show.
 type List interface {
-	// IDs returns at most n ids from offset on.
-	IDs(ctx context.Context, offset, n int) ([]string, error)
+	// Hits returns at most n results from offset on.
+	Hits(ctx context.Context, offset, n int) ([]Hit, error)
+}
+
+// Hit is one result of a list, with the probability that it is of the same story as what the list is about.
+type Hit struct {
+	ID          string
+	Probability float64
 }
 
 // Engines is the product itself as a System. All are needed, and work on one store.
@@ -90,14 +96,14 @@ func (e Engines) Related(ctx context.Context, id string) (List, error) {
 
 type related struct{ found *coverage.List }
 
-func (r related) IDs(ctx context.Context, offset, n int) ([]string, error) {
+func (r related) Hits(ctx context.Context, offset, n int) ([]Hit, error) {
 	page, err := r.found.Page(ctx, offset, n)
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, len(page))
-	for i, hit := range page {
-		ids[i] = hit.Article.ID
+	hits := make([]Hit, len(page))
+	for i, result := range page {
+		hits[i] = Hit{result.Article.ID, result.Probability}
 	}
-	return ids, nil
+	return hits, nil
 }
