@@ -50,8 +50,9 @@ var rules = map[string]rule{
 		foreign: []string{"github.com/qdrant/go-client", "google.golang.org/grpc"}},
 	"internal/corpus": {why: "what an article is made into on its way from text to scoring",
 		ours: []string{"embed", "internal/article", "internal/evidence", "internal/lexical", "internal/points"}},
-	"internal/npy":     {why: "NumPy's file format"},
-	"internal/parquet": {why: "Parquet's file format: tables in, labels out"},
+	"internal/checkpoint": {why: "what finished stages of a job made, in files"},
+	"internal/npy":        {why: "NumPy's file format"},
+	"internal/parquet":    {why: "Parquet's file format: tables in, labels out"},
 
 	"internal/ingest": {why: "from formats to the store",
 		ours: []string{"cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/points"}},
