@@ -29,7 +29,8 @@ var avx2 = &kernels{
 				groups, at := n/groupSize, i/groupSize*panelWidth
 				widenAVX2(&q.panel[:panelWidth*n][0], &weight[i*panelWidth:][:n*panelWidth][0], n)
 				productAVX2(&out[0], l.outputs, &a[i], k, &ranges[rangeAt(k, 0, i/groupSize)], &q.panel[0],
-					&scale[at:][:groups*panelWidth][0], &offset[at:][:groups*panelWidth][0], bias, groups, rows)
+					&scale[at:][:groups*panelWidth][0], &offset[at:][:groups*panelWidth][0], bias, groups, rows,
+					l.after(j*k+(i+n)*panelWidth), share(panelWidth*panelInputs/cacheLine, rows/4))
 				bias = nil
 			}
 		}
@@ -43,9 +44,29 @@ var avx2 = &kernels{
 		c, a, b = c[:(rows-1)*ldC+columns], a[:(rows-1)*ldA+inner], b[:(inner-1)*ldB+columns]
 		multiplyAVX2(&c[0], ldC, &a[0], ldA, &b[0], ldB, rows, inner, columns)
 	},
-	softmax:    func(x []float32, scale float32) { softmaxAVX2(&x[0], len(x), scale, &expCoefficients[0]) },
-	accumulate: func(sum, x []float32) { accumulateAVX2(&sum[:len(x)][0], &x[0], len(x)) },
+	softmax: func(x []float32, scale float32) { softmaxAVX2(&x[0], len(x), scale, &expCoefficients[0]) },
+	pool: func(out, x []float32, rows int) {
+		n := len(out)
+		poolAVX2(&out[0], n, &x[:rows*n][0], rows)
+	},
 }
+
+// Products fetch the weights of the next product while they compute, because reading what is not in the second cache takes
+// longer than the processor looks ahead by itself: 5 % of the time.
+
+// cacheLine is the number of bytes that one instruction fetches.
+const cacheLine = 64
+
+// after returns where the weights from at on are, or some that are in the cache already when there are none.
+func (l *linear) after(at int) *int8 {
+	if at >= len(l.weight) {
+		at = 0
+	}
+	return &l.weight[at]
+}
+
+// share divides lines among steps, rounded up. What is fetched beyond the lines does no harm.
+func share(lines, steps int) int { return (lines + steps - 1) / steps }
 
 //go:noescape
 func expandAVX2(dst *float32, src *int8, n int, scale float32)
@@ -60,7 +81,7 @@ func quantizeAVX2(words *int16, ranges, x, smooth *float32, groups int)
 func widenAVX2(panel *int16, weight *int8, inputs int)
 
 //go:noescape
-func productAVX2(out *float32, ldOut int, a *int16, k int, ranges *float32, panel *int16, scale, offset, bias *float32, groups, rows int)
+func productAVX2(out *float32, ldOut int, a *int16, k int, ranges *float32, panel *int16, scale, offset, bias *float32, groups, rows int, next *int8, lines int)
 
 //go:noescape
 func geluAVX2(x *float32, n int, coefficients *float32)
@@ -75,4 +96,4 @@ func multiplyAVX2(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int,
 func softmaxAVX2(x *float32, n int, scale float32, coefficients *float32)
 
 //go:noescape
-func accumulateAVX2(sum, x *float32, n int)
+func poolAVX2(out *float32, n int, x *float32, rows int)

@@ -264,9 +264,10 @@ loop:
 	VMOVUPS sum0, p \
 	VMOVUPS sum1, p32
 
-// func productAVX2(out *float32, ldOut int, a *int16, k int, ranges *float32, panel *int16, scale, offset, bias *float32, groups, rows int)
-// 16 outputs of groups groups of inputs, all rows, 4 at a time. Without a bias it adds to what is in out.
-TEXT ·productAVX2(SB), NOSPLIT, $0-88
+// func productAVX2(out *float32, ldOut int, a *int16, k int, ranges *float32, panel *int16, scale, offset, bias *float32, groups, rows int, next *int8, lines int)
+// 16 outputs of groups groups of inputs, all rows, 4 at a time. Without a bias it adds to what is in out. For each 4 rows,
+// lines cache lines from next on are fetched: the weights that are widened next.
+TEXT ·productAVX2(SB), NOSPLIT, $0-104
 	MOVQ out+0(FP), DX
 	MOVQ ldOut+8(FP), R9
 	SHLQ $2, R9
@@ -277,6 +278,14 @@ TEXT ·productAVX2(SB), NOSPLIT, $0-88
 	LEAQ (R11)(R11*2), R12
 	MOVQ ranges+32(FP), R13
 row:
+	MOVQ next+88(FP), SI
+	MOVQ lines+96(FP), CX
+fetch:
+	PREFETCHT1 (SI)
+	ADDQ $64, SI
+	DECQ CX
+	JNZ fetch
+	MOVQ SI, next+88(FP)
 	MOVQ R14, SI
 	MOVQ R13, R8
 	MOVQ panel+40(FP), DI
@@ -571,21 +580,72 @@ step:
 	VZEROUPPER
 	RET
 
-// func accumulateAVX2(sum, x *float32, n int)
-TEXT ·accumulateAVX2(SB), NOSPLIT, $0-24
-	MOVQ sum+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), CX
-loop:
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VADDPS (SI), Y0, Y0
-	VADDPS 32(SI), Y1, Y1
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	ADDQ $64, SI
-	ADDQ $64, DI
-	SUBQ $16, CX
-	JNZ loop
+// func poolAVX2(out *float32, n int, x *float32, rows int)
+// 64 columns at a time.
+TEXT ·poolAVX2(SB), NOSPLIT, $0-32
+	MOVQ out+0(FP), DI
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), SI
+	SHLQ $2, CX // bytes of a row
+	VXORPS Y8, Y8, Y8 // sums of squares
+	VXORPS Y9, Y9, Y9
+	XORQ AX, AX
+columns64:
+	LEAQ (SI)(AX*1), DX
+	MOVQ rows+24(FP), BX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+row:
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS 64(DX), Y2, Y2
+	VADDPS 96(DX), Y3, Y3
+	VADDPS 128(DX), Y4, Y4
+	VADDPS 160(DX), Y5, Y5
+	VADDPS 192(DX), Y6, Y6
+	VADDPS 224(DX), Y7, Y7
+	ADDQ CX, DX
+	DECQ BX
+	JNZ row
+	VMOVUPS Y0, (DI)(AX*1)
+	VMOVUPS Y1, 32(DI)(AX*1)
+	VMOVUPS Y2, 64(DI)(AX*1)
+	VMOVUPS Y3, 96(DI)(AX*1)
+	VMOVUPS Y4, 128(DI)(AX*1)
+	VMOVUPS Y5, 160(DI)(AX*1)
+	VMOVUPS Y6, 192(DI)(AX*1)
+	VMOVUPS Y7, 224(DI)(AX*1)
+	VFMADD231PS Y0, Y0, Y8
+	VFMADD231PS Y1, Y1, Y9
+	VFMADD231PS Y2, Y2, Y8
+	VFMADD231PS Y3, Y3, Y9
+	VFMADD231PS Y4, Y4, Y8
+	VFMADD231PS Y5, Y5, Y9
+	VFMADD231PS Y6, Y6, Y8
+	VFMADD231PS Y7, Y7, Y9
+	ADDQ $256, AX
+	CMPQ AX, CX
+	JLT columns64
+	VADDPS Y9, Y8, Y8
+	SUM8(Y8, X8, X9)
+	VSQRTSS X8, X8, X8
+	VMOVSS one<>(SB), X9
+	VDIVSS X8, X9, X8
+	VBROADCASTSS X8, Y8
+	XORQ AX, AX
+scale:
+	VMULPS (DI)(AX*1), Y8, Y0
+	VMULPS 32(DI)(AX*1), Y8, Y1
+	VMOVUPS Y0, (DI)(AX*1)
+	VMOVUPS Y1, 32(DI)(AX*1)
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT scale
 	VZEROUPPER
 	RET

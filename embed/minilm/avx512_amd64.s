@@ -6,6 +6,8 @@ DATA maxByte<>+0(SB)/4, $255.0
 GLOBL maxByte<>(SB), RODATA|NOPTR, $4
 DATA tiniest<>+0(SB)/4, $1.0e-30
 GLOBL tiniest<>(SB), RODATA|NOPTR, $4
+DATA epsilon<>+0(SB)/4, $1.0e-12
+GLOBL epsilon<>(SB), RODATA|NOPTR, $4
 DATA one<>+0(SB)/4, $1.0
 GLOBL one<>(SB), RODATA|NOPTR, $4
 DATA half<>+0(SB)/4, $0.5
@@ -28,6 +30,92 @@ GLOBL smallest<>(SB), RODATA|NOPTR, $4
 	op tmpx, x, x \
 	VMOVSHDUP x, tmpx \
 	ops tmpx, x, x
+
+// func expandAVX512(dst *float32, src *int8, n int, scale float32)
+TEXT ·expandAVX512(SB), NOSPLIT, $0-28
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS scale+24(FP), Z1
+loop:
+	VPMOVSXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $16, SI
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func normAVX512(x, y, gain, bias *float32, n int)
+TEXT ·normAVX512(SB), NOSPLIT, $0-40
+	MOVQ x+0(FP), DI
+	MOVQ y+8(FP), SI
+	MOVQ gain+16(FP), R8
+	MOVQ bias+24(FP), R9
+	MOVQ n+32(FP), CX
+	VXORPS X3, X3, X3
+	VCVTSI2SSQ CX, X3, X3 // n
+	SHLQ $2, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ AX, AX
+add:
+	VMOVUPS (DI)(AX*1), Z4
+	VMOVUPS 64(DI)(AX*1), Z5
+	VADDPS (SI)(AX*1), Z4, Z4
+	VADDPS 64(SI)(AX*1), Z5, Z5
+	VMOVUPS Z4, (DI)(AX*1)
+	VMOVUPS Z5, 64(DI)(AX*1)
+	VADDPS Z4, Z0, Z0
+	VADDPS Z5, Z1, Z1
+	ADDQ $128, AX
+	CMPQ AX, CX
+	JLT add
+	VADDPS Z1, Z0, Z0
+	FOLD(VADDPS, VADDSS, Z0, Y0, X0, Y1, X1)
+	VDIVSS X3, X0, X0
+	VBROADCASTSS X0, Z2 // mean
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ AX, AX
+center:
+	VMOVUPS (DI)(AX*1), Z4
+	VMOVUPS 64(DI)(AX*1), Z5
+	VSUBPS Z2, Z4, Z4
+	VSUBPS Z2, Z5, Z5
+	VMOVUPS Z4, (DI)(AX*1)
+	VMOVUPS Z5, 64(DI)(AX*1)
+	VFMADD231PS Z4, Z4, Z0
+	VFMADD231PS Z5, Z5, Z1
+	ADDQ $128, AX
+	CMPQ AX, CX
+	JLT center
+	VADDPS Z1, Z0, Z0
+	FOLD(VADDPS, VADDSS, Z0, Y0, X0, Y1, X1)
+	VDIVSS X3, X0, X0
+	VADDSS epsilon<>(SB), X0, X0
+	VSQRTSS X0, X0, X0
+	VMOVSS one<>(SB), X1
+	VDIVSS X0, X1, X0
+	VBROADCASTSS X0, Z2 // 1 / standard deviation
+	XORQ AX, AX
+scale:
+	VMULPS (DI)(AX*1), Z2, Z4
+	VMULPS 64(DI)(AX*1), Z2, Z5
+	VMOVUPS (R8)(AX*1), Z6
+	VMOVUPS 64(R8)(AX*1), Z7
+	VFMADD213PS (R9)(AX*1), Z6, Z4
+	VFMADD213PS 64(R9)(AX*1), Z7, Z5
+	VMOVUPS Z4, (DI)(AX*1)
+	VMOVUPS Z5, 64(DI)(AX*1)
+	ADDQ $128, AX
+	CMPQ AX, CX
+	JLT scale
+	VZEROUPPER
+	RET
 
 // ROUND16 turns 16 values into bytes at p.
 #define ROUND16(z, p) \
@@ -141,19 +229,20 @@ group:
 	VMOVUPS o1, p64 \
 	VMOVUPS o2, p128
 
-// func linearAVX512(out *float32, ldOut int, a *uint8, k int, ranges *float32, weight *int8, scale, offset, bias *float32, rows int)
-// 3 panels of 16 outputs side by side, 4 rows at a time: twelve integer and twelve float32 sums.
-TEXT ·linearAVX512(SB), NOSPLIT, $0-80
+// func linearAVX512(out *float32, ldOut int, a *uint8, k int, ranges *float32, weight *int8, scale, offset, bias *float32, rows int, next *int8, lines int)
+// 3 panels of 16 outputs side by side, 4 rows at a time: twelve integer and twelve float32 sums. For each group of each 4 rows,
+// lines cache lines from next on are fetched: what the next product reads.
+TEXT ·linearAVX512(SB), NOSPLIT, $0-96
 	MOVQ out+0(FP), DX
 	MOVQ ldOut+8(FP), R9
 	SHLQ $2, R9
-	LEAQ (R9)(R9*2), R10
 	MOVQ a+16(FP), SI
 	MOVQ k+24(FP), R11 // bytes of inputs in a row, and of scales or offsets in a panel
 	LEAQ (R11)(R11*2), R12
 	MOVQ R11, R13
 	SHLQ $4, R13 // bytes of weights in a panel
 	MOVQ ranges+32(FP), R8
+	MOVQ next+80(FP), R10
 	CLEAR3(Z0, Z1, Z2)
 	CLEAR3(Z3, Z4, Z5)
 	CLEAR3(Z6, Z7, Z8)
@@ -174,6 +263,12 @@ row:
 	MOVQ R11, AX
 	SHRQ $6, AX // groups
 group:
+	MOVQ lines+88(FP), CX
+fetch:
+	PREFETCHT1 (R10)
+	ADDQ $64, R10
+	DECQ CX
+	JNZ fetch
 	MOVQ $8, CX
 	PCALIGN $64
 eight:
@@ -202,8 +297,10 @@ eight:
 	STORE3(Z12, Z13, Z14, (DX), 64(DX), 128(DX))
 	STORE3(Z15, Z16, Z17, (DX)(R9*1), 64(DX)(R9*1), 128(DX)(R9*1))
 	STORE3(Z18, Z19, Z20, (DX)(R9*2), 64(DX)(R9*2), 128(DX)(R9*2))
-	STORE3(Z21, Z22, Z23, (DX)(R10*1), 64(DX)(R10*1), 128(DX)(R10*1))
-	LEAQ (DX)(R9*4), DX
+	ADDQ R9, DX
+	STORE3(Z21, Z22, Z23, (DX)(R9*2), 64(DX)(R9*2), 128(DX)(R9*2))
+	LEAQ (DX)(R9*2), DX
+	ADDQ R9, DX
 	ADDQ R12, SI // SI went through one row already
 	SUBQ $4, rows+72(FP)
 	JNZ row
@@ -378,5 +475,57 @@ step:
 	ADDQ $128, b+32(FP)
 	SUBQ $32, columns+64(FP)
 	JNZ columns32
+	VZEROUPPER
+	RET
+
+// func poolAVX512(out *float32, n int, x *float32, rows int)
+// 64 columns at a time.
+TEXT ·poolAVX512(SB), NOSPLIT, $0-32
+	MOVQ out+0(FP), DI
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), SI
+	SHLQ $2, CX // bytes of a row
+	VPXORD Z4, Z4, Z4 // sums of squares
+	VPXORD Z5, Z5, Z5
+	XORQ AX, AX
+columns64:
+	LEAQ (SI)(AX*1), DX
+	MOVQ rows+24(FP), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+row:
+	VADDPS (DX), Z0, Z0
+	VADDPS 64(DX), Z1, Z1
+	VADDPS 128(DX), Z2, Z2
+	VADDPS 192(DX), Z3, Z3
+	ADDQ CX, DX
+	DECQ BX
+	JNZ row
+	VMOVUPS Z0, (DI)(AX*1)
+	VMOVUPS Z1, 64(DI)(AX*1)
+	VMOVUPS Z2, 128(DI)(AX*1)
+	VMOVUPS Z3, 192(DI)(AX*1)
+	VFMADD231PS Z0, Z0, Z4
+	VFMADD231PS Z1, Z1, Z5
+	VFMADD231PS Z2, Z2, Z4
+	VFMADD231PS Z3, Z3, Z5
+	ADDQ $256, AX
+	CMPQ AX, CX
+	JLT columns64
+	VADDPS Z5, Z4, Z4
+	FOLD(VADDPS, VADDSS, Z4, Y4, X4, Y5, X5)
+	VSQRTSS X4, X4, X4
+	VMOVSS one<>(SB), X5
+	VDIVSS X4, X5, X4
+	VBROADCASTSS X4, Z4
+	XORQ AX, AX
+scale:
+	VMULPS (DI)(AX*1), Z4, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT scale
 	VZEROUPPER
 	RET

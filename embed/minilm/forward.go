@@ -1,9 +1,6 @@
 package minilm
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // The forward pass runs over the tokens of several texts at once, one after another in one matrix: everything but attention
 // treats each row alone, and attention looks at the rows of one text. So nothing is padded, short texts share the cost of
@@ -67,12 +64,14 @@ func (w *weights) forward(k *kernels, s *scratch, texts [][]int32, out [][]float
 	}
 	row := 0
 	for i, ids := range texts {
-		clear(out[i])
-		for range ids {
-			k.accumulate(out[i], s.x[row*hidden:][:hidden])
-			row++
+		k.pool(out[i], s.x[row*hidden:][:len(ids)*hidden], len(ids))
+		if out[i][0] != out[i][0] {
+			// The sum of layer-normalised rows is never zero in practice. If it were, the first unit vector would stand in,
+			// because an embedding must be one.
+			clear(out[i])
+			out[i][0] = 1
 		}
-		normalize(out[i])
+		row += len(ids)
 	}
 }
 
@@ -135,23 +134,6 @@ func attend(k *kernels, s *scratch, row, n, column int) {
 
 // scoreScale is 1 / sqrt(headSize).
 const scoreScale = 0.17677669529663687
-
-// normalize makes v a unit vector. The mean of layer-normalised rows is never zero in practice; if it were, the first unit
-// vector would stand in, because an embedding must be one.
-func normalize(v []float32) {
-	var squares float64
-	for _, x := range v {
-		squares += float64(x) * float64(x)
-	}
-	if inverse := 1 / math.Sqrt(squares); squares > 0 && !math.IsInf(inverse, 0) {
-		for i := range v {
-			v[i] = float32(float64(v[i]) * inverse)
-		}
-		return
-	}
-	clear(v)
-	v[0] = 1
-}
 
 // pack puts texts, given by their number of tokens and ordered by it, into runs of at most limit tokens. A text longer
 // than limit is a run of its own. It returns the ends of the runs.

@@ -48,8 +48,9 @@ type kernels struct {
 	// softmax replaces x by exp(scale*x) divided by the sum of these. The length is a multiple of 16, scale positive.
 	softmax func(x []float32, scale float32)
 
-	// accumulate adds x to sum. The length is a multiple of 16.
-	accumulate func(sum, x []float32)
+	// pool sets out to the sum of rows rows of x, at least one, which follow each other without gaps, scaled to length 1, or to no
+	// numbers (NaN) when the sum is zero. The length of out is a multiple of 64.
+	pool func(out, x []float32, rows int)
 }
 
 // quantized is the input of a product with weights, in bytes with a scale and a lowest value for every group of a row.

@@ -243,12 +243,17 @@ func compare(t *testing.T, k, oracle *kernels, r *rand.Rand) {
 		got.check(t, "softmax")
 	}
 	{
-		x, sum := numbers(r, n), numbers(r, n)
-		got := newGuarded(n, sum)
-		k.accumulate(got.inside, x)
-		oracle.accumulate(sum, x)
-		near(t, "accumulate", got.inside, sum, 0)
-		got.check(t, "accumulate")
+		rows, n := 1+r.IntN(9), 64*(1+r.IntN(7))
+		x, want := numbers(r, rows*n), make([]float32, n)
+		got := newGuarded[float32](n, nil)
+		k.pool(got.inside, x, rows)
+		oracle.pool(want, x, rows)
+		near(t, "pool", got.inside, want, 1e-5)
+		got.check(t, "pool")
+		clear(x)
+		if k.pool(got.inside, x, rows); got.inside[0] == got.inside[0] {
+			t.Errorf("pool makes %g of nothing", got.inside[0])
+		}
 	}
 }
 
@@ -342,9 +347,16 @@ var dumb = &kernels{
 			x[i] = float32(math.Exp((float64(v)-largest)*float64(scale)) / sum)
 		}
 	},
-	accumulate: func(sum, x []float32) {
-		for i := range x {
-			sum[i] += x[i]
+	pool: func(out, x []float32, rows int) {
+		sums, squares := make([]float64, len(out)), 0.0
+		for i := range sums {
+			for r := range rows {
+				sums[i] += float64(x[r*len(out)+i])
+			}
+			squares += sums[i] * sums[i]
+		}
+		for i, sum := range sums {
+			out[i] = float32(sum / math.Sqrt(squares))
 		}
 	},
 }

@@ -238,11 +238,20 @@ func TestForwardAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestNormalizeAlwaysGivesAUnitVector(t *testing.T) {
-	for _, v := range [][]float32{{0, 0}, {3, 4}, {1e-30, 0}} {
-		normalize(v)
-		if length := math.Hypot(float64(v[0]), float64(v[1])); math.Abs(length-1) > 1e-6 {
-			t.Errorf("length %g", length)
+// A sum of rows without a direction does not happen, but it would not leave as a vector of no numbers.
+func TestEveryVectorIsAUnitVector(t *testing.T) {
+	m := newModel(t, Options{})
+	k := *m.kernels
+	k.pool = func(out, _ []float32, _ int) {
+		for i := range out {
+			out[i] = float32(math.NaN())
+		}
+	}
+	out := [][]float32{make([]float32, hidden)}
+	m.weights.forward(&k, newScratch(), [][]int32{{startToken, endToken}}, out)
+	for i, v := range out[0] {
+		if i == 0 && v != 1 || i > 0 && v != 0 {
+			t.Fatalf("number %d is %g", i, v)
 		}
 	}
 }

@@ -5,16 +5,16 @@ import "math"
 // The portable kernels. They define what the others compute, and they are what runs on processors without kernels of their own.
 
 var portable = &kernels{
-	name:       "portable",
-	expand:     expandPortable,
-	norm:       normPortable,
-	quantize:   quantizePortable,
-	linear:     linearPortable,
-	gelu:       geluPortable,
-	transpose:  transposePortable,
-	multiply:   multiplyPortable,
-	softmax:    softmaxPortable,
-	accumulate: accumulatePortable,
+	name:      "portable",
+	expand:    expandPortable,
+	norm:      normPortable,
+	quantize:  quantizePortable,
+	linear:    linearPortable,
+	gelu:      geluPortable,
+	transpose: transposePortable,
+	multiply:  multiplyPortable,
+	softmax:   softmaxPortable,
+	pool:      poolPortable,
 }
 
 func expandPortable(dst []float32, src []int8, scale float32) {
@@ -199,9 +199,19 @@ func softmaxPortable(x []float32, scale float32) {
 	}
 }
 
-func accumulatePortable(sum, x []float32) {
-	sum = sum[:len(x)]
-	for i, v := range x {
-		sum[i] += v
+func poolPortable(out, x []float32, rows int) {
+	copy(out, x)
+	for r := 1; r < rows; r++ {
+		for i, v := range x[r*len(out):][:len(out)] {
+			out[i] += v
+		}
+	}
+	var squares float32
+	for _, v := range out {
+		squares += v * v
+	}
+	inverse := 1 / float32(math.Sqrt(float64(squares)))
+	for i := range out {
+		out[i] *= inverse
 	}
 }
