@@ -78,11 +78,11 @@ func (p *program) printStories(list []*throughlinev1.Story) error {
 	var rows [][]string
 	for _, s := range list {
 		rows = append(rows, []string{
-			s.GetId(), strconv.Itoa(int(s.GetArticleCount())), strconv.Itoa(len(s.GetSources())),
+			s.GetId(), strconv.Itoa(int(s.GetArticleCount())), strconv.Itoa(int(s.GetIndependentReportCount())), strconv.Itoa(len(s.GetSources())),
 			span(s.GetFirstPublishedTime(), s.GetLastPublishedTime()), clip(s.GetTitle(), titleWidth),
 		})
 	}
-	return table(p.stdout, []string{"STORY", "ARTICLES", "SOURCES", "PUBLISHED", "TITLE"}, rows)
+	return table(p.stdout, []string{"STORY", "ARTICLES", "INDEPENDENT", "SOURCES", "PUBLISHED", "TITLE"}, rows)
 }
 
 type storyCmd struct {
@@ -109,6 +109,10 @@ func (c *storyCmd) Run(ctx context.Context, p *program) error {
 	}
 	fmt.Fprintf(p.stdout, "%s\n  %s, %s of %s, %s\n", s.GetTitle(), s.GetId(), plural(int(s.GetArticleCount()), "article", "articles"),
 		plural(len(s.GetSources()), "source", "sources"), span(s.GetFirstPublishedTime(), s.GetLastPublishedTime()))
+	if n := s.GetIndependentReportCount(); n < s.GetArticleCount() {
+		fmt.Fprintf(p.stdout, "  %s, written by %s\n", plural(int(n), "independent report", "independent reports"),
+			plural(int(s.GetIndependentSourceCount()), "known source", "known sources"))
+	}
 	if len(s.GetKeywords()) > 0 {
 		fmt.Fprintf(p.stdout, "  keywords: %s\n", strings.Join(s.GetKeywords(), ", "))
 	}

@@ -49,6 +49,12 @@ const (
 	fieldParent         = "parent_id"
 	fieldLevel          = "level"
 
+	fieldReports       = "independent_reports"
+	fieldOwnSources    = "independent_sources"
+	fieldTitleModel    = "title_model"
+	fieldTitleArticles = "title_articles"
+	fieldTitleKey      = "title_key"
+
 	fieldTime         = "time" // milliseconds
 	fieldKind         = "kind"
 	fieldArticleIDs   = "article_ids"

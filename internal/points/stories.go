@@ -19,6 +19,8 @@ func encodeStory(s *Story) (*qdrant.PointStruct, error) {
 		fieldStory: s.ID, fieldTitle: s.Title, fieldKeywords: s.Keywords, fieldFirst: s.First, fieldLast: s.Last,
 		fieldArticles: s.Articles, fieldSources: s.Sources, fieldRepresentative: s.Representative, fieldTopic: s.TopicID,
 		fieldTheme: s.ThemeID, fieldMergedInto: s.MergedInto, fieldState: state, fieldVersion: s.Version,
+		fieldReports: s.IndependentReports, fieldOwnSources: s.IndependentSources,
+		fieldTitleModel: s.TitleModel, fieldTitleArticles: s.TitleArticles, fieldTitleKey: s.TitleKey,
 	})
 	if err != nil {
 		return nil, err
@@ -32,8 +34,13 @@ func decodeStory(point *qdrant.RetrievedPoint) *Story {
 	return &Story{ID: p.text(fieldStory), Title: p.text(fieldTitle), Keywords: p.texts(fieldKeywords), First: p.time(fieldFirst),
 		Last: p.time(fieldLast), Articles: int(p.number(fieldArticles)), Sources: p.texts(fieldSources),
 		Representative: p.text(fieldRepresentative), TopicID: p.text(fieldTopic), ThemeID: p.text(fieldTheme),
-		MergedInto: p.text(fieldMergedInto), Version: p.number(fieldVersion),
+		MergedInto: p.text(fieldMergedInto), Version: p.number(fieldVersion), Naming: decodeNaming(p),
+		IndependentReports: int(p.number(fieldReports)), IndependentSources: int(p.number(fieldOwnSources)),
 		Dense: v.Dense, Full: v.Full, Lead: v.Lead, Names: v.Names}
+}
+
+func decodeNaming(p payload) Naming {
+	return Naming{TitleModel: p.text(fieldTitleModel), TitleArticles: p.texts(fieldTitleArticles), TitleKey: p.text(fieldTitleKey)}
 }
 
 // PutStories stores stories, replacing those of the same id; of several with one id the last wins. A story with MergedInto

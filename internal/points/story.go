@@ -8,18 +8,31 @@ import (
 
 // Story is a group of articles about one event, with the means of its members' vectors.
 type Story struct {
-	ID                string
-	Title             string
-	Keywords          []string
-	First, Last       time.Time // span of its members; zero: no member has a known time
-	Articles          int
-	Sources           []string
-	Representative    string // article id
-	TopicID, ThemeID  string
+	ID               string
+	Title            string
+	Keywords         []string
+	First, Last      time.Time // span of its members; zero: no member has a known time
+	Articles         int
+	Sources          []string
+	Representative   string // article id
+	TopicID, ThemeID string
+	Naming
+
+	// IndependentReports counts the texts of its articles, copies of one text once; IndependentSources counts the known
+	// outlets with a text of their own.
+	IndependentReports, IndependentSources int
+
 	MergedInto        string    // id of the story that this one became part of; such a story has no members
 	Version           int64     // the caller's; Put stores it as it is
 	Dense             []float32 // mean, not normalised; nil: not stored, then no query finds the story by it
 	Full, Lead, Names vector.Sparse
+}
+
+// Naming says where a title comes from. Its zero value is the articles themselves.
+type Naming struct {
+	TitleModel    string   // language model that wrote the title; empty: none did
+	TitleArticles []string // articles that such a title follows from
+	TitleKey      string   // hash of all that the model was shown
 }
 
 // StoryFilter narrows a listing of stories. Every field that is set must hold.
@@ -49,8 +62,9 @@ type Topic struct {
 	Stories, Articles int
 	First, Last       time.Time
 	Representative    string // story id
-	Version           int64
-	Dense             []float32 // mean, not normalised; nil: not stored
+	Naming
+	Version int64
+	Dense   []float32 // mean, not normalised; nil: not stored
 }
 
 // TopicFilter narrows a listing of topics. Zero fields do not restrict.

@@ -24,7 +24,8 @@ func TestStories(t *testing.T) {
 			mean[i] *= .7 // a mean is shorter than its members, and must come back so
 		}
 		story := Story{ID: "s", Title: "T", Keywords: []string{"k", "l"}, First: day(1), Last: day(3), Articles: 4, Sources: []string{"x"},
-			Representative: "a", TopicID: "t", ThemeID: "h", Version: 7, Dense: mean, Full: m.sparse(), Lead: m.sparse(), Names: m.sparse()}
+			Representative: "a", TopicID: "t", ThemeID: "h", Version: 7, IndependentReports: 3, IndependentSources: 1,
+			Naming: Naming{TitleModel: "m", TitleArticles: []string{"a", "b"}, TitleKey: "k"}, Dense: mean, Full: m.sparse(), Lead: m.sparse(), Names: m.sparse()}
 		if err := s.PutStories(t.Context(), []Story{{ID: "s", Title: "older"}, story, {ID: "bare"}}); err != nil {
 			t.Fatal(err)
 		}
@@ -226,7 +227,8 @@ func TestTopics(t *testing.T) {
 		s := e.open(t)
 		m := newMaker(54)
 		topics := []Topic{
-			{ID: "h", Title: "Theme", Level: LevelTheme, Keywords: []string{"k"}, Stories: 9, Articles: 30, First: day(1), Last: day(9), Representative: "s", Version: 2, Dense: m.unit()},
+			{ID: "h", Title: "Theme", Level: LevelTheme, Keywords: []string{"k"}, Stories: 9, Articles: 30, First: day(1), Last: day(9), Representative: "s", Version: 2,
+				Naming: Naming{TitleModel: "m", TitleArticles: []string{"a"}, TitleKey: "k"}, Dense: m.unit()},
 			{ID: "t1", Level: LevelTopic, ParentID: "h"}, {ID: "t2", Level: LevelTopic, ParentID: "h"}, {ID: "t3", Level: LevelTopic},
 		}
 		if err := s.PutTopics(t.Context(), topics); err != nil {

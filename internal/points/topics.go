@@ -11,6 +11,7 @@ func encodeTopic(t *Topic) (*qdrant.PointStruct, error) {
 		fieldTopic: t.ID, fieldTitle: t.Title, fieldParent: t.ParentID, fieldLevel: string(t.Level), fieldKeywords: t.Keywords,
 		fieldStories: t.Stories, fieldArticles: t.Articles, fieldFirst: t.First, fieldLast: t.Last,
 		fieldRepresentative: t.Representative, fieldVersion: t.Version,
+		fieldTitleModel: t.TitleModel, fieldTitleArticles: t.TitleArticles, fieldTitleKey: t.TitleKey,
 	})
 	if err != nil {
 		return nil, err
@@ -23,7 +24,7 @@ func decodeTopic(point *qdrant.RetrievedPoint) *Topic {
 	return &Topic{ID: p.text(fieldTopic), Title: p.text(fieldTitle), ParentID: p.text(fieldParent), Level: Level(p.text(fieldLevel)),
 		Keywords: p.texts(fieldKeywords), Stories: int(p.number(fieldStories)), Articles: int(p.number(fieldArticles)),
 		First: p.time(fieldFirst), Last: p.time(fieldLast), Representative: p.text(fieldRepresentative),
-		Version: p.number(fieldVersion), Dense: decodeVectors(point.GetVectors()).Dense}
+		Naming: decodeNaming(p), Version: p.number(fieldVersion), Dense: decodeVectors(point.GetVectors()).Dense}
 }
 
 // PutTopics stores topics, replacing those of the same id; of several with one id the last wins. All are checked before

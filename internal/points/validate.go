@@ -159,6 +159,10 @@ func checkStory(s *Story, dim int) error {
 	if s.Articles < 0 {
 		c.fail("articles", "%d", s.Articles)
 	}
+	if s.IndependentReports < 0 || s.IndependentSources < 0 {
+		c.fail("independent_reports", "%d of %d sources", s.IndependentReports, s.IndependentSources)
+	}
+	c.naming(s.Naming)
 	if len(s.Dense) > 0 {
 		c.dense("dense", s.Dense, dim)
 	}
@@ -178,6 +182,7 @@ func checkTopic(t *Topic, dim int) error {
 	if t.Level != LevelTopic && t.Level != LevelTheme {
 		c.fail("level", "%q is neither %q nor %q", t.Level, LevelTopic, LevelTheme)
 	}
+	c.naming(t.Naming)
 	if t.ParentID == t.ID {
 		c.fail("parent_id", "a topic cannot be its own theme")
 	}
@@ -185,6 +190,12 @@ func checkTopic(t *Topic, dim int) error {
 		c.dense("dense", t.Dense, dim)
 	}
 	return c.result()
+}
+
+func (c *checker) naming(n Naming) {
+	c.text("title_model", n.TitleModel)
+	c.keys("title_articles", n.TitleArticles)
+	c.text("title_key", n.TitleKey)
 }
 
 func checkEvent(e *Event) error {

@@ -218,14 +218,29 @@ func fromStory(s *points.Story) *throughlinev1.Story {
 		Id: s.ID, Title: s.Title, Keywords: s.Keywords, FirstPublishedTime: fromTime(s.First), LastPublishedTime: fromTime(s.Last),
 		ArticleCount: count(s.Articles), Sources: s.Sources, RepresentativeArticleId: s.Representative,
 		TopicId: s.TopicID, ThemeId: s.ThemeID, Version: s.Version,
+		IndependentReportCount: count(s.IndependentReports), IndependentSourceCount: count(s.IndependentSources),
+		TitleSource: fromNaming(s.Naming, throughlinev1.TitleSource_TITLE_SOURCE_ARTICLE), TitleArticleIds: s.TitleArticles,
 	}
 }
 
+// fromNaming says where a title comes from; otherwise when no model wrote it.
+func fromNaming(n points.Naming, otherwise throughlinev1.TitleSource) throughlinev1.TitleSource {
+	if n.TitleModel != "" {
+		return throughlinev1.TitleSource_TITLE_SOURCE_MODEL
+	}
+	return otherwise
+}
+
 func fromTopic(t *points.Topic) *throughlinev1.Topic {
+	titled := throughlinev1.TitleSource_TITLE_SOURCE_KEYWORDS
+	if len(t.Keywords) == 0 {
+		titled = throughlinev1.TitleSource_TITLE_SOURCE_ARTICLE
+	}
 	return &throughlinev1.Topic{
 		Id: t.ID, Title: t.Title, Keywords: t.Keywords, Level: fromLevel(t.Level), ParentId: t.ParentID,
 		StoryCount: count(t.Stories), ArticleCount: count(t.Articles),
 		FirstPublishedTime: fromTime(t.First), LastPublishedTime: fromTime(t.Last),
+		TitleSource: fromNaming(t.Naming, titled), TitleArticleIds: t.TitleArticles,
 	}
 }
 

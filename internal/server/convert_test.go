@@ -285,19 +285,36 @@ func TestStoriesTopicsAndEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := points.Story{ID: texts.Draw(t, "id"), Title: texts.Draw(t, "title"), Keywords: lists.Draw(t, "keywords"), First: times.Draw(t, "first"),
 			Last: times.Draw(t, "last"), Articles: counts.Draw(t, "articles"), Sources: lists.Draw(t, "sources"), Representative: texts.Draw(t, "one"),
-			TopicID: texts.Draw(t, "topic"), ThemeID: texts.Draw(t, "theme"), Version: rapid.Int64().Draw(t, "version")}
+			TopicID: texts.Draw(t, "topic"), ThemeID: texts.Draw(t, "theme"), Version: rapid.Int64().Draw(t, "version"),
+			IndependentReports: counts.Draw(t, "reports"), IndependentSources: counts.Draw(t, "own sources"),
+			Naming: points.Naming{TitleModel: rapid.SampledFrom([]string{"", "model"}).Draw(t, "model"), TitleArticles: lists.Draw(t, "cited")}}
 		m := fromStory(&s)
 		back := points.Story{ID: m.GetId(), Title: m.GetTitle(), Keywords: m.GetKeywords(), First: unknownTime(m.GetFirstPublishedTime()),
 			Last: unknownTime(m.GetLastPublishedTime()), Articles: int(m.GetArticleCount()), Sources: m.GetSources(),
-			Representative: m.GetRepresentativeArticleId(), TopicID: m.GetTopicId(), ThemeID: m.GetThemeId(), Version: m.GetVersion()}
+			Representative: m.GetRepresentativeArticleId(), TopicID: m.GetTopicId(), ThemeID: m.GetThemeId(), Version: m.GetVersion(),
+			IndependentReports: int(m.GetIndependentReportCount()), IndependentSources: int(m.GetIndependentSourceCount()),
+			Naming: points.Naming{TitleArticles: m.GetTitleArticleIds()}}
+		switch m.GetTitleSource() {
+		case throughlinev1.TitleSource_TITLE_SOURCE_MODEL:
+			back.TitleModel = "model"
+		case throughlinev1.TitleSource_TITLE_SOURCE_ARTICLE:
+		default:
+			t.Fatalf("the title of a story is of source %s", m.GetTitleSource())
+		}
 		if diff := cmp.Diff(s, back); diff != "" {
 			t.Fatal(diff)
 		}
 		topic := points.Topic{ID: s.ID, Title: s.Title, ParentID: s.TopicID, Level: points.LevelTopic, Keywords: s.Keywords, Stories: counts.Draw(t, "stories"),
-			Articles: s.Articles, First: s.First, Last: s.Last}
+			Articles: s.Articles, First: s.First, Last: s.Last, Naming: s.Naming}
 		n := fromTopic(&topic)
 		again := points.Topic{ID: n.GetId(), Title: n.GetTitle(), ParentID: n.GetParentId(), Level: toLevel(n.GetLevel()), Keywords: n.GetKeywords(),
-			Stories: int(n.GetStoryCount()), Articles: int(n.GetArticleCount()), First: unknownTime(n.GetFirstPublishedTime()), Last: unknownTime(n.GetLastPublishedTime())}
+			Stories: int(n.GetStoryCount()), Articles: int(n.GetArticleCount()), First: unknownTime(n.GetFirstPublishedTime()), Last: unknownTime(n.GetLastPublishedTime()), Naming: points.Naming{TitleArticles: n.GetTitleArticleIds()}}
+		switch source := n.GetTitleSource(); {
+		case source == throughlinev1.TitleSource_TITLE_SOURCE_MODEL:
+			again.TitleModel = "model"
+		case (source == throughlinev1.TitleSource_TITLE_SOURCE_KEYWORDS) != (len(topic.Keywords) > 0):
+			t.Fatalf("a topic with %d keywords has a title of source %s", len(topic.Keywords), source)
+		}
 		if diff := cmp.Diff(topic, again); diff != "" {
 			t.Fatal(diff)
 		}

@@ -3,6 +3,7 @@ package stories
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"throughline/cluster/vector"
@@ -12,8 +13,8 @@ import (
 // meanTerms bounds the sparse means of a story: the heaviest terms, by which a story is found and compared.
 const meanTerms = 256
 
-// describe fills what follows from the members of a story: span, sources, means, representative and title. It leaves id,
-// version, topics and keywords alone. members is not empty.
+// describe fills what follows from the members of a story: span, sources, means, representative and, unless it has one that
+// a model wrote about these members, the title. It leaves id, version, topics and keywords alone. members is not empty.
 func describe(s *points.Story, members []*points.Stored) {
 	s.Articles = len(members)
 	s.First, s.Last = span(members)
@@ -23,7 +24,38 @@ func describe(s *points.Story, members []*points.Stored) {
 	s.Lead = meanSparse(members, func(v points.Vectors) vector.Sparse { return v.Lead })
 	s.Names = meanSparse(members, func(v points.Vectors) vector.Sparse { return v.Names })
 	r := representative(members, s.Dense)
-	s.Representative, s.Title = r.Article.ID, r.Article.Title
+	s.Representative = r.Article.ID
+	s.IndependentReports, s.IndependentSources = independent(articles(members))
+	if !holds(s.Naming, members) {
+		s.Title, s.Naming = r.Article.Title, points.Naming{}
+	}
+}
+
+// holds says whether a title that a model wrote still follows from these articles: most of those that it cites are among
+// them.
+func holds(n points.Naming, members []*points.Stored) bool {
+	if n.TitleModel == "" {
+		return false
+	}
+	cited := 0
+	for _, m := range members {
+		if slices.Contains(n.TitleArticles, m.Article.ID) {
+			cited++
+		}
+	}
+	return 2*cited > len(n.TitleArticles)
+}
+
+// independent counts the texts among articles, copies of one once, and the known outlets that have a text of their own.
+func independent(members []*points.Article) (reports, outlets int) {
+	texts, own := make(map[string]bool), make(map[string]bool)
+	for _, a := range members {
+		texts[copyRoot(a)] = true
+		if a.CopyOf == "" && a.Source != "" {
+			own[strings.ToLower(a.Source)] = true
+		}
+	}
+	return len(texts), len(own)
 }
 
 func span(members []*points.Stored) (first, last time.Time) {

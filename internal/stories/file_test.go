@@ -199,6 +199,15 @@ func TestCopies(t *testing.T) {
 			t.Errorf("%s is a copy of %q, want %q", id, got, want)
 		}
 	}
+	counts := func(when string, reports, sources int) {
+		t.Helper()
+		d, err := h.Get(context.Background(), h.article("c").StoryID, 9)
+		h.must(err)
+		if s := d.Story; s.IndependentReports != reports || s.IndependentSources != sources {
+			t.Errorf("%s there are %d independent reports of %d sources, want %d of %d", when, s.IndependentReports, s.IndependentSources, reports, sources)
+		}
+	}
+	counts("with four copies of a text and another one", 2, 1) // the text is of nobody known
 	before := len(h.events())
 	if s := h.recluster(); s.Moved != 0 {
 		t.Errorf("reclustering moved %d", s.Moved)

@@ -304,6 +304,7 @@ func (h *harness) check() {
 			return nil
 		}
 		want := points.Story{ID: s.ID, Keywords: s.Keywords, TopicID: s.TopicID, ThemeID: s.ThemeID, Version: s.Version}
+		want.Title, want.Naming = s.Title, s.Naming
 		describe(&want, in)
 		unfiled := func(m *points.Stored) bool { return h.unfiled[m.Article.ID] }
 		if changedStory(s, &want) && !slices.ContainsFunc(in, unfiled) {

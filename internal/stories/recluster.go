@@ -172,6 +172,9 @@ func (r *run) arrange(ctx context.Context) error {
 	after := make(standing)
 	for g, indices := range members {
 		story := points.Story{ID: ids[g], Keywords: words[g]}
+		if old := r.oldStories[story.ID]; old != nil {
+			story.Title, story.Naming = old.Title, old.Naming
+		}
 		for _, i := range indices {
 			r.articles[i].Article.StoryID, r.articles[i].Article.Probability = ids[g], float64(r.ladder.Strength[i])
 		}
@@ -292,12 +295,13 @@ func (r *run) fileCopies() {
 // changedStory says whether what a reader sees of a story changed, or the mean of its articles.
 func changedStory(a, b *points.Story) bool {
 	return a.Title != b.Title || a.TopicID != b.TopicID || a.ThemeID != b.ThemeID || a.Representative != b.Representative ||
-		a.Articles != b.Articles || !slices.Equal(a.Keywords, b.Keywords) || !slices.Equal(a.Sources, b.Sources) ||
+		a.Articles != b.Articles || a.IndependentReports != b.IndependentReports || a.IndependentSources != b.IndependentSources ||
+		a.TitleKey != b.TitleKey || !slices.Equal(a.Keywords, b.Keywords) || !slices.Equal(a.Sources, b.Sources) ||
 		!a.First.Equal(b.First) || !a.Last.Equal(b.Last) || apart(a.Dense, b.Dense)
 }
 
 func changedTopic(a, b *points.Topic) bool {
-	return a.Title != b.Title || a.Articles != b.Articles || a.Stories != b.Stories || a.ParentID != b.ParentID ||
+	return a.Title != b.Title || a.TitleKey != b.TitleKey || a.Articles != b.Articles || a.Stories != b.Stories || a.ParentID != b.ParentID ||
 		a.Representative != b.Representative || !slices.Equal(a.Keywords, b.Keywords) ||
 		!a.First.Equal(b.First) || !a.Last.Equal(b.Last) || apart(a.Dense, b.Dense)
 }

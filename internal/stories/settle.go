@@ -204,14 +204,15 @@ func (s *settling) remember() {
 	}
 }
 
-// describe describes the stories anew whose articles are not those that the ledger tells of, and those whose count,
-// representative or topic cannot be right.
+// describe describes the stories anew whose articles are not those that the ledger tells of, and those whose counts,
+// representative or topic cannot be right; an earlier program did not count independent reports.
 func (s *settling) describe(ctx context.Context, after standing) error {
 	for _, id := range slices.Sorted(maps.Keys(after)) {
 		story, now := s.stories[id], after[id]
 		was, known := s.told[id]
 		topic, theme := s.topicOf(id)
-		if known && story.Articles == len(now.members) && now.members[story.Representative] && topic == story.TopicID && theme == story.ThemeID &&
+		reports, outlets := independent(s.members[id])
+		if known && story.Articles == len(now.members) && story.IndependentReports == reports && story.IndependentSources == outlets && now.members[story.Representative] && topic == story.TopicID && theme == story.ThemeID &&
 			len(now.without(was)) == 0 && len(was.without(now)) == 0 {
 			continue
 		}

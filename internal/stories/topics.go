@@ -87,6 +87,10 @@ func (r *run) topic(id string, level points.Level, parent string, words []string
 			largest, t.Representative = sizes[g], r.stories[g].ID
 		}
 	}
+	if old := r.oldTopics[id]; old != nil && holds(old.Naming, members) {
+		t.Title, t.Naming = old.Title, old.Naming
+		return t
+	}
 	t.Title = strings.Join(words[:min(len(words), titleKeywords)], ", ")
 	if t.Title == "" {
 		t.Title = representative(members, t.Dense).Article.Title

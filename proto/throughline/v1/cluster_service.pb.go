@@ -26,6 +26,62 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TitleSource says where a title comes from.
+type TitleSource int32
+
+const (
+	TitleSource_TITLE_SOURCE_UNSPECIFIED TitleSource = 0
+	// From the article that stands for the story or topic.
+	TitleSource_TITLE_SOURCE_ARTICLE TitleSource = 1
+	// From the keywords.
+	TitleSource_TITLE_SOURCE_KEYWORDS TitleSource = 2
+	// A language model wrote it, citing `title_article_ids`.
+	TitleSource_TITLE_SOURCE_MODEL TitleSource = 3
+)
+
+// Enum value maps for TitleSource.
+var (
+	TitleSource_name = map[int32]string{
+		0: "TITLE_SOURCE_UNSPECIFIED",
+		1: "TITLE_SOURCE_ARTICLE",
+		2: "TITLE_SOURCE_KEYWORDS",
+		3: "TITLE_SOURCE_MODEL",
+	}
+	TitleSource_value = map[string]int32{
+		"TITLE_SOURCE_UNSPECIFIED": 0,
+		"TITLE_SOURCE_ARTICLE":     1,
+		"TITLE_SOURCE_KEYWORDS":    2,
+		"TITLE_SOURCE_MODEL":       3,
+	}
+)
+
+func (x TitleSource) Enum() *TitleSource {
+	p := new(TitleSource)
+	*p = x
+	return p
+}
+
+func (x TitleSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TitleSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_throughline_v1_cluster_service_proto_enumTypes[0].Descriptor()
+}
+
+func (TitleSource) Type() protoreflect.EnumType {
+	return &file_throughline_v1_cluster_service_proto_enumTypes[0]
+}
+
+func (x TitleSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TitleSource.Descriptor instead.
+func (TitleSource) EnumDescriptor() ([]byte, []int) {
+	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{0}
+}
+
 // TopicLevel is a rung of the ladder above stories.
 type TopicLevel int32
 
@@ -62,11 +118,11 @@ func (x TopicLevel) String() string {
 }
 
 func (TopicLevel) Descriptor() protoreflect.EnumDescriptor {
-	return file_throughline_v1_cluster_service_proto_enumTypes[0].Descriptor()
+	return file_throughline_v1_cluster_service_proto_enumTypes[1].Descriptor()
 }
 
 func (TopicLevel) Type() protoreflect.EnumType {
-	return &file_throughline_v1_cluster_service_proto_enumTypes[0]
+	return &file_throughline_v1_cluster_service_proto_enumTypes[1]
 }
 
 func (x TopicLevel) Number() protoreflect.EnumNumber {
@@ -75,7 +131,7 @@ func (x TopicLevel) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TopicLevel.Descriptor instead.
 func (TopicLevel) EnumDescriptor() ([]byte, []int) {
-	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{0}
+	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{1}
 }
 
 // StoryOrder is an order of stories; equals are ordered by id.
@@ -115,11 +171,11 @@ func (x StoryOrder) String() string {
 }
 
 func (StoryOrder) Descriptor() protoreflect.EnumDescriptor {
-	return file_throughline_v1_cluster_service_proto_enumTypes[1].Descriptor()
+	return file_throughline_v1_cluster_service_proto_enumTypes[2].Descriptor()
 }
 
 func (StoryOrder) Type() protoreflect.EnumType {
-	return &file_throughline_v1_cluster_service_proto_enumTypes[1]
+	return &file_throughline_v1_cluster_service_proto_enumTypes[2]
 }
 
 func (x StoryOrder) Number() protoreflect.EnumNumber {
@@ -128,7 +184,7 @@ func (x StoryOrder) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StoryOrder.Descriptor instead.
 func (StoryOrder) EnumDescriptor() ([]byte, []int) {
-	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{1}
+	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{2}
 }
 
 // StoryEventKind is what happened to a story.
@@ -187,11 +243,11 @@ func (x StoryEventKind) String() string {
 }
 
 func (StoryEventKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_throughline_v1_cluster_service_proto_enumTypes[2].Descriptor()
+	return file_throughline_v1_cluster_service_proto_enumTypes[3].Descriptor()
 }
 
 func (StoryEventKind) Type() protoreflect.EnumType {
-	return &file_throughline_v1_cluster_service_proto_enumTypes[2]
+	return &file_throughline_v1_cluster_service_proto_enumTypes[3]
 }
 
 func (x StoryEventKind) Number() protoreflect.EnumNumber {
@@ -200,14 +256,15 @@ func (x StoryEventKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StoryEventKind.Descriptor instead.
 func (StoryEventKind) EnumDescriptor() ([]byte, []int) {
-	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{2}
+	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{3}
 }
 
 // Story is articles about one event.
 type Story struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Title of the article that stands for the story.
+	// Title of the article that stands for the story, unless `title_source` says
+	// otherwise.
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	// Phrases that set it apart from other stories.
 	Keywords []string `protobuf:"bytes,3,rep,name=keywords,proto3" json:"keywords,omitempty"`
@@ -227,8 +284,17 @@ type Story struct {
 	// There are more articles than `articles` shows; ListArticles with the story's
 	// id in the filter lists them all.
 	ArticlesTruncated bool `protobuf:"varint,13,opt,name=articles_truncated,json=articlesTruncated,proto3" json:"articles_truncated,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// How many texts were written on their own: articles that are copies of one
+	// text count once.
+	IndependentReportCount int32 `protobuf:"varint,14,opt,name=independent_report_count,json=independentReportCount,proto3" json:"independent_report_count,omitempty"`
+	// How many known sources have such a text of their own, and do not only repeat
+	// the text of another.
+	IndependentSourceCount int32       `protobuf:"varint,15,opt,name=independent_source_count,json=independentSourceCount,proto3" json:"independent_source_count,omitempty"`
+	TitleSource            TitleSource `protobuf:"varint,16,opt,name=title_source,json=titleSource,proto3,enum=throughline.v1.TitleSource" json:"title_source,omitempty"`
+	// With TITLE_SOURCE_MODEL: the articles that the title follows from.
+	TitleArticleIds []string `protobuf:"bytes,17,rep,name=title_article_ids,json=titleArticleIds,proto3" json:"title_article_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Story) Reset() {
@@ -352,6 +418,34 @@ func (x *Story) GetArticlesTruncated() bool {
 	return false
 }
 
+func (x *Story) GetIndependentReportCount() int32 {
+	if x != nil {
+		return x.IndependentReportCount
+	}
+	return 0
+}
+
+func (x *Story) GetIndependentSourceCount() int32 {
+	if x != nil {
+		return x.IndependentSourceCount
+	}
+	return 0
+}
+
+func (x *Story) GetTitleSource() TitleSource {
+	if x != nil {
+		return x.TitleSource
+	}
+	return TitleSource_TITLE_SOURCE_UNSPECIFIED
+}
+
+func (x *Story) GetTitleArticleIds() []string {
+	if x != nil {
+		return x.TitleArticleIds
+	}
+	return nil
+}
+
 // Topic is stories about one theme, or, one level up, a theme of topics.
 type Topic struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -372,9 +466,12 @@ type Topic struct {
 	Topics []*Topic `protobuf:"bytes,11,rep,name=topics,proto3" json:"topics,omitempty"`
 	// There are more stories than `stories` shows; ListStories with the topic's id
 	// lists them all.
-	StoriesTruncated bool `protobuf:"varint,12,opt,name=stories_truncated,json=storiesTruncated,proto3" json:"stories_truncated,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	StoriesTruncated bool        `protobuf:"varint,12,opt,name=stories_truncated,json=storiesTruncated,proto3" json:"stories_truncated,omitempty"`
+	TitleSource      TitleSource `protobuf:"varint,13,opt,name=title_source,json=titleSource,proto3,enum=throughline.v1.TitleSource" json:"title_source,omitempty"`
+	// As in Story.
+	TitleArticleIds []string `protobuf:"bytes,14,rep,name=title_article_ids,json=titleArticleIds,proto3" json:"title_article_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Topic) Reset() {
@@ -489,6 +586,20 @@ func (x *Topic) GetStoriesTruncated() bool {
 		return x.StoriesTruncated
 	}
 	return false
+}
+
+func (x *Topic) GetTitleSource() TitleSource {
+	if x != nil {
+		return x.TitleSource
+	}
+	return TitleSource_TITLE_SOURCE_UNSPECIFIED
+}
+
+func (x *Topic) GetTitleArticleIds() []string {
+	if x != nil {
+		return x.TitleArticleIds
+	}
+	return nil
 }
 
 type ListStoriesRequest struct {
@@ -1554,7 +1665,7 @@ var File_throughline_v1_cluster_service_proto protoreflect.FileDescriptor
 
 const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\n" +
-	"$throughline/v1/cluster_service.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cthroughline/v1/article.proto\"\x92\x04\n" +
+	"$throughline/v1/cluster_service.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cthroughline/v1/article.proto\"\xf2\x05\n" +
 	"\x05Story\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1a\n" +
@@ -1569,7 +1680,11 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	" \x01(\tR\athemeId\x12\x18\n" +
 	"\aversion\x18\v \x01(\x03R\aversion\x123\n" +
 	"\barticles\x18\f \x03(\v2\x17.throughline.v1.ArticleR\barticles\x12-\n" +
-	"\x12articles_truncated\x18\r \x01(\bR\x11articlesTruncated\"\x85\x04\n" +
+	"\x12articles_truncated\x18\r \x01(\bR\x11articlesTruncated\x128\n" +
+	"\x18independent_report_count\x18\x0e \x01(\x05R\x16independentReportCount\x128\n" +
+	"\x18independent_source_count\x18\x0f \x01(\x05R\x16independentSourceCount\x12>\n" +
+	"\ftitle_source\x18\x10 \x01(\x0e2\x1b.throughline.v1.TitleSourceR\vtitleSource\x12*\n" +
+	"\x11title_article_ids\x18\x11 \x03(\tR\x0ftitleArticleIds\"\xf1\x04\n" +
 	"\x05Topic\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1a\n" +
@@ -1584,7 +1699,9 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\astories\x18\n" +
 	" \x03(\v2\x15.throughline.v1.StoryR\astories\x12-\n" +
 	"\x06topics\x18\v \x03(\v2\x15.throughline.v1.TopicR\x06topics\x12+\n" +
-	"\x11stories_truncated\x18\f \x01(\bR\x10storiesTruncated\"\x9d\x03\n" +
+	"\x11stories_truncated\x18\f \x01(\bR\x10storiesTruncated\x12>\n" +
+	"\ftitle_source\x18\r \x01(\x0e2\x1b.throughline.v1.TitleSourceR\vtitleSource\x12*\n" +
+	"\x11title_article_ids\x18\x0e \x03(\tR\x0ftitleArticleIds\"\x9d\x03\n" +
 	"\x12ListStoriesRequest\x12&\n" +
 	"\ttopic_ids\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\btopicIds\x12#\n" +
 	"\asources\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\asources\x12C\n" +
@@ -1674,7 +1791,12 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	" \x01(\v2\x19.google.protobuf.DurationR\bduration\x12'\n" +
 	"\x0fstories_deleted\x18\v \x01(\x03R\x0estoriesDeleted\x12%\n" +
 	"\x0earticles_moved\x18\f \x01(\x03R\rarticlesMoved\x124\n" +
-	"\x16largest_story_articles\x18\r \x01(\x03R\x14largestStoryArticles*W\n" +
+	"\x16largest_story_articles\x18\r \x01(\x03R\x14largestStoryArticles*x\n" +
+	"\vTitleSource\x12\x1c\n" +
+	"\x18TITLE_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14TITLE_SOURCE_ARTICLE\x10\x01\x12\x19\n" +
+	"\x15TITLE_SOURCE_KEYWORDS\x10\x02\x12\x16\n" +
+	"\x12TITLE_SOURCE_MODEL\x10\x03*W\n" +
 	"\n" +
 	"TopicLevel\x12\x1b\n" +
 	"\x17TOPIC_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -1717,77 +1839,80 @@ func file_throughline_v1_cluster_service_proto_rawDescGZIP() []byte {
 	return file_throughline_v1_cluster_service_proto_rawDescData
 }
 
-var file_throughline_v1_cluster_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_throughline_v1_cluster_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_throughline_v1_cluster_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_throughline_v1_cluster_service_proto_goTypes = []any{
-	(TopicLevel)(0),                 // 0: throughline.v1.TopicLevel
-	(StoryOrder)(0),                 // 1: throughline.v1.StoryOrder
-	(StoryEventKind)(0),             // 2: throughline.v1.StoryEventKind
-	(*Story)(nil),                   // 3: throughline.v1.Story
-	(*Topic)(nil),                   // 4: throughline.v1.Topic
-	(*ListStoriesRequest)(nil),      // 5: throughline.v1.ListStoriesRequest
-	(*ListStoriesResponse)(nil),     // 6: throughline.v1.ListStoriesResponse
-	(*GetStoryRequest)(nil),         // 7: throughline.v1.GetStoryRequest
-	(*ListTopicsRequest)(nil),       // 8: throughline.v1.ListTopicsRequest
-	(*ListTopicsResponse)(nil),      // 9: throughline.v1.ListTopicsResponse
-	(*GetTopicRequest)(nil),         // 10: throughline.v1.GetTopicRequest
-	(*FindStoryRequest)(nil),        // 11: throughline.v1.FindStoryRequest
-	(*FindStoryResponse)(nil),       // 12: throughline.v1.FindStoryResponse
-	(*StoryMatch)(nil),              // 13: throughline.v1.StoryMatch
-	(*LedgerEvent)(nil),             // 14: throughline.v1.LedgerEvent
-	(*WatchStoriesRequest)(nil),     // 15: throughline.v1.WatchStoriesRequest
-	(*WatchStoriesResponse)(nil),    // 16: throughline.v1.WatchStoriesResponse
-	(*ReclusterRequest)(nil),        // 17: throughline.v1.ReclusterRequest
-	(*ReclusterMetadata)(nil),       // 18: throughline.v1.ReclusterMetadata
-	(*ReclusterResponse)(nil),       // 19: throughline.v1.ReclusterResponse
-	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
-	(*Article)(nil),                 // 21: throughline.v1.Article
-	(*durationpb.Duration)(nil),     // 22: google.protobuf.Duration
-	(*longrunningpb.Operation)(nil), // 23: google.longrunning.Operation
+	(TitleSource)(0),                // 0: throughline.v1.TitleSource
+	(TopicLevel)(0),                 // 1: throughline.v1.TopicLevel
+	(StoryOrder)(0),                 // 2: throughline.v1.StoryOrder
+	(StoryEventKind)(0),             // 3: throughline.v1.StoryEventKind
+	(*Story)(nil),                   // 4: throughline.v1.Story
+	(*Topic)(nil),                   // 5: throughline.v1.Topic
+	(*ListStoriesRequest)(nil),      // 6: throughline.v1.ListStoriesRequest
+	(*ListStoriesResponse)(nil),     // 7: throughline.v1.ListStoriesResponse
+	(*GetStoryRequest)(nil),         // 8: throughline.v1.GetStoryRequest
+	(*ListTopicsRequest)(nil),       // 9: throughline.v1.ListTopicsRequest
+	(*ListTopicsResponse)(nil),      // 10: throughline.v1.ListTopicsResponse
+	(*GetTopicRequest)(nil),         // 11: throughline.v1.GetTopicRequest
+	(*FindStoryRequest)(nil),        // 12: throughline.v1.FindStoryRequest
+	(*FindStoryResponse)(nil),       // 13: throughline.v1.FindStoryResponse
+	(*StoryMatch)(nil),              // 14: throughline.v1.StoryMatch
+	(*LedgerEvent)(nil),             // 15: throughline.v1.LedgerEvent
+	(*WatchStoriesRequest)(nil),     // 16: throughline.v1.WatchStoriesRequest
+	(*WatchStoriesResponse)(nil),    // 17: throughline.v1.WatchStoriesResponse
+	(*ReclusterRequest)(nil),        // 18: throughline.v1.ReclusterRequest
+	(*ReclusterMetadata)(nil),       // 19: throughline.v1.ReclusterMetadata
+	(*ReclusterResponse)(nil),       // 20: throughline.v1.ReclusterResponse
+	(*timestamppb.Timestamp)(nil),   // 21: google.protobuf.Timestamp
+	(*Article)(nil),                 // 22: throughline.v1.Article
+	(*durationpb.Duration)(nil),     // 23: google.protobuf.Duration
+	(*longrunningpb.Operation)(nil), // 24: google.longrunning.Operation
 }
 var file_throughline_v1_cluster_service_proto_depIdxs = []int32{
-	20, // 0: throughline.v1.Story.first_published_time:type_name -> google.protobuf.Timestamp
-	20, // 1: throughline.v1.Story.last_published_time:type_name -> google.protobuf.Timestamp
-	21, // 2: throughline.v1.Story.articles:type_name -> throughline.v1.Article
-	0,  // 3: throughline.v1.Topic.level:type_name -> throughline.v1.TopicLevel
-	20, // 4: throughline.v1.Topic.first_published_time:type_name -> google.protobuf.Timestamp
-	20, // 5: throughline.v1.Topic.last_published_time:type_name -> google.protobuf.Timestamp
-	3,  // 6: throughline.v1.Topic.stories:type_name -> throughline.v1.Story
-	4,  // 7: throughline.v1.Topic.topics:type_name -> throughline.v1.Topic
-	20, // 8: throughline.v1.ListStoriesRequest.published_after:type_name -> google.protobuf.Timestamp
-	20, // 9: throughline.v1.ListStoriesRequest.published_before:type_name -> google.protobuf.Timestamp
-	1,  // 10: throughline.v1.ListStoriesRequest.order:type_name -> throughline.v1.StoryOrder
-	3,  // 11: throughline.v1.ListStoriesResponse.stories:type_name -> throughline.v1.Story
-	0,  // 12: throughline.v1.ListTopicsRequest.level:type_name -> throughline.v1.TopicLevel
-	4,  // 13: throughline.v1.ListTopicsResponse.topics:type_name -> throughline.v1.Topic
-	20, // 14: throughline.v1.FindStoryRequest.published_time:type_name -> google.protobuf.Timestamp
-	13, // 15: throughline.v1.FindStoryResponse.matches:type_name -> throughline.v1.StoryMatch
-	3,  // 16: throughline.v1.StoryMatch.story:type_name -> throughline.v1.Story
-	20, // 17: throughline.v1.LedgerEvent.time:type_name -> google.protobuf.Timestamp
-	2,  // 18: throughline.v1.LedgerEvent.kind:type_name -> throughline.v1.StoryEventKind
-	14, // 19: throughline.v1.WatchStoriesResponse.event:type_name -> throughline.v1.LedgerEvent
-	20, // 20: throughline.v1.ReclusterMetadata.start_time:type_name -> google.protobuf.Timestamp
-	20, // 21: throughline.v1.ReclusterMetadata.end_time:type_name -> google.protobuf.Timestamp
-	22, // 22: throughline.v1.ReclusterResponse.duration:type_name -> google.protobuf.Duration
-	5,  // 23: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
-	7,  // 24: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
-	8,  // 25: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
-	10, // 26: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
-	11, // 27: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
-	15, // 28: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
-	17, // 29: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
-	6,  // 30: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
-	3,  // 31: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
-	9,  // 32: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
-	4,  // 33: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
-	12, // 34: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
-	16, // 35: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
-	23, // 36: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
-	30, // [30:37] is the sub-list for method output_type
-	23, // [23:30] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	21, // 0: throughline.v1.Story.first_published_time:type_name -> google.protobuf.Timestamp
+	21, // 1: throughline.v1.Story.last_published_time:type_name -> google.protobuf.Timestamp
+	22, // 2: throughline.v1.Story.articles:type_name -> throughline.v1.Article
+	0,  // 3: throughline.v1.Story.title_source:type_name -> throughline.v1.TitleSource
+	1,  // 4: throughline.v1.Topic.level:type_name -> throughline.v1.TopicLevel
+	21, // 5: throughline.v1.Topic.first_published_time:type_name -> google.protobuf.Timestamp
+	21, // 6: throughline.v1.Topic.last_published_time:type_name -> google.protobuf.Timestamp
+	4,  // 7: throughline.v1.Topic.stories:type_name -> throughline.v1.Story
+	5,  // 8: throughline.v1.Topic.topics:type_name -> throughline.v1.Topic
+	0,  // 9: throughline.v1.Topic.title_source:type_name -> throughline.v1.TitleSource
+	21, // 10: throughline.v1.ListStoriesRequest.published_after:type_name -> google.protobuf.Timestamp
+	21, // 11: throughline.v1.ListStoriesRequest.published_before:type_name -> google.protobuf.Timestamp
+	2,  // 12: throughline.v1.ListStoriesRequest.order:type_name -> throughline.v1.StoryOrder
+	4,  // 13: throughline.v1.ListStoriesResponse.stories:type_name -> throughline.v1.Story
+	1,  // 14: throughline.v1.ListTopicsRequest.level:type_name -> throughline.v1.TopicLevel
+	5,  // 15: throughline.v1.ListTopicsResponse.topics:type_name -> throughline.v1.Topic
+	21, // 16: throughline.v1.FindStoryRequest.published_time:type_name -> google.protobuf.Timestamp
+	14, // 17: throughline.v1.FindStoryResponse.matches:type_name -> throughline.v1.StoryMatch
+	4,  // 18: throughline.v1.StoryMatch.story:type_name -> throughline.v1.Story
+	21, // 19: throughline.v1.LedgerEvent.time:type_name -> google.protobuf.Timestamp
+	3,  // 20: throughline.v1.LedgerEvent.kind:type_name -> throughline.v1.StoryEventKind
+	15, // 21: throughline.v1.WatchStoriesResponse.event:type_name -> throughline.v1.LedgerEvent
+	21, // 22: throughline.v1.ReclusterMetadata.start_time:type_name -> google.protobuf.Timestamp
+	21, // 23: throughline.v1.ReclusterMetadata.end_time:type_name -> google.protobuf.Timestamp
+	23, // 24: throughline.v1.ReclusterResponse.duration:type_name -> google.protobuf.Duration
+	6,  // 25: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
+	8,  // 26: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
+	9,  // 27: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
+	11, // 28: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
+	12, // 29: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
+	16, // 30: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
+	18, // 31: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
+	7,  // 32: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
+	4,  // 33: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
+	10, // 34: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
+	5,  // 35: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
+	13, // 36: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
+	17, // 37: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
+	24, // 38: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
+	32, // [32:39] is the sub-list for method output_type
+	25, // [25:32] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_throughline_v1_cluster_service_proto_init() }
@@ -1801,7 +1926,7 @@ func file_throughline_v1_cluster_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_throughline_v1_cluster_service_proto_rawDesc), len(file_throughline_v1_cluster_service_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,

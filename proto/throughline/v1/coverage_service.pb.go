@@ -402,7 +402,11 @@ type RelatedResult struct {
 	// The measurements behind score and probability by name, with `explain`: e.g.
 	// "dense" and "lexical" similarity, "names", "days_apart". Which there are may
 	// change with the model that combines them.
-	Signals       map[string]float64 `protobuf:"bytes,8,rep,name=signals,proto3" json:"signals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	Signals map[string]float64 `protobuf:"bytes,8,rep,name=signals,proto3" json:"signals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	// What each signal gave to the log-odds of being the same story, by the names
+	// in `signals`, with `explain`. With "intercept" they sum to the "logit" of
+	// `signals`, and 1/(1+exp(-logit)) is `probability`.
+	Contributions map[string]float64 `protobuf:"bytes,9,rep,name=contributions,proto3" json:"contributions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -489,6 +493,13 @@ func (x *RelatedResult) GetEvidence() []*Evidence {
 func (x *RelatedResult) GetSignals() map[string]float64 {
 	if x != nil {
 		return x.Signals
+	}
+	return nil
+}
+
+func (x *RelatedResult) GetContributions() map[string]float64 {
+	if x != nil {
+		return x.Contributions
 	}
 	return nil
 }
@@ -1038,7 +1049,7 @@ const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\x0fRelatedResponse\x127\n" +
 	"\aresults\x18\x01 \x03(\v2\x1d.throughline.v1.RelatedResultR\aresults\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x18\n" +
-	"\apartial\x18\x03 \x01(\bR\apartial\"\x9c\x03\n" +
+	"\apartial\x18\x03 \x01(\bR\apartial\"\xb6\x04\n" +
 	"\rRelatedResult\x121\n" +
 	"\aarticle\x18\x01 \x01(\v2\x17.throughline.v1.ArticleR\aarticle\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12 \n" +
@@ -1047,8 +1058,12 @@ const file_throughline_v1_coverage_service_proto_rawDesc = "" +
 	"\bstory_id\x18\x05 \x01(\tR\astoryId\x12\x17\n" +
 	"\acopy_of\x18\x06 \x01(\tR\x06copyOf\x124\n" +
 	"\bevidence\x18\a \x03(\v2\x18.throughline.v1.EvidenceR\bevidence\x12D\n" +
-	"\asignals\x18\b \x03(\v2*.throughline.v1.RelatedResult.SignalsEntryR\asignals\x1a:\n" +
+	"\asignals\x18\b \x03(\v2*.throughline.v1.RelatedResult.SignalsEntryR\asignals\x12V\n" +
+	"\rcontributions\x18\t \x03(\v20.throughline.v1.RelatedResult.ContributionsEntryR\rcontributions\x1a:\n" +
 	"\fSignalsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a@\n" +
+	"\x12ContributionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\xb1\x01\n" +
 	"\bEvidence\x12&\n" +
@@ -1125,7 +1140,7 @@ func file_throughline_v1_coverage_service_proto_rawDescGZIP() []byte {
 }
 
 var file_throughline_v1_coverage_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_throughline_v1_coverage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_throughline_v1_coverage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_throughline_v1_coverage_service_proto_goTypes = []any{
 	(Relation)(0),                 // 0: throughline.v1.Relation
 	(*RelatedRequest)(nil),        // 1: throughline.v1.RelatedRequest
@@ -1138,43 +1153,45 @@ var file_throughline_v1_coverage_service_proto_goTypes = []any{
 	(*SearchResponse)(nil),        // 8: throughline.v1.SearchResponse
 	(*SearchResult)(nil),          // 9: throughline.v1.SearchResult
 	nil,                           // 10: throughline.v1.RelatedResult.SignalsEntry
-	nil,                           // 11: throughline.v1.SearchResult.SignalsEntry
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*ArticleFilter)(nil),         // 13: throughline.v1.ArticleFilter
-	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
-	(*Article)(nil),               // 15: throughline.v1.Article
-	(*status.Status)(nil),         // 16: google.rpc.Status
+	nil,                           // 11: throughline.v1.RelatedResult.ContributionsEntry
+	nil,                           // 12: throughline.v1.SearchResult.SignalsEntry
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*ArticleFilter)(nil),         // 14: throughline.v1.ArticleFilter
+	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
+	(*Article)(nil),               // 16: throughline.v1.Article
+	(*status.Status)(nil),         // 17: google.rpc.Status
 }
 var file_throughline_v1_coverage_service_proto_depIdxs = []int32{
-	12, // 0: throughline.v1.RelatedRequest.published_time:type_name -> google.protobuf.Timestamp
-	13, // 1: throughline.v1.RelatedRequest.filter:type_name -> throughline.v1.ArticleFilter
-	14, // 2: throughline.v1.RelatedRequest.half_life:type_name -> google.protobuf.Duration
+	13, // 0: throughline.v1.RelatedRequest.published_time:type_name -> google.protobuf.Timestamp
+	14, // 1: throughline.v1.RelatedRequest.filter:type_name -> throughline.v1.ArticleFilter
+	15, // 2: throughline.v1.RelatedRequest.half_life:type_name -> google.protobuf.Duration
 	0,  // 3: throughline.v1.RelatedRequest.relations:type_name -> throughline.v1.Relation
 	3,  // 4: throughline.v1.RelatedResponse.results:type_name -> throughline.v1.RelatedResult
-	15, // 5: throughline.v1.RelatedResult.article:type_name -> throughline.v1.Article
+	16, // 5: throughline.v1.RelatedResult.article:type_name -> throughline.v1.Article
 	0,  // 6: throughline.v1.RelatedResult.relation:type_name -> throughline.v1.Relation
 	4,  // 7: throughline.v1.RelatedResult.evidence:type_name -> throughline.v1.Evidence
 	10, // 8: throughline.v1.RelatedResult.signals:type_name -> throughline.v1.RelatedResult.SignalsEntry
-	1,  // 9: throughline.v1.BatchRelatedRequest.request:type_name -> throughline.v1.RelatedRequest
-	16, // 10: throughline.v1.BatchRelatedResponse.status:type_name -> google.rpc.Status
-	2,  // 11: throughline.v1.BatchRelatedResponse.response:type_name -> throughline.v1.RelatedResponse
-	13, // 12: throughline.v1.SearchRequest.filter:type_name -> throughline.v1.ArticleFilter
-	14, // 13: throughline.v1.SearchRequest.half_life:type_name -> google.protobuf.Duration
-	9,  // 14: throughline.v1.SearchResponse.results:type_name -> throughline.v1.SearchResult
-	15, // 15: throughline.v1.SearchResult.article:type_name -> throughline.v1.Article
-	4,  // 16: throughline.v1.SearchResult.evidence:type_name -> throughline.v1.Evidence
-	11, // 17: throughline.v1.SearchResult.signals:type_name -> throughline.v1.SearchResult.SignalsEntry
-	1,  // 18: throughline.v1.CoverageService.Related:input_type -> throughline.v1.RelatedRequest
-	5,  // 19: throughline.v1.CoverageService.BatchRelated:input_type -> throughline.v1.BatchRelatedRequest
-	7,  // 20: throughline.v1.CoverageService.Search:input_type -> throughline.v1.SearchRequest
-	2,  // 21: throughline.v1.CoverageService.Related:output_type -> throughline.v1.RelatedResponse
-	6,  // 22: throughline.v1.CoverageService.BatchRelated:output_type -> throughline.v1.BatchRelatedResponse
-	8,  // 23: throughline.v1.CoverageService.Search:output_type -> throughline.v1.SearchResponse
-	21, // [21:24] is the sub-list for method output_type
-	18, // [18:21] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	11, // 9: throughline.v1.RelatedResult.contributions:type_name -> throughline.v1.RelatedResult.ContributionsEntry
+	1,  // 10: throughline.v1.BatchRelatedRequest.request:type_name -> throughline.v1.RelatedRequest
+	17, // 11: throughline.v1.BatchRelatedResponse.status:type_name -> google.rpc.Status
+	2,  // 12: throughline.v1.BatchRelatedResponse.response:type_name -> throughline.v1.RelatedResponse
+	14, // 13: throughline.v1.SearchRequest.filter:type_name -> throughline.v1.ArticleFilter
+	15, // 14: throughline.v1.SearchRequest.half_life:type_name -> google.protobuf.Duration
+	9,  // 15: throughline.v1.SearchResponse.results:type_name -> throughline.v1.SearchResult
+	16, // 16: throughline.v1.SearchResult.article:type_name -> throughline.v1.Article
+	4,  // 17: throughline.v1.SearchResult.evidence:type_name -> throughline.v1.Evidence
+	12, // 18: throughline.v1.SearchResult.signals:type_name -> throughline.v1.SearchResult.SignalsEntry
+	1,  // 19: throughline.v1.CoverageService.Related:input_type -> throughline.v1.RelatedRequest
+	5,  // 20: throughline.v1.CoverageService.BatchRelated:input_type -> throughline.v1.BatchRelatedRequest
+	7,  // 21: throughline.v1.CoverageService.Search:input_type -> throughline.v1.SearchRequest
+	2,  // 22: throughline.v1.CoverageService.Related:output_type -> throughline.v1.RelatedResponse
+	6,  // 23: throughline.v1.CoverageService.BatchRelated:output_type -> throughline.v1.BatchRelatedResponse
+	8,  // 24: throughline.v1.CoverageService.Search:output_type -> throughline.v1.SearchResponse
+	22, // [22:25] is the sub-list for method output_type
+	19, // [19:22] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_throughline_v1_coverage_service_proto_init() }
@@ -1191,7 +1208,7 @@ func file_throughline_v1_coverage_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_throughline_v1_coverage_service_proto_rawDesc), len(file_throughline_v1_coverage_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
