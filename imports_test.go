@@ -54,6 +54,8 @@ var rules = map[string]rule{
 	"internal/npy":        {why: "NumPy's file format"},
 	"internal/parquet":    {why: "Parquet's file format: tables in, labels out"},
 
+	"internal/report": {why: "a clustering as a page: labels and texts in, HTML out", ours: []string{"cluster", "cluster/vector"}},
+
 	"internal/ingest": {why: "from formats to the store",
 		ours: []string{"cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/points"}},
 	"internal/coverage": {why: "related and search",
