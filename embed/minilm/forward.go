@@ -1,7 +1,5 @@
 package minilm
 
-import "slices"
-
 // The forward pass runs over the tokens of several texts at once, one after another in one matrix: everything but attention
 // treats each row alone, and attention looks at the rows of one text. So nothing is padded, short texts share the cost of
 // reading the weights, and no text sees another.
@@ -135,17 +133,16 @@ func attend(k *kernels, s *scratch, row, n, column int) {
 // scoreScale is 1 / sqrt(headSize).
 const scoreScale = 0.17677669529663687
 
-// pack puts texts, given by their number of tokens and ordered by it, into runs of at most limit tokens. A text longer
-// than limit is a run of its own. It returns the ends of the runs.
-func pack(lengths []int, limit int) []int {
-	var ends []int
+// pack puts texts, given by their tokens and ordered by their number, into runs of at most limit tokens, and appends the ends
+// of the runs to ends. A text longer than limit is a run of its own.
+func pack(ends []int, texts [][]int32, limit int) []int {
 	tokens := 0
-	for i, n := range lengths {
-		if tokens > 0 && tokens+n > limit {
+	for i, ids := range texts {
+		if tokens > 0 && tokens+len(ids) > limit {
 			ends = append(ends, i)
 			tokens = 0
 		}
-		tokens += n
+		tokens += len(ids)
 	}
-	return slices.Clip(append(ends, len(lengths)))
+	return append(ends, len(texts))
 }

@@ -30,7 +30,7 @@ type Model struct {
 	kernels    *kernels
 	slots      *slots
 	workers    int
-	tokenizers sync.Pool
+	windows    sync.Pool
 }
 
 var (
@@ -57,7 +57,7 @@ func New(options Options) (*Model, error) {
 	}
 	workers := cmp.Or(options.Workers, runtime.GOMAXPROCS(0))
 	m := &Model{weights: w, vocabulary: v, kernels: k, slots: newSlots(workers), workers: workers}
-	m.tokenizers.New = func() any { return &tokenizer{vocabulary: v} }
+	m.windows.New = func() any { return &window{tokenizer: &tokenizer{vocabulary: v}} }
 	return m, nil
 }
 
@@ -71,9 +71,9 @@ func (m *Model) Kernels() string { return m.kernels.name }
 
 // CountTokens implements [embed.TokenCounter].
 func (m *Model) CountTokens(text string) int {
-	t := m.tokenizers.Get().(*tokenizer)
-	defer m.tokenizers.Put(t)
-	return t.count(text)
+	w := m.windows.Get().(*window)
+	defer m.windows.Put(w)
+	return w.tokenizer.count(text)
 }
 
 // windowTexts is how many texts of a call are looked at together. It bounds memory while leaving enough texts of about one
@@ -94,47 +94,60 @@ func (m *Model) Embed(ctx context.Context, kind embed.Kind, texts []string) ([][
 	return vectors, nil
 }
 
+// window is the working memory of a call: some texts at a time, as tokens. It is reused, so that embedding allocates the vectors
+// and next to nothing besides, however long the texts are.
+type window struct {
+	tokenizer *tokenizer
+	tokens    []int32     // of all texts, one after another
+	ends      []int       // where each text's tokens end in it
+	order     []int       // the texts, by their number of tokens
+	ids       [][]int32   // the tokens of each, in that order
+	out       [][]float32 // where the vector of each goes, in that order
+	packs     []int       // the ends of the runs of texts that go through the model together
+}
+
 func (m *Model) embedWindow(ctx context.Context, kind embed.Kind, texts []string, vectors [][]float32) error {
-	if err := ctx.Err(); err != nil {
+	w := m.windows.Get().(*window)
+	defer m.windows.Put(w)
+	if err := w.encode(ctx, texts); err != nil {
 		return err
-	}
-	ids, order, err := m.encode(ctx, texts)
-	if err != nil {
-		return err
-	}
-	lengths, total := make([]int, len(ids)), 0
-	for i := range ids {
-		lengths[i] = len(ids[i])
-		total += lengths[i]
 	}
 	// One allocation for the vectors of the window, so that each is contiguous with its neighbours.
-	numbers, out := make([]float32, len(texts)*hidden), make([][]float32, len(texts))
-	for i, at := range order {
-		out[i] = numbers[at*hidden:][:hidden:hidden]
-		vectors[at] = out[i]
+	numbers := make([]float32, len(texts)*hidden)
+	w.out = w.out[:0]
+	for _, at := range w.order {
+		vectors[at] = numbers[at*hidden:][:hidden:hidden]
+		w.out = append(w.out, vectors[at])
 	}
-	ends := pack(lengths, max(minPack, min(maxRows, (total+m.workers-1)/m.workers)))
+	defer clear(w.out) // the vectors are the caller's
+	share := (len(w.tokens) + m.workers - 1) / m.workers
+	w.packs = pack(w.packs[:0], w.ids, max(minPack, min(maxRows, share)))
+	if m.workers == 1 || len(w.packs) == 1 {
+		return m.computePacks(ctx, kind, w, &atomic.Int64{})
+	}
 	var next atomic.Int64
-	run := func() error {
-		for {
-			i := int(next.Add(1)) - 1
-			if i >= len(ends) {
-				return nil
-			}
-			start := 0
-			if i > 0 {
-				start = ends[i-1]
-			}
-			s, err := m.slots.acquire(ctx, kind)
-			if err != nil {
-				next.Store(int64(len(ends)))
-				return err
-			}
-			m.weights.forward(m.kernels, s, ids[start:ends[i]], out[start:ends[i]])
-			m.slots.release(s)
+	return parallel(min(m.workers, len(w.packs)), func() error { return m.computePacks(ctx, kind, w, &next) })
+}
+
+// computePacks computes the vectors of packs, the next one each time, until there are no more.
+func (m *Model) computePacks(ctx context.Context, kind embed.Kind, w *window, next *atomic.Int64) error {
+	for {
+		i := int(next.Add(1)) - 1
+		if i >= len(w.packs) {
+			return nil
 		}
+		start := 0
+		if i > 0 {
+			start = w.packs[i-1]
+		}
+		s, err := m.slots.acquire(ctx, kind)
+		if err != nil {
+			next.Store(int64(len(w.packs)))
+			return err
+		}
+		m.weights.forward(m.kernels, s, w.ids[start:w.packs[i]], w.out[start:w.packs[i]])
+		m.slots.release(s)
 	}
-	return parallel(min(m.workers, len(ends)), run)
 }
 
 // minPack is the number of tokens that are computed together even if that leaves workers idle: below it a pass costs
@@ -153,27 +166,30 @@ func parallel(n int, run func() error) error {
 	return cmp.Or(errs...)
 }
 
-// encode tokenizes texts. It returns the tokens ordered by their number, and for each the index of its text.
-func (m *Model) encode(ctx context.Context, texts []string) (ids [][]int32, order []int, err error) {
-	t := m.tokenizers.Get().(*tokenizer)
-	defer m.tokenizers.Put(t)
-	byText := make([][]int32, len(texts))
-	order = make([]int, len(texts))
-	var all []int32
+// encode tokenizes texts and orders them by their number of tokens.
+func (w *window) encode(ctx context.Context, texts []string) error {
+	w.tokens, w.ends, w.order, w.ids = w.tokens[:0], w.ends[:0], w.order[:0], w.ids[:0]
 	for i, text := range texts {
 		if err := ctx.Err(); err != nil {
-			return nil, nil, err
+			return err
 		}
-		start := len(all)
-		all = t.encode(all, text, maxTokens)
-		byText[i], order[i] = all[start:len(all):len(all)], i
+		w.tokens = w.tokenizer.encode(w.tokens, text, maxTokens)
+		w.ends, w.order = append(w.ends, len(w.tokens)), append(w.order, i)
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(len(byText[a]), len(byText[b])), cmp.Compare(a, b))
+	slices.SortFunc(w.order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(len(w.tokensOf(a)), len(w.tokensOf(b))), cmp.Compare(a, b))
 	})
-	ids = make([][]int32, len(texts))
-	for i, at := range order {
-		ids[i] = byText[at]
+	for _, at := range w.order {
+		w.ids = append(w.ids, w.tokensOf(at))
 	}
-	return ids, order, nil
+	return nil
+}
+
+// tokensOf are the tokens of text i.
+func (w *window) tokensOf(i int) []int32 {
+	start := 0
+	if i > 0 {
+		start = w.ends[i-1]
+	}
+	return w.tokens[start:w.ends[i]]
 }

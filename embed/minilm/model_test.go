@@ -222,19 +222,40 @@ func TestPack(t *testing.T) {
 		{[]int{2, 3, 6}, 10, []int{2, 3}},
 		{[]int{11, 12}, 10, []int{1, 2}},
 	} {
-		if got := pack(test.lengths, test.limit); !slices.Equal(got, test.want) {
+		var texts [][]int32
+		for _, n := range test.lengths {
+			texts = append(texts, make([]int32, n))
+		}
+		if got := pack(nil, texts, test.limit); !slices.Equal(got, test.want) {
 			t.Errorf("pack(%v, %d) = %v, want %v", test.lengths, test.limit, got, test.want)
 		}
 	}
 }
 
-func TestForwardAllocatesNothing(t *testing.T) {
-	m := newModel(t, Options{})
-	s := newScratch()
-	texts := [][]int32{{startToken, 2000, 3000, endToken}, {startToken, endToken}}
-	out := [][]float32{make([]float32, hidden), make([]float32, hidden)}
-	if n := testing.AllocsPerRun(3, func() { m.weights.forward(m.kernels, s, texts, out) }); n != 0 {
-		t.Errorf("%v allocations in a forward pass", n)
+// A call allocates its vectors and, with several workers, what it takes to start and to wait for them. Nothing grows with the
+// number of tokens, and of the number of texts only the vectors' memory does.
+func TestNothingIsAllocatedForTokens(t *testing.T) {
+	if testing.Short() {
+		t.Skip("buffers are not always reused under the race detector; run without -short and -race")
+	}
+	short, long := "ok", strings.Repeat("Antidisestablishmentarians met in Zürich. ", 40)
+	for _, test := range []struct {
+		workers, texts int
+		most           float64
+	}{{1, 1, 2}, {1, 12, 2}, {2, 12, 12}} {
+		m := newModel(t, Options{Workers: test.workers})
+		allocations := func(text string) float64 {
+			texts := slices.Repeat([]string{text}, test.texts)
+			return testing.AllocsPerRun(1, func() { // once more before it counts
+				if _, err := m.Embed(t.Context(), embed.Document, texts); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		few, many := allocations(short), allocations(long)
+		if many > test.most || few > test.most {
+			t.Errorf("%d texts, %d workers: %v allocations with 3 tokens each, %v with 256; want at most %v", test.texts, test.workers, few, many, test.most)
+		}
 	}
 }
 

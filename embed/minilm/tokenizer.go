@@ -74,6 +74,7 @@ func CountTokens(text string) int {
 type tokenizer struct {
 	*vocabulary
 	clean, decomposed, word []byte
+	decompose               norm.Iter
 	wordRunes               int
 	out                     []int32
 	limit                   int
@@ -179,7 +180,10 @@ func (t *tokenizer) plain(text string) {
 	}
 	normal := t.clean
 	if !ascii {
-		t.decomposed = norm.NFD.Append(t.decomposed[:0], t.clean...)
+		t.decomposed = t.decomposed[:0]
+		for t.decompose.Init(norm.NFD, t.clean); !t.decompose.Done(); { // unlike norm.NFD.Append, it allocates nothing
+			t.decomposed = append(t.decomposed, t.decompose.Next()...)
+		}
 		normal = t.decomposed
 	}
 	t.words(normal)

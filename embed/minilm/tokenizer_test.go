@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 )
 
@@ -36,6 +37,24 @@ func TestLongTextsAreTokenizedInPieces(t *testing.T) {
 	if got := tok.count(strings.Repeat("x", 10*pieceBytes)); got != 1 {
 		t.Errorf("one endless word has %d tokens", got)
 	}
+}
+
+// Characters are decomposed piece by piece; together that is the normal form.
+func TestTextIsDecomposed(t *testing.T) {
+	tok := newTokenizer(t)
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOf(rapid.OneOf(rapid.Rune(), rapid.SampledFrom([]rune("aéǖ각ΰﬁ\u0301\u0327\u0344\u1100\u1161")))).Draw(t, "text")
+		if tok.decompose.InitString(norm.NFD, text); !slices.Equal(slices.Concat(pieces(&tok.decompose)...), norm.NFD.AppendString(nil, text)) {
+			t.Fatalf("%q is not decomposed", text)
+		}
+	})
+}
+
+func pieces(i *norm.Iter) (all [][]byte) {
+	for !i.Done() {
+		all = append(all, slices.Clone(i.Next()))
+	}
+	return all
 }
 
 func TestEncodeAppends(t *testing.T) {
