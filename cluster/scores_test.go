@@ -117,6 +117,121 @@ func TestScoresOfAnyLabels(t *testing.T) {
 	})
 }
 
+// drawn is a pair of clusterings without unlabelled items.
+func drawn(t *rapid.T) (a, b []int32) {
+	n := rapid.IntRange(0, 40).Draw(t, "n")
+	return rapid.SliceOfN(rapid.Int32Range(0, 6), n, n).Draw(t, "a"), rapid.SliceOfN(rapid.Int32Range(0, 6), n, n).Draw(t, "b")
+}
+
+// Gold and found change places: precision and recall do too, and all else stays.
+func TestScoresAreSymmetric(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := drawn(t)
+		for name, score := range map[string]func(a, b []int32) (float64, float64, float64){"BCubed": BCubed, "PairF1": PairF1} {
+			p, r, f := score(a, b)
+			if r2, p2, f2 := score(b, a); !near(p, p2) || !near(r, r2) || !near(f, f2) {
+				t.Fatalf("%s: %v %v %v one way, %v %v %v the other", name, p, r, f, p2, r2, f2)
+			}
+		}
+		if !near(AMI(a, b), AMI(b, a)) || !near(ARI(a, b), ARI(b, a)) {
+			t.Fatal("AMI", AMI(a, b), AMI(b, a), "ARI", ARI(a, b), ARI(b, a))
+		}
+	})
+}
+
+// Neither the names of clusters nor the order of items says anything.
+func TestScoresIgnoreNamesAndOrder(t *testing.T) {
+	all := func(gold, found []int32) []float64 {
+		p, r, f := BCubed(gold, found)
+		pp, pr, pf := PairF1(gold, found)
+		return []float64{p, r, f, pp, pr, pf, AMI(gold, found), ARI(gold, found)}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 40).Draw(t, "n")
+		gold := rapid.SliceOfN(rapid.Int32Range(-1, 6), n, n).Draw(t, "gold")
+		found := rapid.SliceOfN(rapid.Int32Range(-1, 6), n, n).Draw(t, "found")
+		want := all(gold, found)
+
+		names := rapid.Permutation([]int32{0, 1, 2, 3, 4, 5, 6}).Draw(t, "names")
+		order := make([]int, n)
+		for i := range order {
+			order[i] = i
+		}
+		order = rapid.Permutation(order).Draw(t, "order")
+		renamed := func(labels []int32, shift int32) []int32 {
+			out := make([]int32, n)
+			for to, from := range order {
+				if out[to] = labels[from]; out[to] >= 0 {
+					out[to] = shift + names[out[to]]
+				}
+			}
+			return out
+		}
+		for i, got := range all(renamed(gold, 100), renamed(found, 7)) {
+			if !near(got, want[i]) {
+				t.Fatalf("score %d is %v, was %v", i, got, want[i])
+			}
+		}
+	})
+}
+
+// The scores by definition, looking at every pair of items.
+func TestPairScoresByDefinition(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		gold, found := drawn(t)
+		var both, inGold, inFound, pairs float64
+		for i := range gold {
+			for j := range i {
+				pairs++
+				g, f := gold[i] == gold[j], found[i] == found[j]
+				if g {
+					inGold++
+				}
+				if f {
+					inFound++
+				}
+				if g && f {
+					both++
+				}
+			}
+		}
+		p, r, _ := PairF1(gold, found)
+		if inFound > 0 && !near(p, both/inFound) || inGold > 0 && !near(r, both/inGold) {
+			t.Fatalf("precision %v, recall %v; both %v, gold %v, found %v", p, r, both, inGold, inFound)
+		}
+		if pairs == 0 {
+			return
+		}
+		expected := inGold * inFound / pairs
+		if most := (inGold + inFound) / 2; most != expected && !near(ARI(gold, found), (both-expected)/(most-expected)) {
+			t.Fatalf("ARI %v", ARI(gold, found))
+		}
+	})
+}
+
+func TestOverlapsAddUpToTheScores(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 40).Draw(t, "n")
+		gold := rapid.SliceOfN(rapid.Int32Range(-1, 6), n, n).Draw(t, "gold")
+		found := rapid.SliceOfN(rapid.Int32Range(-1, 6), n, n).Draw(t, "found")
+		var precision, recall, labelled float64
+		for i, o := range Overlaps(gold, found) {
+			if gold[i] < 0 {
+				if o != (Overlap{}) {
+					t.Fatalf("item %d has no label and the overlap %+v", i, o)
+				}
+				continue
+			}
+			labelled++
+			precision += float64(o.Both) / float64(o.Found)
+			recall += float64(o.Both) / float64(o.Gold)
+		}
+		if p, r, _ := BCubed(gold, found); labelled > 0 && (!near(p, precision/labelled) || !near(r, recall/labelled)) {
+			t.Fatalf("BCubed %v %v, from overlaps %v %v", p, r, precision/labelled, recall/labelled)
+		}
+	})
+}
+
 func TestApart(t *testing.T) {
 	if got := Apart([]int32{-1, 2, -1, 0}); !slices.Equal(got, []int32{3, 2, 4, 0}) {
 		t.Error(got)
@@ -144,6 +259,36 @@ func TestNDCG(t *testing.T) {
 			t.Errorf("NDCG(%v, %v, %d) = %v, want %v", c.gains, c.ideal, c.k, got, c.want)
 		}
 	}
+}
+
+// nDCG is best for what is ordered by gain, never leaves 0 to 1, does not care what comes after k, and rises when a larger gain moves up.
+func TestNDCGOrders(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		gains := rapid.SliceOfN(rapid.SampledFrom([]float64{0, 1, 2, 3}), 0, 15).Draw(t, "gains")
+		k := rapid.IntRange(0, 12).Draw(t, "k")
+		got := NDCG(gains, gains, k)
+		if !(got >= 0 && got <= 1+1e-12) {
+			t.Fatal("out of range", got)
+		}
+		best := slices.Clone(gains)
+		slices.Sort(best)
+		slices.Reverse(best)
+		if !near(NDCG(best, gains, k), 1) {
+			t.Fatal("the best order has", NDCG(best, gains, k))
+		}
+		if cut := gains[:min(k, len(gains))]; !near(NDCG(cut, gains, k), got) {
+			t.Fatal("what comes after k counts:", NDCG(cut, gains, k), got)
+		}
+		for i := 1; i < len(gains); i++ {
+			if gains[i] > gains[i-1] {
+				swapped := slices.Clone(gains)
+				swapped[i], swapped[i-1] = swapped[i-1], swapped[i]
+				if after := NDCG(swapped, gains, k); after < got-1e-12 || i < k && after <= got {
+					t.Fatalf("%v moved up: %v, was %v", gains[i], after, got)
+				}
+			}
+		}
+	})
 }
 
 func TestPrecisionAndRank(t *testing.T) {

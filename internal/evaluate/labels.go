@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"throughline/internal/article"
 	"throughline/internal/ingest"
@@ -19,7 +20,8 @@ type Labelled struct {
 	Story, Topic string
 }
 
-// gold is what is known of the stored articles, in the order they were read. A label of -1 is an unknown one.
+// gold is what is known of the stored articles, ordered by id, so that the order they were read in does not change as much as the
+// rounding of a sum. A label of -1 is an unknown one.
 type gold struct {
 	ids           []string
 	stories       []int32
@@ -76,23 +78,19 @@ func store(ctx context.Context, sys System, items iter.Seq2[Labelled, error], op
 	return g, nil
 }
 
-// number gives labels numbers.
+// number orders articles and gives their labels numbers.
 func number(labelled []Labelled) *gold {
+	slices.SortFunc(labelled, func(a, b Labelled) int { return strings.Compare(a.Article.ID, b.Article.ID) })
 	g := &gold{}
 	stories, topics := newNumbers(), newNumbers()
-	lines := make([]string, 0, len(labelled))
+	h := sha256.New()
 	for _, l := range labelled {
 		g.ids = append(g.ids, l.Article.ID)
 		g.stories = append(g.stories, stories.of(l.Story))
 		g.topics = append(g.topics, topics.of(l.Topic))
-		lines = append(lines, fmt.Sprintf("%q %q %q\n", l.Article.ID, l.Story, l.Topic))
+		fmt.Fprintf(h, "%q %q %q\n", l.Article.ID, l.Story, l.Topic) // never fails, as documented
 	}
 	g.storiesBySize = sizes(g.stories)
-	slices.Sort(lines)
-	h := sha256.New()
-	for _, line := range lines {
-		h.Write([]byte(line)) // never fails, as documented
-	}
 	g.fingerprint = hex.EncodeToString(h.Sum(nil)[:8])
 	return g
 }

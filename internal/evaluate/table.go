@@ -90,9 +90,10 @@ func percent(s Score) string {
 
 // setName is the name of a file without directories and the usual endings.
 func SetName(file string) string {
-	name := strings.TrimSuffix(filepath.Base(file), ".gz")
-	if short := strings.TrimSuffix(name, filepath.Ext(name)); short != "" {
-		return short
+	base := filepath.Base(file)
+	name := strings.TrimSuffix(base, ".gz")
+	if name = strings.TrimSuffix(name, filepath.Ext(name)); name == "" {
+		return base
 	}
 	return name
 }
