@@ -73,6 +73,8 @@ type Result struct {
 	// StoryCut is the likeness, see Dendrogram.Likeness, that parts of a story have at least; TopicCut the mean similarity that parts of a
 	// topic have at least. Both were chosen from the shape of the dendrogram.
 	StoryCut, TopicCut float32
+	// TopicMeans has a row for each topic: the direction of the mean of its flattened rows. Topics with like means are like each other.
+	TopicMeans Matrix
 	// Dendrogram is the whole hierarchy, of the flattened rows.
 	Dendrogram *Dendrogram
 }
@@ -252,10 +254,6 @@ func (r *Result) nameThemes(ctx context.Context, s *search, opts Options) error 
 	for _, t := range r.Topic {
 		topics = max(topics, int(t)+1)
 	}
-	r.Theme = slices.Clone(r.Topic)
-	if topics < 4 {
-		return nil
-	}
 	means := Matrix{topics, s.Dim, make([]float32, topics*s.Dim)}
 	sums, _ := s.sums(r.Topic, topics)
 	for k, x := range sums {
@@ -270,6 +268,12 @@ func (r *Result) nameThemes(ctx context.Context, s *search, opts Options) error 
 			means.Row(t)[k] = x * norm
 		}
 	}
+	r.TopicMeans = means
+	r.Theme = slices.Clone(r.Topic)
+	if topics < 4 {
+		return nil
+	}
+	means.Data = slices.Clone(means.Data) // linkage adds them up
 	g, err := KNN(ctx, means, KNNOptions{K: 64, MinSimilarity: -1, Workers: opts.Workers})
 	if err != nil {
 		return err

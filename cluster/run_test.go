@@ -75,6 +75,14 @@ func TestRun(t *testing.T) {
 	if a := AMI(topic, r.Topic); a < 0.95 {
 		t.Errorf("topics: AMI %v", a)
 	}
+	if want := int(slices.Max(r.Topic)) + 1; r.TopicMeans.Rows != want || r.TopicMeans.Dim != m.Dim {
+		t.Errorf("means of %d topics, want %d", r.TopicMeans.Rows, want)
+	}
+	for k := range r.TopicMeans.Rows {
+		if v := r.TopicMeans.Row(k); math.Abs(float64(vector.Dot(v, v))-1) > 1e-5 {
+			t.Errorf("the mean of topic %d has the square %v", k, vector.Dot(v, v))
+		}
+	}
 	if !slices.Equal(m.Data, before) {
 		t.Error("Run changed its input")
 	}
