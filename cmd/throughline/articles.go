@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -129,4 +131,17 @@ func signalText(signals map[string]float64) string {
 		parts = append(parts, fmt.Sprintf("%s %.2f", strings.ReplaceAll(name, "_", " "), signals[name]))
 	}
 	return strings.Join(parts, "  ")
+}
+
+// sumText prints what adds up to the log-odds of the same story, the largest part first.
+func sumText(contributions map[string]float64) string {
+	names := slices.SortedFunc(maps.Keys(contributions), func(a, b string) int {
+		return cmp.Or(cmp.Compare(math.Abs(contributions[b]), math.Abs(contributions[a])), cmp.Compare(a, b))
+	})
+	sum, parts := 0.0, make([]string, 0, len(names))
+	for _, name := range names {
+		sum += contributions[name]
+		parts = append(parts, fmt.Sprintf("%s %+.2f", strings.ReplaceAll(name, "_", " "), contributions[name]))
+	}
+	return fmt.Sprintf("log-odds of the same story %+.2f:  %s", sum, strings.Join(parts, "  "))
 }

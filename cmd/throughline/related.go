@@ -117,7 +117,7 @@ func (c *relatedCmd) Run(ctx context.Context, p *program) error {
 	for _, r := range response.GetResults() {
 		art := r.GetArticle()
 		fmt.Fprintf(p.stdout, "%.2f  %-10s  p %.2f  %s  %s\n", r.GetScore(), relationName(r.GetRelation()), r.GetProbability(), day(art.GetPublishedTime()), clip(art.GetTitle(), titleWidth))
-		p.printFound(art, r.GetCopyOf(), r.GetEvidence(), r.GetSignals())
+		p.printFound(art, r.GetCopyOf(), r.GetEvidence(), r.GetSignals(), r.GetContributions())
 	}
 	return nil
 }
@@ -189,7 +189,7 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 }
 
 // printFound prints what follows the first line of a result.
-func (p *program) printFound(a *throughlinev1.Article, copyOf string, evidence []*throughlinev1.Evidence, signals map[string]float64) {
+func (p *program) printFound(a *throughlinev1.Article, copyOf string, evidence []*throughlinev1.Evidence, signals, contributions map[string]float64) {
 	parts := []string{a.GetId()}
 	if a.GetSource() != "" {
 		parts = append(parts, a.GetSource())
@@ -203,6 +203,9 @@ func (p *program) printFound(a *throughlinev1.Article, copyOf string, evidence [
 	fmt.Fprintf(p.stdout, "      %s\n", strings.Join(parts, "  "))
 	if len(signals) > 0 {
 		fmt.Fprintf(p.stdout, "      %s\n", signalText(signals))
+	}
+	if len(contributions) > 0 {
+		fmt.Fprintf(p.stdout, "      %s\n", sumText(contributions))
 	}
 	for _, e := range evidence[:min(len(evidence), 1)] {
 		heading := e.GetHeading()
@@ -259,7 +262,7 @@ func (c *searchCmd) Run(ctx context.Context, p *program) error {
 	for _, r := range response.GetResults() {
 		art := r.GetArticle()
 		fmt.Fprintf(p.stdout, "%.2f  %s  %s\n", r.GetScore(), day(art.GetPublishedTime()), clip(art.GetTitle(), titleWidth))
-		p.printFound(art, r.GetCopyOf(), r.GetEvidence(), r.GetSignals())
+		p.printFound(art, r.GetCopyOf(), r.GetEvidence(), r.GetSignals(), nil)
 	}
 	return nil
 }

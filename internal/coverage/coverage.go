@@ -69,7 +69,10 @@ type Result struct {
 	Relation    evidence.Relation  // RelationNone in a search
 	CopyOf      string             // the article this one is a copy of, when it is one
 	Evidence    []Evidence         // best section pairs first, at most MaxEvidence
-	Signals     map[string]float64 // with Explain: what each signal gave
+	Signals     map[string]float64 // with Explain: what was measured
+	// Contributions is, with Explain, what each signal gave to the log-odds of the same event: with evidence.Prior they sum to
+	// Signals["logit"], to which Probability belongs. Nil in a search.
+	Contributions map[string]float64
 }
 
 // MaxEvidence is how many section pairs explain one result.

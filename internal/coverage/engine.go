@@ -126,6 +126,7 @@ type List struct {
 	seeds   [][]points.Section // by stem
 	ranked  []ranked
 	explain bool
+	query   bool // a search
 	partial bool
 }
 
@@ -137,7 +138,7 @@ type ranked struct {
 }
 
 func (e *Engine) list(s *seed, found []candidate, explain, partial bool) *List {
-	l := &List{engine: e, explain: explain, partial: partial, ranked: make([]ranked, len(found))}
+	l := &List{engine: e, explain: explain, query: s.query, partial: partial, ranked: make([]ranked, len(found))}
 	for _, st := range s.stems {
 		l.seeds = append(l.seeds, st.sections)
 	}
@@ -178,24 +179,30 @@ func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 		r := c.Result
 		r.Evidence = pairs(l.seeds[c.near], sections[ids[i]])
 		if l.explain {
+			r.Signals, r.Contributions = l.engine.explain(c, l.query)
 			if len(r.Evidence) > 0 {
-				c.signals.Section = r.Evidence[0].Similarity
+				r.Signals["section"] = r.Evidence[0].Similarity
 			}
-			r.Signals = named(c.signals)
 		}
 		results[i] = r
 	}
 	return results, nil
 }
 
-// named gives the signals the names they have in the API. Days are left out when a time is unknown.
-func named(s evidence.Signals) map[string]float64 {
-	m := map[string]float64{
+// explain gives the signals the names they have in the API. Days are left out when a time is unknown, and what compares two
+// articles when there is only a query.
+func (e *Engine) explain(c ranked, query bool) (signals, contributions map[string]float64) {
+	s := c.signals
+	signals = map[string]float64{
 		"dense": s.Dense, "centred": s.Centred, "section": s.Section, "lexical": s.Lexical, "lead": s.Lead, "names": s.Names,
 		"length": s.Length, "background": s.Background,
 	}
-	if s.Dated {
-		m["days_apart"] = s.Days
+	if query {
+		return signals, nil
 	}
-	return m
+	signals["verbatim"], signals["logit"], signals["relatedness"] = s.Verbatim, e.cfg.Model.Logit(s), relatedness(s)
+	if s.Dated {
+		signals["days_apart"] = s.Days
+	}
+	return signals, e.cfg.Model.Contributions(s)
 }

@@ -294,6 +294,41 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// What each signal gave sums to the log-odds that the probability and the score are made of.
+func TestScoresExplainThemselves(t *testing.T) {
+	h := setUp(t)
+	h.Engine.cfg.Model = evidence.Default() // all signals
+	h.fill()
+	h.put(points.Article{ID: "copied", Title: "Copied", Published: h.now}, words("flood", 0, 30), words("dam", 0, 30))
+	for _, seed := range []Seed{{ArticleID: "seed"}, {Text: words("flood", 0, 26)}, {Liked: []string{"seed", "other"}}} {
+		results := h.related(Request{Seed: seed, Shape: Shape{Explain: true, IncludeCopies: true}})
+		if len(results) == 0 {
+			t.Fatalf("nothing is related to %+v", seed)
+		}
+		for _, r := range results {
+			sum := 0.0
+			for _, gave := range r.Contributions {
+				sum += gave
+			}
+			logit := r.Signals["logit"]
+			if math.Abs(sum-logit) > 1e-9 || math.Abs(1/(1+math.Exp(-logit))-r.Probability) > 1e-9 {
+				t.Errorf("%s: %v sum to %v, the logit is %v, the probability %v", r.Article.ID, r.Contributions, sum, logit, r.Probability)
+			}
+			if score := (1-likeness)/(1+math.Exp(-logit/flatten)) + likeness*r.Signals["relatedness"]; math.Abs(score-r.Score) > 1e-9 {
+				t.Errorf("%s: the signals give a score of %v, not %v", r.Article.ID, score, r.Score)
+			}
+			if (r.Signals["verbatim"] > .9) != (r.Article.ID == "copied" || r.Article.ID == "copy") && seed.ArticleID != "" {
+				t.Errorf("%s: %v of the seed's text", r.Article.ID, r.Signals["verbatim"])
+			}
+		}
+	}
+	for _, r := range h.related(Request{Seed: Seed{ArticleID: "seed"}}) {
+		if r.Signals != nil || r.Contributions != nil {
+			t.Errorf("%s explains itself unasked", r.Article.ID)
+		}
+	}
+}
+
 // With no article, with one, and with a seed that is alone, there is nothing, and that is no error.
 func TestNothingToFind(t *testing.T) {
 	h := setUp(t)

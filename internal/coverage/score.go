@@ -10,6 +10,7 @@ import (
 	"throughline/cluster/vector"
 	"throughline/internal/evidence"
 	"throughline/internal/lexical"
+	"throughline/internal/points"
 )
 
 // flatten divides the logit of the same story, so that it still tells articles apart where the probability is all but 0
@@ -68,13 +69,30 @@ func (e *Engine) judge(s *seed, c *candidate) {
 		}
 	}
 	c.probability = e.cfg.Model.Probability(c.signals)
-	c.relation = evidence.Relate(c.signals, c.probability, s.stems[c.near].nearest(published), published)
 	c.score = (1-likeness)/(1+math.Exp(-bestLogit/flatten)) + likeness*relatedness(c.signals)
 	closest := 0.0
 	for _, w := range s.against {
 		closest = max(closest, relatedness(evidence.Compare(w, c.weighed)))
 	}
 	c.score = min(max(c.score*(1-dislike*closest), 0), 1)
+	near := &s.stems[c.near]
+	filed := near.filed(&c.stored.Article)
+	filed.SameTopic = filed.SameTopic && c.score >= related // a topic has far more articles than are related to one of them
+	c.relation = evidence.Relate(c.signals, c.probability, filed, near.nearest(published), published)
+}
+
+// filed says how the stem and an article are filed.
+func (st *stem) filed(a *points.Article) evidence.Filed {
+	var f evidence.Filed
+	switch {
+	case st.storyID == "" || a.StoryID == "":
+	case st.storyID == a.StoryID:
+		f.Story = evidence.Together
+	default:
+		f.Story = evidence.Apart
+	}
+	f.SameTopic = st.topicID != "" && len(a.TopicIDs) > 0 && a.TopicIDs[0] == st.topicID // the first is the narrowest
+	return f
 }
 
 // nearest is the time within the stem's span that is closest to another.

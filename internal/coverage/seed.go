@@ -36,8 +36,10 @@ type stem struct {
 	weighed *evidence.Weighed
 	// first and last are when it was published; of a story, its span. Zero: unknown.
 	first, last time.Time
-	story       bool   // a whole story: the text of one article within it is no copy of it
-	copyRoot    string // copy group of a stored article: the id of its original, or its own
+	// storyID and topicID are where it is filed; empty: nowhere.
+	storyID, topicID string
+	story            bool   // a whole story: the text of one article within it is no copy of it
+	copyRoot         string // copy group of a stored article: the id of its original, or its own
 	// sections, with vectors, are what evidence is looked for with. Their indices are those of the seed's sections. A stem
 	// without sections of its own has one with the index noSection, which stands for all of it.
 	sections []points.Section
@@ -70,11 +72,15 @@ func (e *Engine) resolve(ctx context.Context, q Seed) (*seed, error) {
 }
 
 func (e *Engine) stemOf(s *points.Stored) stem {
-	return stem{
+	st := stem{
 		dense: s.Vectors.Dense, lexical: s.Vectors.Full, weighed: e.cfg.Corpus.Weigh(corpus.Profile(s)),
-		first: s.Article.Published, last: s.Article.Published, copyRoot: copyRoot(&s.Article),
+		first: s.Article.Published, last: s.Article.Published, copyRoot: copyRoot(&s.Article), storyID: s.Article.StoryID,
 		sections: whole(s.Vectors.Dense, s.Vectors.Full),
 	}
+	if len(s.Article.TopicIDs) > 0 {
+		st.topicID = s.Article.TopicIDs[0]
+	}
+	return st
 }
 
 // copyRoot is what the articles of a copy group have in common: the id of the original.
@@ -108,6 +114,7 @@ func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {
 		one := own[at]
 		own = []points.Section{one}
 		st.dense, st.lexical = one.Dense, one.Lexical
+		st.storyID, st.topicID = "", "" // that is where the article belongs, whatever the section is about
 		st.weighed = e.cfg.Corpus.Weigh(&evidence.Profile{
 			ID: q.ArticleID, Dense: one.Dense, Lex: lexical.Analyze(one.Heading, one.Text), Published: st.first,
 		})
@@ -156,6 +163,7 @@ func (e *Engine) resolveStory(ctx context.Context, id string) (*seed, error) {
 	}
 	st := stem{
 		dense: dense, lexical: story.Full, weighed: e.cfg.Corpus.Weigh(profile), first: story.First, last: story.Last, story: true,
+		storyID: story.ID, topicID: story.TopicID,
 		sections: whole(dense, story.Full),
 	}
 	sections, err := e.cfg.Store.Sections(ctx, []string{story.Representative}, true)

@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"throughline/internal/ingest"
 	"throughline/internal/points"
 	"throughline/internal/seedtest"
+	"throughline/internal/stories"
 )
 
 // TestSeeds asks about the sample articles with the built-in model. The quality of ranking is held elsewhere
@@ -38,6 +40,15 @@ func TestSeeds(t *testing.T) {
 	h.must(err)
 	ctx := context.Background()
 	_, err = pipeline.Run(ctx, article.Read(ctx, []string{dir}, article.Options{}), ingest.Options{})
+	h.must(err)
+
+	ids := 0
+	filer, err := stories.New(stories.Config{
+		Store: h.store, Embedder: embedder, Corpus: h.corpus, Model: evidence.Default(), Logger: slog.New(slog.DiscardHandler), Now: h.clock,
+		NewID: func(kind string) string { ids++; return fmt.Sprintf("%s-%03d", kind, ids) },
+	})
+	h.must(err)
+	_, err = filer.Recluster(ctx, stories.ReclusterOptions{}, nil)
 	h.must(err)
 
 	t.Run("the concert hall attack", func(t *testing.T) {
@@ -93,48 +104,9 @@ func TestSeeds(t *testing.T) {
 		}
 	})
 
-	t.Run("relations", func(t *testing.T) {
-		storyOf := make(map[string]string)
-		for _, a := range expected.Articles {
-			storyOf[a.ID] = a.Story
-		}
-		alike := make(map[[2]string]bool)
-		for _, l := range expected.LookAlikes {
-			for _, a := range l.Stories {
-				for _, b := range l.Stories {
-					alike[[2]string{a, b}] = a != b
-				}
-			}
-		}
-		same, mistaken, followed, early := 0, 0, 0, 0
-		for _, a := range expected.Articles {
-			seed := h.published(a.ID)
-			for _, r := range h.related(Request{Seed: Seed{ArticleID: a.ID}, Shape: Shape{IncludeCopies: true}}) {
-				days := r.Article.Published.Sub(seed.Published).Hours() / 24
-				dated := !seed.Published.IsZero() && !r.Article.Published.IsZero()
-				switch r.Relation {
-				case evidence.RelationFollowUp:
-					if followed++; !dated || days < 1 {
-						t.Errorf("%s follows up on %s after %.1f days", r.Article.ID, a.ID, days)
-					}
-				case evidence.RelationBackground:
-					if early++; !dated || days > -1 {
-						t.Errorf("%s is the background of %s, %.1f days later", r.Article.ID, a.ID, days)
-					}
-				case evidence.RelationSameStory, evidence.RelationCopy:
-					same++
-					if alike[[2]string{a.Story, storyOf[r.Article.ID]}] {
-						mistaken++
-						t.Logf("%s is said to be %s as %s (%.2f)", r.Article.ID, r.Relation, a.ID, r.Probability)
-					}
-				}
-			}
-		}
-		t.Logf("%d of the same story, %d of these of a look-alike; %d follow-ups, %d backgrounds", same, mistaken, followed, early)
-		if mistaken*10 > same || followed < 20 || early < 10 {
-			t.Error("that is not plausible")
-		}
-	})
+	t.Run("relations", func(t *testing.T) { relationsOfSeeds(t, h, expected) })
+
+	t.Run("each kind of relation", func(t *testing.T) { kindsOfRelation(t, h) })
 
 	t.Run("search", func(t *testing.T) {
 		for query, story := range map[string]string{

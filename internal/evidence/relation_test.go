@@ -1,8 +1,11 @@
 package evidence
 
 import (
+	"math"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 func TestRelate(t *testing.T) {
@@ -13,22 +16,81 @@ func TestRelate(t *testing.T) {
 		name        string
 		signals     Signals
 		probability float64
+		filed       Filed
 		seed, other time.Time
 		want        Relation
 	}{
-		{"a copy, however unlikely", Signals{Copy: true}, .1, day(1), day(9), RelationCopy},
-		{"a quoted passage", Signals{Verbatim: .3}, .1, day(1), day(1), RelationNone},
-		{"the same day", near, .9, day(1), day(1), RelationSameStory},
-		{"the event four days later", with(near, 4), .9, day(1), day(5), RelationFollowUp},
-		{"the event four days earlier", with(near, 4), .9, day(5), day(1), RelationSameStory},
-		{"the same people later", with(near, 9), .2, day(1), day(10), RelationFollowUp},
-		{"the same people earlier", with(near, 9), .2, day(10), day(1), RelationBackground},
-		{"the same people, undated", Signals{Centred: .5, Names: .3}, .2, time.Time{}, day(1), RelationSameTopic},
-		{"other people later", with(Signals{Dated: true, Centred: .5}, 9), .2, day(1), day(10), RelationSameTopic},
-		{"unlike", Signals{Centred: .1, Names: .3}, .01, day(1), day(1), RelationNone},
+		{"a copy, however unlikely", Signals{Copy: true}, .1, Filed{}, day(1), day(9), RelationCopy},
+		{"a quoted passage", Signals{Verbatim: .3}, .1, Filed{}, day(1), day(1), RelationNone},
+		{"the same day", near, .9, Filed{}, day(1), day(1), RelationSameStory},
+		{"the event four days later", with(near, 4), .9, Filed{}, day(1), day(5), RelationFollowUp},
+		{"the event four days earlier", with(near, 4), .9, Filed{}, day(5), day(1), RelationSameStory},
+		{"the same people later", with(near, 9), .2, Filed{}, day(1), day(10), RelationFollowUp},
+		{"the same people earlier", with(near, 9), .2, Filed{}, day(10), day(1), RelationBackground},
+		{"the same people, undated", Signals{Centred: .5, Names: .3}, .2, Filed{}, time.Time{}, day(1), RelationSameTopic},
+		{"other people later", with(Signals{Dated: true, Centred: .5}, 9), .2, Filed{}, day(1), day(10), RelationSameTopic},
+		{"unlike, in one story", Signals{Centred: .1}, .01, Filed{Story: Together}, day(1), day(1), RelationSameStory},
+		{"unlike, in one story, later", with(Signals{Dated: true}, 3), .01, Filed{Story: Together}, day(1), day(4), RelationFollowUp},
+		{"unlike, in one story, earlier", with(Signals{Dated: true}, 3), .01, Filed{Story: Together}, day(4), day(1), RelationSameStory},
+		{"alike, in two stories", near, .9, Filed{Story: Apart}, day(1), day(1), RelationSameTopic},
+		{"alike, in two stories, later", with(near, 5), .9, Filed{Story: Apart}, day(1), day(6), RelationFollowUp},
+		{"alike, in two stories, earlier", with(near, 5), .9, Filed{Story: Apart}, day(6), day(1), RelationBackground},
+		{"a copy in two stories", Signals{Copy: true}, .9, Filed{Story: Apart}, day(1), day(1), RelationCopy},
+		{"unlike, of one topic", Signals{Centred: .1}, .01, Filed{SameTopic: true}, day(1), day(1), RelationSameTopic},
+		{"the same people later, of one topic", with(near, 9), .2, Filed{Story: Apart, SameTopic: true}, day(1), day(10), RelationFollowUp},
+		{"unlike, in two stories", Signals{Centred: .1, Names: .3}, .01, Filed{Story: Apart}, day(1), day(1), RelationNone},
+		{"unlike", Signals{Centred: .1, Names: .3}, .01, Filed{}, day(1), day(1), RelationNone},
 	} {
-		if got := Relate(c.signals, c.probability, c.seed, c.other); got != c.want {
+		if got := Relate(c.signals, c.probability, c.filed, c.seed, c.other); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
+}
+
+// The order of two articles says nothing but which came first, and what is not known to be later is no follow-up.
+func TestRelateBothWays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySignals(t)
+		filed := Filed{rapid.SampledFrom([]Membership{Unfiled, Together, Apart}).Draw(t, "filed"), rapid.Bool().Draw(t, "topic")}
+		probability := rapid.Float64Range(0, 1).Draw(t, "probability")
+		when := func(name string) time.Time {
+			days := rapid.IntRange(-1, 20).Draw(t, name)
+			if days < 0 {
+				return time.Time{}
+			}
+			return time.Date(2024, 3, 1+days, 12, 0, 0, 0, time.UTC)
+		}
+		seed, other := when("seed"), when("other")
+		if s.Dated = !seed.IsZero() && !other.IsZero(); s.Dated {
+			s.Days = math.Abs(other.Sub(seed).Hours() / 24)
+		}
+		there, back := Relate(s, probability, filed, seed, other), Relate(s, probability, filed, other, seed)
+		switch there {
+		case RelationFollowUp:
+			if !s.Dated || !other.After(seed) {
+				t.Fatalf("a follow-up from %v to %v", seed, other)
+			}
+			if back != RelationBackground && back != RelationSameStory {
+				t.Fatalf("the reverse of a follow-up is %s", back)
+			}
+		case RelationBackground:
+			if !s.Dated || !other.Before(seed) || back != RelationFollowUp {
+				t.Fatalf("a background from %v to %v, its reverse is %s", seed, other, back)
+			}
+		case RelationSameStory:
+			if back != RelationSameStory && back != RelationFollowUp {
+				t.Fatalf("the reverse of the same story is %s", back)
+			}
+		default:
+			if back != there {
+				t.Fatalf("%s one way, %s the other", there, back)
+			}
+		}
+		if filed.Story == Together && there != RelationCopy && there != RelationSameStory && there != RelationFollowUp {
+			t.Fatalf("in one story, and %s", there)
+		}
+		if filed.Story == Apart && there == RelationSameStory {
+			t.Fatal("in two stories, and the same")
+		}
+	})
 }

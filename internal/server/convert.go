@@ -183,6 +183,7 @@ func fromRelated(results []coverage.Result) []*throughlinev1.RelatedResult {
 		out[i] = &throughlinev1.RelatedResult{
 			Article: fromArticle(r.Article), Score: r.Score, Probability: r.Probability, Relation: fromRelation(r.Relation),
 			StoryId: r.Article.StoryID, CopyOf: r.CopyOf, Evidence: fromEvidence(r.Evidence), Signals: r.Signals,
+			Contributions: r.Contributions,
 		}
 	}
 	return out

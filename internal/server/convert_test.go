@@ -198,7 +198,7 @@ func TestRequestFieldsAreAllTested(t *testing.T) {
 		}
 	}
 	for typ, want := range map[reflect.Type]int{
-		reflect.TypeFor[points.Article](): 18, reflect.TypeFor[coverage.Result](): 7, reflect.TypeFor[coverage.Evidence](): 5,
+		reflect.TypeFor[points.Article](): 18, reflect.TypeFor[coverage.Result](): 8, reflect.TypeFor[coverage.Evidence](): 5,
 		reflect.TypeFor[points.Event](): 7,
 	} {
 		if got := typ.NumField(); got != want {
@@ -250,6 +250,7 @@ func TestResults(t *testing.T) {
 		want := coverage.Result{
 			Article: stored(t), Score: shares.Draw(t, "score"), Probability: shares.Draw(t, "probability"), CopyOf: texts.Draw(t, "copy of"),
 			Relation: evidence.RelationFollowUp, Signals: map[string]float64{texts.Draw(t, "signal"): shares.Draw(t, "value")},
+			Contributions: map[string]float64{texts.Draw(t, "contribution"): shares.Draw(t, "gave")},
 		}
 		for range rapid.IntRange(1, 3).Draw(t, "pairs") {
 			want.Evidence = append(want.Evidence, coverage.Evidence{
@@ -259,7 +260,7 @@ func TestResults(t *testing.T) {
 		}
 		m := fromRelated([]coverage.Result{want})[0]
 		got := coverage.Result{Article: want.Article, Score: m.GetScore(), Probability: m.GetProbability(), Relation: toRelation(m.GetRelation()),
-			CopyOf: m.GetCopyOf(), Signals: m.GetSignals()}
+			CopyOf: m.GetCopyOf(), Signals: m.GetSignals(), Contributions: m.GetContributions()}
 		for _, e := range m.GetEvidence() {
 			pair := coverage.Evidence{SeedSection: -1, Section: int(e.GetSection()), Heading: e.GetHeading(), Snippet: e.GetSnippet(), Similarity: e.GetSimilarity()}
 			if e.SeedSection != nil {
