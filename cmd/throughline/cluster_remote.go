@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"throughline/internal/points"
+	"throughline/internal/report"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -24,8 +25,11 @@ const jobPoll = time.Second
 const cancelWait = 5 * time.Second
 
 // arrangeRemote has a running server arrange its store anew and follows the job. The job ends when this program is stopped.
-func (c *clusterCmd) arrangeRemote(ctx context.Context, p *program, addr string) (_ *arrangement, err error) {
-	if c.Output != "" && !c.Apply {
+func (c *clusterCmd) arrangeRemote(ctx context.Context, p *program, j *job, addr string) (_ *arrangement, err error) {
+	if j.limit > 0 {
+		return nil, usageError{fmt.Errorf("--max-memory is about this process, and the server at %s would do the work", addr)}
+	}
+	if len(c.Output) > 0 && !c.Apply {
 		return nil, usageError{fmt.Errorf("the server at %s does not tell the labels of a dry run: leave out --output, or add --apply, or stop the server", addr)}
 	}
 	a, err := p.dialServer(ctx, addr)
@@ -33,25 +37,27 @@ func (c *clusterCmd) arrangeRemote(ctx context.Context, p *program, addr string)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
-	job, err := a.clusters.Recluster(ctx, &throughlinev1.ReclusterRequest{DryRun: !c.Apply, TopicCount: int32(c.Topics)})
+	j.begin("stories")
+	task, err := a.clusters.Recluster(ctx, &throughlinev1.ReclusterRequest{DryRun: !c.Apply, TopicCount: int32(c.Topics)})
 	if err != nil {
 		return nil, err
 	}
-	if job, err = p.follow(ctx, longrunning.NewOperationsClient(a.conn), job); err != nil {
+	if task, err = j.follow(ctx, longrunning.NewOperationsClient(a.conn), task); err != nil {
 		return nil, err
 	}
-	if failed := job.GetError(); failed != nil {
+	if failed := task.GetError(); failed != nil {
 		return nil, status.ErrorProto(failed)
 	}
 	done := &throughlinev1.ReclusterResponse{}
-	if err := job.GetResponse().UnmarshalTo(done); err != nil {
-		return nil, fmt.Errorf("the outcome of job %s: %w", job.GetName(), err)
+	if err := task.GetResponse().UnmarshalTo(done); err != nil {
+		return nil, fmt.Errorf("the outcome of job %s: %w", task.GetName(), err)
 	}
 	if done.GetArticles() == 0 {
 		return nil, errNoStore
 	}
-	found := &arrangement{ids: []string{}}
-	if c.Output != "" {
+	j.end("")
+	found := arrangementOf(nil)
+	if len(c.Output) > 0 {
 		if found, err = listFiled(ctx, a); err != nil {
 			return nil, err
 		}
@@ -68,33 +74,31 @@ func (c *clusterCmd) arrangeRemote(ctx context.Context, p *program, addr string)
 }
 
 // follow waits until a job is done.
-func (p *program) follow(ctx context.Context, jobs longrunning.OperationsClient, job *longrunning.Operation) (*longrunning.Operation, error) {
-	stage := p.stages()
-	defer stage.done()
-	for !job.GetDone() {
+func (j *job) follow(ctx context.Context, jobs longrunning.OperationsClient, task *longrunning.Operation) (*longrunning.Operation, error) {
+	for !task.GetDone() {
 		var progress throughlinev1.ReclusterMetadata
-		if job.GetMetadata().UnmarshalTo(&progress) == nil { // without it only the bar stands still
-			stage.at(progress.GetStage(), progress.GetProgress())
+		if task.GetMetadata().UnmarshalTo(&progress) == nil { // without it only the bar stands still
+			j.at(progress.GetStage(), progress.GetProgress())
 		}
-		next, err := jobs.WaitOperation(ctx, &longrunning.WaitOperationRequest{Name: job.GetName(), Timeout: durationpb.New(jobPoll)})
+		next, err := jobs.WaitOperation(ctx, &longrunning.WaitOperationRequest{Name: task.GetName(), Timeout: durationpb.New(jobPoll)})
 		switch {
 		case err == nil:
-			job = next
+			task = next
 		case ctx.Err() != nil:
 			detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelWait)
-			_, stopping := jobs.CancelOperation(detached, &longrunning.CancelOperationRequest{Name: job.GetName()})
+			_, stopping := jobs.CancelOperation(detached, &longrunning.CancelOperationRequest{Name: task.GetName()})
 			cancel()
 			return nil, errors.Join(ctx.Err(), stopping)
 		case status.Code(err) != codes.DeadlineExceeded:
 			return nil, err
 		}
 	}
-	return job, nil
+	return task, nil
 }
 
 // listFiled asks a server where every article is filed.
 func listFiled(ctx context.Context, a *api) (*arrangement, error) {
-	var all []points.Assignment
+	var all []filed
 	request := &throughlinev1.ListArticlesRequest{PageSize: exportPage}
 	for {
 		page, err := a.articles.ListArticles(ctx, request)
@@ -102,11 +106,23 @@ func listFiled(ctx context.Context, a *api) (*arrangement, error) {
 			return nil, err
 		}
 		for _, art := range page.GetArticles() {
-			all = append(all, points.Assignment{ArticleID: art.GetId(), StoryID: art.GetStoryId(), TopicIDs: art.GetTopicIds()})
+			f := filed{Assignment: points.Assignment{ArticleID: art.GetId(), StoryID: art.GetStoryId(), TopicIDs: art.GetTopicIds(), Probability: art.GetStoryProbability()},
+				document: report.Document{ID: art.GetId(), Title: art.GetTitle(), Source: art.GetSource(), URL: art.GetUrl()}}
+			if t := art.GetPublishedTime(); t != nil {
+				f.document.Published = t.AsTime()
+			}
+			all = append(all, f)
 		}
 		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
-			slices.SortFunc(all, func(x, y points.Assignment) int { return cmp.Compare(x.ArticleID, y.ArticleID) })
-			return arrangementOf(all), nil
+			slices.SortFunc(all, func(x, y filed) int { return cmp.Compare(x.ArticleID, y.ArticleID) })
+			found := arrangementOf(all)
+			for i, f := range all {
+				found.Strength = append(found.Strength, 0)
+				if found.Story[i] >= 0 {
+					found.Strength[i] = float32(f.Probability)
+				}
+			}
+			return found, nil
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -12,18 +13,19 @@ import (
 	"throughline/internal/evidence"
 	"throughline/internal/points"
 	"throughline/internal/qdrantlite"
+	"throughline/internal/report"
 	"throughline/internal/stories"
 )
 
 // arrangeStored arranges the store in this process, or, when that is taken, in the server that has it.
-func (c *clusterCmd) arrangeStored(ctx context.Context, p *program) (*arrangement, error) {
+func (c *clusterCmd) arrangeStored(ctx context.Context, p *program, j *job) (*arrangement, error) {
 	if c.Addr != "" {
-		return c.arrangeRemote(ctx, p, c.Addr)
+		return c.arrangeRemote(ctx, p, j, c.Addr)
 	}
-	found, err := c.arrangeStore(ctx, p)
+	found, err := c.arrangeStore(ctx, p, j)
 	if errors.Is(err, qdrantlite.ErrLocked) {
 		if addr := runningServer(p.cli.Data); addr != "" {
-			return c.arrangeRemote(ctx, p, addr)
+			return c.arrangeRemote(ctx, p, j, addr)
 		}
 	}
 	return found, err
@@ -31,7 +33,8 @@ func (c *clusterCmd) arrangeStored(ctx context.Context, p *program) (*arrangemen
 
 // arrangeStore arranges everything that is stored anew. A dry run goes through every step but keeps what would be written
 // to itself, so that it can tell the same as a real one.
-func (c *clusterCmd) arrangeStore(ctx context.Context, p *program) (_ *arrangement, err error) {
+func (c *clusterCmd) arrangeStore(ctx context.Context, p *program, j *job) (_ *arrangement, err error) {
+	j.begin("read")
 	e, err := p.openEngine(ctx, !c.Apply)
 	if errors.Is(err, points.ErrNotFound) {
 		return nil, errNoStore // nothing was ever stored
@@ -47,6 +50,9 @@ func (c *clusterCmd) arrangeStore(ctx context.Context, p *program) (_ *arrangeme
 	if counts.Articles == 0 {
 		return nil, errNoStore
 	}
+	if err := j.needs(fmt.Sprintf("arranging %d stored articles", counts.Articles), int64(counts.Articles)*arrangeMemory); err != nil {
+		return nil, err
+	}
 	engine, kept := e.stories, (*unwritten)(nil)
 	if !c.Apply {
 		kept = &unwritten{Store: e.store, filed: make(map[string]points.Assignment)}
@@ -54,14 +60,18 @@ func (c *clusterCmd) arrangeStore(ctx context.Context, p *program) (_ *arrangeme
 			return nil, err
 		}
 	}
-	stage := p.stages()
-	defer stage.done()
-	summary, err := engine.Recluster(ctx, stories.ReclusterOptions{Topics: c.Topics}, stage.at)
+	j.end(plural(int(counts.Articles), "article", "articles"))
+	j.begin("stories")
+	summary, err := engine.Recluster(ctx, stories.ReclusterOptions{Topics: c.Topics}, j.at)
 	if err != nil {
 		return nil, err
 	}
-	a, err := filedAs(ctx, e.store, kept)
-	if err != nil {
+	j.end("")
+	var a *arrangement
+	if len(c.Output) == 0 { // nobody asks where everything is
+		a = arrangementOf(nil)
+		a.totals = &totals{Items: summary.Articles, Stories: summary.Stories, Topics: summary.Topics, Themes: summary.Themes, OneOffs: summary.OneOffs, Largest: summary.Largest}
+	} else if a, err = c.filedAs(ctx, e.store, kept); err != nil {
 		return nil, err
 	}
 	a.changes = &changes{
@@ -108,34 +118,84 @@ func (*unwritten) PutTopics(context.Context, []points.Topic) error  { return nil
 func (*unwritten) DeleteTopics(context.Context, []string) error     { return nil }
 func (*unwritten) Append(context.Context, []points.Event) error     { return nil }
 
-// filedAs reads where every article is filed, or would be, in the order of ids.
-func filedAs(ctx context.Context, store *points.Store, kept *unwritten) (*arrangement, error) {
-	var all []points.Assignment
-	err := store.Scan(ctx, points.WithNothing, func(s *points.Stored) error {
-		filed := points.Assignment{ArticleID: s.Article.ID, StoryID: s.Article.StoryID, TopicIDs: s.Article.TopicIDs}
+// filed is an article of the store with where it is filed, or would be.
+type filed struct {
+	points.Assignment
+	document report.Document
+	dense    []float32
+}
+
+// filedAs reads where every article is filed, or would be, in the order of ids, and what the outputs need beside.
+func (c *clusterCmd) filedAs(ctx context.Context, store *points.Store, kept *unwritten) (*arrangement, error) {
+	var all []filed
+	err := store.Scan(ctx, points.WithDense, func(s *points.Stored) error {
+		art := &s.Article
+		f := filed{Assignment: points.Assignment{ArticleID: art.ID, StoryID: art.StoryID, TopicIDs: art.TopicIDs, Probability: art.Probability}, dense: s.Vectors.Dense,
+			document: report.Document{ID: art.ID, Title: art.Title, Source: art.Source, URL: art.URL, Published: art.Published}}
 		if kept != nil {
-			if would, ok := kept.filed[s.Article.ID]; ok {
-				filed = would
+			if would, ok := kept.filed[art.ID]; ok {
+				f.Assignment = would
 			}
 		}
-		all = append(all, filed)
+		all = append(all, f)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(all, func(a, b points.Assignment) int { return cmp.Compare(a.ArticleID, b.ArticleID) })
-	return arrangementOf(all), nil
+	slices.SortFunc(all, func(a, b filed) int { return cmp.Compare(a.ArticleID, b.ArticleID) })
+	if c.wantsPage() {
+		if err := readLeads(ctx, store, all); err != nil {
+			return nil, err
+		}
+	}
+	a := arrangementOf(all)
+	dense := make([][]float32, len(all))
+	for i := range all {
+		dense[i] = all[i].dense
+		a.Strength = append(a.Strength, 0)
+		if a.Story[i] >= 0 {
+			a.Strength[i] = float32(all[i].Probability)
+		}
+	}
+	return a, a.measureTopics(ctx, dense, 0)
+}
+
+// leadsAtOnce is how many articles the beginnings are read of at a time.
+const leadsAtOnce = 500
+
+// leadLength is how much of an article's beginning keywords are looked for in, in bytes.
+const leadLength = 500
+
+// readLeads reads the beginnings of articles.
+func readLeads(ctx context.Context, store *points.Store, all []filed) error {
+	for part := range slices.Chunk(all, leadsAtOnce) {
+		ids := make([]string, len(part))
+		for i := range part {
+			ids[i] = part[i].ArticleID
+		}
+		sections, err := store.Sections(ctx, ids, false)
+		if err != nil {
+			return err
+		}
+		for i := range part {
+			if of := sections[part[i].ArticleID]; len(of) > 0 {
+				part[i].document.Lead = of[0].Text[:min(len(of[0].Text), leadLength)]
+			}
+		}
+	}
+	return nil
 }
 
 // arrangementOf numbers stories, topics and themes in the order of their first articles.
-func arrangementOf(all []points.Assignment) *arrangement {
-	a := &arrangement{ids: []string{}}
+func arrangementOf(all []filed) *arrangement {
+	a := &arrangement{ids: []string{}, one: "article", many: "articles"}
 	story, topic, theme := map[string]int32{}, map[string]int32{}, map[string]int32{}
-	for _, filed := range all {
-		a.ids = append(a.ids, filed.ArticleID)
-		a.Story = append(a.Story, numbered(story, filed.StoryID))
-		ids := append(slices.Clone(filed.TopicIDs), "", "") // the topic, then its theme
+	for _, f := range all {
+		a.ids = append(a.ids, f.ArticleID)
+		a.documents = append(a.documents, f.document)
+		a.Story = append(a.Story, numbered(story, f.StoryID))
+		ids := append(slices.Clone(f.TopicIDs), "", "") // the topic, then its theme
 		a.Topic, a.Theme = append(a.Topic, numbered(topic, ids[0])), append(a.Theme, numbered(theme, ids[1]))
 	}
 	return a

@@ -18,3 +18,12 @@ func peakMemory() int64 {
 	}
 	return int64(usage.Maxrss) << 10
 }
+
+// cpuSeconds is how long this process has computed, on all cores together; 0: unknown.
+func cpuSeconds() float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
+}

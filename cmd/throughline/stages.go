@@ -38,6 +38,13 @@ func (s *stages) at(stage string, done float64) {
 	_ = s.on.Set(int(min(max(done, 0), 1) * (permille - 1))) // a full bar is a finished one
 }
 
+// clear makes room for a line of text; the bar comes back below it.
+func (s *stages) clear() {
+	if s.on != nil {
+		_ = s.on.Clear()
+	}
+}
+
 func (s *stages) done() {
 	if s.on != nil {
 		_ = s.on.Finish()
