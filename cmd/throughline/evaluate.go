@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
-	"throughline/embed"
 	"throughline/internal/evaluate"
 	"throughline/internal/points"
 )
@@ -18,6 +16,7 @@ type evaluateCmd struct {
 	Files        []string `arg:"" name:"file" help:"Labelled articles: JSON lines with the fields story and topic beside those of an article."`
 	Vectors      string   `type:"path" placeholder:"PATH" help:"Use vectors made before instead of a model: a NumPy array with a row for each article, or a directory with an array NAME.npy for each file NAME.jsonl."`
 	VectorsModel string   `default:"all-MiniLM-L6-v2" placeholder:"NAME" help:"Model that made the vectors (${default})."`
+	Cache        string   `type:"path" placeholder:"DIR" help:"Keep the vectors of texts in DIR, so that the next run need not embed them."`
 	Bootstrap    int      `default:"1000" help:"Samples that the 95% intervals are taken from; 0 leaves them out."`
 	Ask          *int     `placeholder:"N" help:"Ask for the coverage related to at most N articles a file instead of all; 0 measures stories and topics only."`
 	Save         string   `type:"path" placeholder:"FILE" help:"Keep the figures, as JSON, for --compare."`
@@ -39,6 +38,8 @@ func (c *evaluateCmd) check() error {
 	switch {
 	case c.Bootstrap < 0 || c.Bootstrap > maxBootstrap:
 		return usageError{fmt.Errorf("--bootstrap %d: must be 0 to %d", c.Bootstrap, maxBootstrap)}
+	case c.Cache != "" && c.Vectors != "":
+		return usageError{errors.New("--cache is for a model's vectors; with --vectors there is none")}
 	case c.Ask != nil && *c.Ask < 0:
 		return usageError{fmt.Errorf("--ask %d: must not be negative", *c.Ask)}
 	case c.Save == "-":
@@ -55,7 +56,7 @@ func (c *evaluateCmd) check() error {
 const maxBootstrap = 1_000_000
 
 // Run measures file by file and prints the figures.
-func (c *evaluateCmd) Run(ctx context.Context, p *program) error {
+func (c *evaluateCmd) Run(ctx context.Context, p *program) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -79,6 +80,7 @@ func (c *evaluateCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, source.Close()) }()
 	var results []*evaluate.Result
 	for _, name := range c.Files {
 		result, err := c.evaluate(ctx, p, source, name)
@@ -113,47 +115,6 @@ func (c *evaluateCmd) finish(p *program, report, earlier *evaluate.Report) error
 	return errors.Join(failed...)
 }
 
-// vectorSource is where the vectors of files come from: a model, or arrays.
-type vectorSource struct {
-	model    string
-	embedder embed.Embedder    // nil: arrays
-	arrays   map[string]string // array of each file
-}
-
-// source finds the model, or the array of every file.
-func (c *evaluateCmd) source(ctx context.Context, p *program) (*vectorSource, error) {
-	if c.Vectors == "" {
-		embedder, err := p.embedder(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return &vectorSource{model: embedder.Space().Model, embedder: embedder}, nil
-	}
-	info, err := os.Stat(c.Vectors)
-	if err != nil {
-		return nil, err
-	}
-	s := &vectorSource{model: embed.CanonicalModel(c.VectorsModel), arrays: make(map[string]string)}
-	if !info.IsDir() {
-		if len(c.Files) > 1 {
-			return nil, usageError{fmt.Errorf("--vectors %s: one array is for one file; give a directory with an array for each", c.Vectors)}
-		}
-		s.arrays[c.Files[0]] = c.Vectors
-		return s, nil
-	}
-	for _, name := range c.Files {
-		if name == "-" {
-			return nil, usageError{errors.New("standard input has no name that an array in --vectors could have; give the array itself")}
-		}
-		array := filepath.Join(c.Vectors, evaluate.SetName(name)+".npy")
-		if _, err := os.Stat(array); err != nil {
-			return nil, fmt.Errorf("the vectors of %s: %w", name, err)
-		}
-		s.arrays[name] = array
-	}
-	return s, nil
-}
-
 // evaluate measures one file in a store of its own.
 func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSource, name string) (_ *evaluate.Result, err error) {
 	opts := evaluate.Options{Now: time.Now, Workers: p.cli.Workers, Bootstrap: c.Bootstrap}
@@ -162,13 +123,11 @@ func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSo
 			opts.Ask = -1
 		}
 	}
-	embedder := source.embedder
-	if embedder == nil {
-		if opts.Vectors, err = evaluate.OpenVectors(source.arrays[name], source.model); err != nil {
-			return nil, err
-		}
-		embedder = opts.Vectors
+	embedder, vectors, err := source.of(name)
+	if err != nil {
+		return nil, err
 	}
+	opts.Vectors = vectors
 	conn, err := points.Local("", p.logger())
 	if err != nil {
 		return nil, err
@@ -211,37 +170,4 @@ func (p *program) printReport(report *evaluate.Report) error {
 	}
 	fmt.Fprintln(p.stdout)
 	return evaluate.WriteComparison(p.stdout, report.Comparison)
-}
-
-// readReport reads an earlier run of these files.
-func readReport(path string, files []string) (*evaluate.Report, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // read from only
-	report, err := evaluate.ReadReport(f)
-	if err == nil {
-		err = report.Covers(files)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return report, nil
-}
-
-// saveReport keeps the figures, without those of the run they were compared with. The file gets its name when it is complete.
-func saveReport(path string, report *evaluate.Report) error {
-	kept := *report
-	kept.Comparison = nil
-	out, err := createOutput(path, nil)
-	if err != nil {
-		return err
-	}
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(kept); err != nil {
-		return errors.Join(err, out.discard())
-	}
-	return errors.Join(out.commit(), out.discard())
 }

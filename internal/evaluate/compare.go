@@ -97,7 +97,8 @@ func (c *Comparison) add(set string, f figure, old, now Score, oldIntervals, now
 	if !old.Known() && !now.Known() {
 		return
 	}
-	change := Change{Set: set, Figure: f.name, Old: old, New: now, Difference: now - old}
+	old, now = old.rounded(), now.rounded() // as the earlier one was kept
+	change := Change{Set: set, Figure: f.name, Old: old, New: now, Difference: (now - old).rounded()}
 	around, ok := oldIntervals[f.name]
 	aroundNow, okNow := nowIntervals[f.name]
 	if ok || okNow {

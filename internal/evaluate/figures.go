@@ -20,8 +20,10 @@ func (s Score) MarshalJSON() ([]byte, error) {
 	if !s.Known() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(math.Round(float64(s)*1e4) / 1e4)
+	return json.Marshal(float64(s.rounded()))
 }
+
+func (s Score) rounded() Score { return Score(math.Round(float64(s)*1e4) / 1e4) }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (s *Score) UnmarshalJSON(data []byte) error {
