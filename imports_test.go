@@ -58,10 +58,11 @@ var rules = map[string]rule{
 
 	"internal/ingest": {why: "from formats to the store",
 		ours: []string{"cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/points"}},
+	"internal/titles": {why: "titles from a language model: what it is told and what is believed", foreign: []string{"github.com/sashabaranov/go-openai"}},
 	"internal/coverage": {why: "related and search",
 		ours: []string{"cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/points"}},
 	"internal/stories": {why: "filing, ladder, ledger, labels",
-		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/points"}},
+		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/points", "internal/titles"}},
 	"internal/evaluate": {why: "labelled files to quality figures, through the same engines that serve",
 		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/coverage", "internal/evidence", "internal/ingest", "internal/lexical", "internal/npy", "internal/points", "internal/stories"}},
 	"internal/server": {why: "gRPC: validate, call, convert",

@@ -12,15 +12,18 @@ import (
 // original is the article of a copy group that the others are copies of: the earliest, those without a known time last,
 // equals by id.
 func original(group []*points.Article) *points.Article {
-	return slices.MinFunc(group, func(a, b *points.Article) int {
-		if a.Published.IsZero() != b.Published.IsZero() {
-			if a.Published.IsZero() {
-				return 1
-			}
-			return -1
+	return slices.MinFunc(group, earlier)
+}
+
+// earlier orders articles by publication, those without a known time last, equals by id.
+func earlier(a, b *points.Article) int {
+	if a.Published.IsZero() != b.Published.IsZero() {
+		if a.Published.IsZero() {
+			return 1
 		}
-		return cmp.Or(a.Published.Compare(b.Published), compare(a.ID, b.ID))
-	})
+		return -1
+	}
+	return cmp.Or(a.Published.Compare(b.Published), compare(a.ID, b.ID))
 }
 
 // markCopies makes articles one copy group.

@@ -79,6 +79,7 @@ type Engine struct {
 	changed chan struct{} // closed and replaced when the ledger grows
 
 	cutting cutState
+	naming  naming
 }
 
 // New makes an engine.
