@@ -63,6 +63,20 @@ func above256(scores *int32, n int, bar int32, out *int32) int
 //go:noescape
 func bytes256(v *float32, n int, scale float32, out *int8)
 
+// largest256 and quantize256 take n values, n a multiple of 8 and more than zero; those of 512 bits, of 16.
+//
+//go:noescape
+func largest256(v *float32, n int) float32
+
+//go:noescape
+func quantize256(v *float32, n int, inverse float64, out *int8)
+
+//go:noescape
+func largest512(v *float32, n int) float32
+
+//go:noescape
+func quantize512(v *float32, n int, inverse float64, out *int8)
+
 func dotFloat32(a, b []float32) float32 {
 	var out float32
 	switch current {
@@ -216,4 +230,29 @@ func toBytes(v []float32, scale float32, out []int8) {
 		bytes256(&v[0], whole, scale, &out[0])
 	}
 	toBytesPortable(v[whole:], scale, out[whole:])
+}
+
+func largest(v []float32) float32 {
+	switch {
+	case current == avx512 && len(v) >= 16:
+		whole := len(v) &^ 15
+		return max(largest512(&v[0], whole), largestPortable(v[whole:]))
+	case current == avx2 && len(v) >= 8:
+		whole := len(v) &^ 7
+		return max(largest256(&v[0], whole), largestPortable(v[whole:]))
+	}
+	return largestPortable(v)
+}
+
+func quantize(v []float32, inverse float64, out []int8) {
+	whole := 0
+	switch {
+	case current == avx512 && len(v) >= 16:
+		whole = len(v) &^ 15
+		quantize512(&v[0], whole, inverse, &out[0])
+	case current == avx2 && len(v) >= 8:
+		whole = len(v) &^ 7
+		quantize256(&v[0], whole, inverse, &out[0])
+	}
+	quantizePortable(v[whole:], inverse, out[whole:])
 }

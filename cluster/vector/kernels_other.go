@@ -23,3 +23,7 @@ func dotsManyInt8(qs, rows []int8, dim int, out []int32) {
 func above(scores []int32, bar int32, out []int32) int { return abovePortable(scores, bar, out) }
 
 func toBytes(v []float32, scale float32, out []int8) { toBytesPortable(v, scale, out) }
+
+func largest(v []float32) float32 { return largestPortable(v) }
+
+func quantize(v []float32, inverse float64, out []int8) { quantizePortable(v, inverse, out) }

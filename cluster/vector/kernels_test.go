@@ -206,6 +206,87 @@ func TestBytes(t *testing.T) {
 	})
 }
 
+// plainQuantize is Quantize as its comment defines it.
+func plainQuantize(v []float32) ([]int8, float32) {
+	var top float64
+	for _, x := range v {
+		top = max(top, math.Abs(float64(x)))
+	}
+	out := make([]int8, len(v))
+	if top == 0 {
+		return out, 0
+	}
+	for i, x := range v {
+		out[i] = int8(math.Trunc(float64(x)*(127/top) + math.Copysign(0.5, float64(x))))
+	}
+	return out, float32(top) / 127
+}
+
+// checkQuantize compares every path with the definition, at unaligned addresses, between values that would show.
+func checkQuantize(t *testing.T, v []float32) {
+	t.Helper()
+	want, wantScale := plainQuantize(v)
+	padded := append(append([]float32{1e9}, v...), 1e9, 1e9)
+	eachPath(t, func(t *testing.T) {
+		got := slices.Repeat([]int8{99}, len(v)+40)
+		scale := Quantize(padded[1:1+len(v)], got[1:1+len(v)])
+		if scale != wantScale || !slices.Equal(got[1:1+len(v)], want) {
+			t.Fatalf("%v: %v with scale %v, want %v with %v", v, got[1:1+len(v)], scale, want, wantScale)
+		}
+		if got[0] != 99 || got[1+len(v)] != 99 {
+			t.Fatalf("%d values: wrote beside them", len(v))
+		}
+	})
+}
+
+func TestQuantizeEveryLength(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 1))
+	for n := range 100 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(r.NormFloat64())
+		}
+		checkQuantize(t, v)
+		for i := range v { // halves of a step, where rounding shows
+			v[i] = float32(r.IntN(509)-254) / 254
+		}
+		checkQuantize(t, v)
+		clear(v)
+		checkQuantize(t, v)
+	}
+}
+
+// FuzzQuantize feeds any finite numbers.
+func FuzzQuantize(f *testing.F) {
+	f.Add([]byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"))
+	f.Add(binary.LittleEndian.AppendUint32(make([]byte, 64), math.Float32bits(math.MaxFloat32)))
+	f.Add(binary.LittleEndian.AppendUint32(make([]byte, 64), 1))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v := make([]float32, len(data)/4)
+		for i := range v {
+			if v[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:])); v[i]-v[i] != 0 {
+				v[i] = 0
+			}
+		}
+		checkQuantize(t, v)
+	})
+}
+
+func BenchmarkQuantize(b *testing.B) {
+	for _, dim := range []int{256, 384} {
+		r := rand.New(rand.NewPCG(10, 11))
+		v, out := make([]float32, dim), make([]int8, dim)
+		for i := range v {
+			v[i] = float32(r.NormFloat64())
+		}
+		b.Run(fmt.Sprint(dim), func(b *testing.B) {
+			for b.Loop() {
+				Quantize(v, out)
+			}
+		})
+	}
+}
+
 func TestEmpty(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		if Dot(nil, nil) != 0 || DotInt8(nil, nil) != 0 {

@@ -29,15 +29,24 @@ func Quantize(v []float32, out []int8) (scale float32) {
 	if len(out) != len(v) {
 		panic("vector: Quantize into a slice of another length")
 	}
-	var largest float32
-	for _, x := range v {
-		largest = max(largest, x, -x)
-	}
-	if largest == 0 {
+	top := largest(v)
+	if top == 0 {
 		clear(out)
 		return 0
 	}
-	inverse := 127 / float64(largest)
+	quantize(v, 127/float64(top), out)
+	return top / 127
+}
+
+func largestPortable(v []float32) float32 {
+	var top float32
+	for _, x := range v {
+		top = max(top, x, -x)
+	}
+	return top
+}
+
+func quantizePortable(v []float32, inverse float64, out []int8) {
 	for i, x := range v {
 		scaled := float64(x) * inverse
 		// Rounding can carry the largest element past 127 by less than half a step, never further.
@@ -47,7 +56,6 @@ func Quantize(v []float32, out []int8) (scale float32) {
 			out[i] = int8(scaled - 0.5)
 		}
 	}
-	return largest / 127
 }
 
 // Bytes sets out[i] to v[i]*scale (rounded to float32), clipped to -127..127 and rounded to nearest, halves away from zero. It is what Quantize does,
