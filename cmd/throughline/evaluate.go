@@ -29,8 +29,12 @@ func (evaluateCmd) Help() string {
 	return `Each file is ingested into a store in memory and measured with the settings that readers get; the store on disk is not touched.
 
 An article whose label "story" occurs once is a one-off. One without a label takes part as one more article to choose from,
-but is not counted. A figure that no label can decide is a dash, in JSON null. 95% intervals come from drawing the stories
-of the labels anew, so they are about other stories of the same kind.`
+but is not counted. A figure that no label can decide is a dash, in JSON null.
+
+Stories: FOUND/GOLD are stories with two labelled articles or more, GROUPED the percentage of articles in them, found and
+gold, LARGEST that of all articles in the largest story. P, R and F1 are B-cubed, then over pairs of articles: PAIR P is the
+share of pairs put into one story that belong there. Related: ECE is the expected calibration error of the probabilities in
+the lists. 95% intervals come from drawing the stories of the labels anew, so they speak of other stories of the same kind.`
 }
 
 // check finds flags that do not go together.

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"throughline/embed/minilm"
+	"throughline/internal/npy"
 )
 
 func TestEvaluate(t *testing.T) {
@@ -62,6 +65,40 @@ func TestEvaluate(t *testing.T) {
 	if len(lines) != 9 || !strings.HasPrefix(lines[0], "STORIES OF") || !strings.HasPrefix(lines[1], "- ") || !strings.HasPrefix(lines[2], "reports ") ||
 		!strings.Contains(lines[2], "2/2") || !strings.HasPrefix(lines[3], "mean") || !strings.Contains(lines[5], "nDCG@10") || !strings.HasPrefix(lines[8], "mean") {
 		t.Errorf("table:\n%s", table)
+	}
+}
+
+// Vectors that cannot be the built-in model's are another model's, which has to be named: how they are judged depends on it.
+func TestEvaluateVectorsOfAnotherModel(t *testing.T) {
+	model, err := minilm.New(minilm.Options{})
+	if err != nil || model.Space().Dimensions != builtinDimensions || model.Space().Model != builtinModel {
+		t.Fatalf("the built-in model has %+v, %v", model.Space(), err)
+	}
+	file := write(t, "reports.jsonl", reports)
+	array := filepath.Join(t.TempDir(), "reports.npy")
+	f, err := os.Create(array)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := npy.NewWriter(f, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range [][]float32{{1, 0, 0}, {1, .1, 0}, {1, 0, .1}, {0, 1, 0}, {0, 1, .1}, {0, 0, 1}} {
+		if err := w.Append(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	x := execute(context.Background(), t.TempDir(), "", "evaluate", "--vectors", array, file)
+	if exitCode(x.err) != exitUsage || !strings.Contains(x.stderr, "rows of 3 numbers are not of all-MiniLM-L6-v2") || !strings.Contains(x.stderr, "--vectors-model") {
+		t.Errorf("no name: %v\n%s", x.err, x.stderr)
+	}
+	x = execute(context.Background(), t.TempDir(), "", "--json", "evaluate", "--vectors", array, "--vectors-model", "tiny", file).mustSucceed(t)
+	if !strings.Contains(x.stdout, `"model":"tiny"`) {
+		t.Error(x.stdout)
 	}
 }
 

@@ -23,9 +23,18 @@ func (s *vectorSource) of(name string) (embedder embed.Embedder, arrays *evaluat
 	if s.cache != nil {
 		return s.cache, nil, nil
 	}
-	arrays, err = evaluate.OpenVectors(s.arrays[name], s.model)
-	return arrays, arrays, err
+	if arrays, err = evaluate.OpenVectors(s.arrays[name], s.model); err != nil {
+		return nil, nil, err
+	}
+	if d := arrays.Space().Dimensions; s.model == builtinModel && d != builtinDimensions {
+		return nil, nil, usageError{fmt.Errorf("--vectors %s: rows of %d numbers are not of %s, whose have %d: name the model with --vectors-model",
+			s.arrays[name], d, s.model, builtinDimensions)}
+	}
+	return arrays, arrays, nil
 }
+
+// builtinDimensions is how many numbers a vector of the built-in model has.
+const builtinDimensions = 384
 
 func (s *vectorSource) Close() error {
 	if s.cache == nil {

@@ -61,7 +61,7 @@ func (w *wordVectors) Embed(_ context.Context, _ embed.Kind, texts []string) ([]
 func everything(t *testing.T, e Engines, items []Labelled) []string {
 	t.Helper()
 	ctx := context.Background()
-	result, err := Run(ctx, e, "corpus", each(items), Options{Now: clock(), Bootstrap: 50})
+	result, err := Run(ctx, e, "corpus", each(items), Options{Now: clock(), Bootstrap: 50, Ask: 12})
 	if err != nil {
 		t.Fatal(err)
 	}
