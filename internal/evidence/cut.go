@@ -49,57 +49,56 @@ func prior(logits []float64) float64 {
 	return share
 }
 
-// CutRule is how the cut follows from what can be seen of a corpus without labels.
+// CutRule is how the cut follows from what can be seen of a corpus without labels: it has the least cost, where the cost of a logit c is
 //
-// Two views are combined. The first is the estimated prior: where few of the pairs that come near each other are of one
-// event, more evidence is asked for. The estimate runs away in corpora unlike those that the coefficients were fitted on,
-// so log-odds z move the cut by Prior*z*exp(-(z/Trust)^2): as they say while moderate, not at all when extreme. The
-// second is the dendrogram's shape: within stories and between them lie gaps where few groups are joined, and a cut in a
-// gap is stable. So the cut is the logit c that minimises the growth of the mean story size as the cut is lowered, per
-// unit of the logit, plus Hold*(c-target)^2.
+//	-2 agreement(c) + Shape*growth(c) + Hold*(c-target)^2
+//
+// Agreement is how far linking by vectors alone and linking by words alone lead to the same groups (see agreement). Growth is that
+// of the logarithm of the mean story size as the cut is lowered, per unit of the logit: within stories and between them lie gaps where few
+// groups are joined, and a cut in a gap is stable. Both have no scale, so they hold for corpora unlike those that the
+// coefficients were fitted on. The target decides among levels at which a corpus holds together equally well, such as
+// events and the themes they belong to: Base, less Prior times the log-odds of the estimated share of same-story pairs, which counts
+// up to Bound, since the estimate runs away in unfamiliar corpora.
+//
+// The cut is the mean over all logits, weighted by exp(-cost/Blur): where one is clearly the best it is that, and where a range
+// does as well it is the middle, so that no accident decides.
 type CutRule struct {
-	Base  float64 `json:"base"`  // the target where the prior is even
-	Prior float64 `json:"prior"` // how much of the log-odds of the prior the target moves by
-	Trust float64 `json:"trust"` // log-odds of the prior at which the estimate begins to be distrusted
-	Hold  float64 `json:"hold"`  // how strongly the target holds against the shape
+	Base  float64 `json:"base"`
+	Prior float64 `json:"prior"`
+	Bound float64 `json:"bound"`
+	Shape float64 `json:"shape"`
+	Hold  float64 `json:"hold"`
+	Blur  float64 `json:"blur"`
 }
 
 const (
 	cutLeast, cutMost = -5.0, 6.0 // logits between which the cut is sought
 	cutSteps          = 88        // of 1/8
-	cutSmooth         = 2.0       // standard deviation, in steps, of the smoothing of the shape
+	sizeSmooth        = 2.0       // standard deviation, in steps, of the smoothing of story sizes
+	agreementSmooth   = 1.0       // and of the agreement
 	cutReach          = 0.125     // logits by which a cut may move into a gap
 )
 
-// at returns the logit to cut a dendrogram at.
-func (r CutRule) at(tree *cluster.Dendrogram, prior float64) float64 {
+// at returns the logit to cut a dendrogram at, given other views of the same articles.
+func (r CutRule) at(tree *cluster.Dendrogram, views []*cluster.Dendrogram, prior float64) float64 {
 	z := math.Log(prior / (1 - prior))
-	target := r.Base - r.Prior*z*math.Exp(-(z/r.Trust)*(z/r.Trust))
-	sizes := smooth(meanSizes(tree), cutSmooth)
+	target := r.Base - r.Prior*min(max(z, -r.Bound), r.Bound)
+	sizes := smooth(meanSizes(tree), sizeSmooth)
+	agreed := smooth(agreement(tree, views), agreementSmooth)
 	costs := make([]float64, len(sizes))
-	best := 0
 	for i := range sizes {
-		below, above := sizes[max(i-1, 0)], sizes[min(i+1, len(sizes)-1)]
-		c := cutAt(i)
-		growth := (below - above) / (cutAt(min(i+1, len(sizes)-1)) - cutAt(max(i-1, 0)))
-		if costs[i] = growth + r.Hold*(c-target)*(c-target); costs[i] < costs[best] {
-			best = i
-		}
+		below, above := max(i-1, 0), min(i+1, len(sizes)-1)
+		growth := (sizes[below] - sizes[above]) / (cutAt(above) - cutAt(below))
+		costs[i] = -2*agreed[i] + r.Shape*growth + r.Hold*(cutAt(i)-target)*(cutAt(i)-target)
 	}
-	return settle(tree, bottom(costs, best))
-}
-
-// bottom is the logit of the least cost, between the steps: the vertex of the parabola through the least one and its
-// neighbours. Two corpora that differ by rounding then have cuts that differ by as little, not by a step.
-func bottom(costs []float64, i int) float64 {
-	if i == 0 || i == len(costs)-1 {
-		return cutAt(i)
+	least := slices.Min(costs)
+	sum, total := 0.0, 0.0
+	for i, cost := range costs {
+		w := math.Exp((least - cost) / r.Blur)
+		sum += w * cutAt(i)
+		total += w
 	}
-	below, above := costs[i-1]-costs[i], costs[i+1]-costs[i]
-	if below+above <= 0 {
-		return cutAt(i)
-	}
-	return cutAt(i) + (cutMost-cutLeast)/cutSteps*(below-above)/(2*(below+above))
+	return settle(tree, sum/total)
 }
 
 // settle moves a cut to the middle of the widest gap between the heights of joins near it. A cut next to a join would

@@ -3,6 +3,7 @@ package evidence
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"throughline/cluster"
@@ -48,37 +49,141 @@ func pairsAndChain(n int, pairs, chain float32) *cluster.Dendrogram {
 	return d
 }
 
+var testRule = CutRule{Base: .4, Prior: 1, Bound: 2, Shape: .5, Hold: .05, Blur: .02}
+
 func TestCutLiesInTheGap(t *testing.T) {
-	rule := CutRule{Base: .4, Prior: 1, Trust: 3, Hold: 1}
 	for _, c := range []struct{ pairs, chain float32 }{{4, 0}, {1.5, -1}, {.6, -2}} {
-		if got := rule.at(pairsAndChain(40, c.pairs, c.chain), .5); got >= float64(c.pairs) || got <= float64(c.chain) {
+		tree := pairsAndChain(40, c.pairs, c.chain)
+		if got := testRule.at(tree, nil, .5); got >= float64(c.pairs) || got <= float64(c.chain) {
 			t.Errorf("pairs are joined at %v and everything at %v; the cut is %v", c.pairs, c.chain, got)
 		}
 	}
 }
 
 func TestCutFollowsThePriorWithinReason(t *testing.T) {
-	rule := CutRule{Base: .4, Prior: 1, Trust: 3, Hold: 1}
 	flat := &cluster.Dendrogram{N: 10}
-	even, rare, common := rule.at(flat, .5), rule.at(flat, .1), rule.at(flat, .9)
+	even, rare, common := testRule.at(flat, nil, .5), testRule.at(flat, nil, .1), testRule.at(flat, nil, .9)
 	if !(rare > even+.5 && common < even-.5) {
 		t.Errorf("cut %v when same-story pairs are rare, %v even, %v common", rare, even, common)
 	}
 	for _, extreme := range []float64{1e-4, 1 - 1e-4} {
-		if got := rule.at(flat, extreme); math.Abs(got-even) > .1 {
+		if got := testRule.at(flat, nil, extreme); math.Abs(got-even) > testRule.Bound+.1 {
 			t.Errorf("an extreme prior of %v moved the cut from %v to %v", extreme, even, got)
 		}
 	}
 }
 
+// threeLevels joins items in groups of two, then of four, then of eight, at three logits, in an order given, so that two of
+// them can agree on some levels only.
+func threeLevels(order []int32, heights [3]float32) *cluster.Dendrogram {
+	d := &cluster.Dendrogram{N: len(order)}
+	nodes := order
+	for _, h := range heights {
+		var next []int32
+		for i := 0; i+1 < len(nodes); i += 2 {
+			d.Merges = append(d.Merges, cluster.Join{A: nodes[i], B: nodes[i+1], Similarity: h})
+			next = append(next, int32(d.N+len(d.Merges)-1))
+		}
+		nodes = next
+	}
+	return d
+}
+
+// TestCutIsWhereViewsAgree has views that share the pairs of the tree, or its fours, or its eights, and nothing else.
+func TestCutIsWhereViewsAgree(t *testing.T) {
+	const n = 128
+	order := identity(n)
+	tree := threeLevels(order, [3]float32{3, 1, -1})
+	for level, want := range map[int][2]float64{1: {1, 3}, 2: {-1, 1}, 3: {-4, -1}} {
+		unit := 1 << level // items that the view keeps together
+		var views []*cluster.Dendrogram
+		for seed := range uint64(2) {
+			r := rand.New(rand.NewPCG(seed, 5))
+			var mixed []int32
+			for _, block := range r.Perm(n / unit) {
+				inside := r.Perm(unit)
+				for _, i := range inside {
+					mixed = append(mixed, int32(block*unit+i))
+				}
+			}
+			views = append(views, threeLevels(mixed, [3]float32{.9, .6, .3}))
+		}
+		rule := testRule
+		rule.Hold, rule.Shape = .01, 0
+		if got := rule.at(tree, views, .5); got <= want[0] || got >= want[1] {
+			t.Errorf("views agree on groups of %d; the cut is %v, want one of %v", unit, got, want)
+		}
+	}
+}
+
+// slowAgree is agree by its definition, the expectation by shuffling.
+func slowAgree(p, q []int32, shuffles int) float64 {
+	f := func(p, q []int32) float64 {
+		var precision, recall float64
+		for i := range p {
+			var both, a, b float64
+			for j := range p {
+				if p[i] == p[j] {
+					a++
+				}
+				if q[i] == q[j] {
+					b++
+				}
+				if p[i] == p[j] && q[i] == q[j] {
+					both++
+				}
+			}
+			precision += both / b / float64(len(p))
+			recall += both / a / float64(len(p))
+		}
+		return 2 * precision * recall / (precision + recall)
+	}
+	r := rand.New(rand.NewPCG(8, 9))
+	mixed, expected := slices.Clone(q), 0.0
+	for range shuffles {
+		r.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
+		expected += f(p, mixed) / float64(shuffles)
+	}
+	return (f(p, q) - expected) / (1 - expected)
+}
+
+func TestAgreeIsAdjustedForChance(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for round := range 20 {
+		n := 20 + r.IntN(30)
+		p, q := make([]int32, n), make([]int32, n)
+		k := int32(2 + r.IntN(8))
+		for i := range p {
+			p[i] = int32(i) % k
+			if q[i] = p[i]; r.IntN(3) == 0 {
+				q[i] = r.Int32N(k)
+			}
+		}
+		q[0] = k - 1 // so that labels go up to k
+		got, want := agree(newPartition(p), newPartition(q)), slowAgree(p, q, 3000)
+		if math.Abs(got-want) > .02 {
+			t.Errorf("round %d: %.3f, by shuffling %.3f", round, got, want)
+		}
+		if back := agree(newPartition(q), newPartition(p)); math.Abs(got-back) > 1e-9 {
+			t.Errorf("round %d: %v, the other way round %v", round, got, back)
+		}
+		if same := agree(newPartition(p), newPartition(p)); math.Abs(same-1) > 1e-9 {
+			t.Errorf("round %d: agreement with itself %v", round, same)
+		}
+	}
+	if got := agree(newPartition(make([]int32, 5)), newPartition(make([]int32, 5))); got != 0 {
+		t.Errorf("two partitions into one group agree by %v, which chance explains", got)
+	}
+}
+
 func TestNoStorySwallowsTheCorpus(t *testing.T) {
 	tree := pairsAndChain(40, 5, 3)
-	m := &Model{Cut: CutRule{Base: .4, Prior: 1, Trust: 3, Hold: 1000}}
-	cut, stories := m.cutStories(tree, logits(.5, 1000))
+	m := &Model{Cut: CutRule{Base: .4, Prior: 1, Bound: 2, Hold: 1000, Blur: .02}}
+	cut, stories := m.cutStories(tree, nil, logits(.5, 1000))
 	if !cut.Raised || cut.Largest > swallowed || stories[0] != stories[1] || stories[0] == stories[2] {
 		t.Errorf("cut %+v, stories %v", cut, stories[:4])
 	}
-	small, _ := m.cutStories(pairsAndChain(10, 5, 3), logits(.5, 1000))
+	small, _ := m.cutStories(pairsAndChain(10, 5, 3), nil, logits(.5, 1000))
 	if small.Raised {
 		t.Errorf("twenty articles may be on one event, but the cut was raised: %+v", small)
 	}

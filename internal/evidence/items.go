@@ -83,26 +83,8 @@ func (m *Model) pairForm() [][]float64 {
 
 // sparse joins the lexical vectors, scaled, and the days.
 func (m *Model) sparse(w *Weighed) vector.Sparse {
-	var out vector.Sparse
-	add := func(kind uint32, t Term, v vector.Sparse) {
-		scale := float32(math.Sqrt(t.Weight) * t.factor(w.length))
-		if scale == 0 {
-			return
-		}
-		for i, term := range v.Terms {
-			id := kind | term>>2
-			if n := len(out.Terms); n > 0 && out.Terms[n-1] == id {
-				out.Weights[n-1] += scale * v.Weights[i]
-				continue
-			}
-			out.Terms, out.Weights = append(out.Terms, id), append(out.Weights, scale*v.Weights[i])
-		}
-	}
-	room := len(w.full.Terms) + len(w.lead.Terms) + len(w.names.Terms)
-	out.Terms, out.Weights = make([]uint32, 0, room), make([]float32, 0, room)
-	add(fullTerms, m.Lexical, w.full)
-	add(leadTerms, m.Lead, w.lead)
-	add(nameTerms, m.Names, w.names)
+	scale := func(t Term) float64 { return math.Sqrt(t.Weight) * t.factor(w.length) }
+	out := joined(w, scale(m.Lexical), scale(m.Lead), scale(m.Names))
 	if !w.dated {
 		return out
 	}
@@ -110,6 +92,31 @@ func (m *Model) sparse(w *Weighed) vector.Sparse {
 		scale := float32(math.Sqrt(h.Weight) * hatWeight(h.Width))
 		for d := range h.Width {
 			out.Terms, out.Weights = append(out.Terms, dayTerm(i, w.day+d)), append(out.Weights, scale)
+		}
+	}
+	return out
+}
+
+// joined joins the lexical vectors, each scaled, into one.
+func joined(w *Weighed, full, lead, names float64) vector.Sparse {
+	room := len(w.full.Terms) + len(w.lead.Terms) + len(w.names.Terms)
+	out := vector.Sparse{Terms: make([]uint32, 0, room), Weights: make([]float32, 0, room)}
+	for _, field := range []struct {
+		kind  uint32
+		scale float64
+		terms vector.Sparse
+	}{{fullTerms, full, w.full}, {leadTerms, lead, w.lead}, {nameTerms, names, w.names}} {
+		scale := float32(field.scale)
+		if scale == 0 {
+			continue
+		}
+		for i, term := range field.terms.Terms {
+			id := field.kind | term>>2
+			if n := len(out.Terms); n > 0 && out.Terms[n-1] == id {
+				out.Weights[n-1] += scale * field.terms.Weights[i]
+				continue
+			}
+			out.Terms, out.Weights = append(out.Terms, id), append(out.Weights, scale*field.terms.Weights[i])
 		}
 	}
 	return out

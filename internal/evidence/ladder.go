@@ -70,7 +70,11 @@ func (m *Model) Ladder(ctx context.Context, c *Corpus, ps []Profile, opts Ladder
 	if err != nil {
 		return nil, fmt.Errorf("linking articles: %w", err)
 	}
-	cut, story := m.cutStories(tree, edgeLogits(items, graph))
+	others, err := views(ctx, ws, graph, opts.Workers)
+	if err != nil {
+		return nil, err
+	}
+	cut, story := m.cutStories(tree, others, edgeLogits(items, graph))
 	topic, theme, err := topics(ctx, ws, story, opts.Topics, opts.Workers)
 	if err != nil {
 		return nil, err
@@ -136,10 +140,8 @@ func candidates(ctx context.Context, ws []*Weighed, opts LadderOptions) (*cluste
 	for _, w := range ws {
 		dim = max(dim, len(w.centred))
 	}
-	dense := cluster.Matrix{Rows: len(ws), Dim: dim, Data: make([]float32, len(ws)*dim)}
 	full := make([]vector.Sparse, len(ws))
 	for i, w := range ws {
-		copy(dense.Row(i), w.centred)
 		full[i] = heaviest(w.full, candidateTerms)
 	}
 	knn := cluster.KNNOptions{K: opts.Neighbors, Workers: opts.Workers}
@@ -150,11 +152,20 @@ func candidates(ctx context.Context, ws []*Weighed, opts LadderOptions) (*cluste
 	if dim == 0 {
 		return byWords, nil
 	}
-	byVector, err := cluster.KNN(ctx, dense, knn)
+	byVector, err := cluster.KNN(ctx, centredRows(ws, dim), knn)
 	if err != nil {
 		return nil, fmt.Errorf("neighbours by vectors: %w", err)
 	}
 	return cluster.Merge(byVector, byWords)
+}
+
+// centredRows returns the centred vectors as a matrix, a row of zeros for an article without one.
+func centredRows(ws []*Weighed, dim int) cluster.Matrix {
+	rows := cluster.Matrix{Rows: len(ws), Dim: dim, Data: make([]float32, len(ws)*dim)}
+	for i, w := range ws {
+		copy(rows.Row(i), w.centred)
+	}
+	return rows
 }
 
 // candidateTerms is how many of an article's rarest words look for candidates. All of them cost several times as much; on the eight
@@ -203,9 +214,9 @@ func pairLogit(it cluster.Items, i, j int) float64 {
 
 // cutStories chooses the cut and returns the labels of stories, -1 for one-offs. A result in which one story holds most of
 // a large corpus is not believed: the cut goes up until it does not.
-func (m *Model) cutStories(tree *cluster.Dendrogram, logits []float64) (Cut, []int32) {
+func (m *Model) cutStories(tree *cluster.Dendrogram, views []*cluster.Dendrogram, logits []float64) (Cut, []int32) {
 	cut := Cut{Prior: prior(logits)}
-	cut.Logit = m.Cut.at(tree, cut.Prior)
+	cut.Logit = m.Cut.at(tree, views, cut.Prior)
 	var stories []int32
 	for {
 		stories, cut.Largest = withoutOneOffs(tree.Cut(float32(cut.Logit)))

@@ -12,7 +12,7 @@ import (
 
 // modelVersion is the version of the file format and of the meaning of its coefficients. A file of another version is
 // refused: coefficients fitted on other signals would be silently wrong.
-const modelVersion = 1
+const modelVersion = 2
 
 // largest is the greatest magnitude of a coefficient. Log-odds of a thousand are beyond any evidence; a file with more is
 // broken. smallest is the least value of those that divide.
@@ -104,8 +104,8 @@ func (m *Model) validate() error {
 		{"names.weight", m.Names.Weight, 0}, {"names.gain", m.Names.Gain, -largest},
 		{"length.sum", m.Length.Sum, -largest}, {"length.product", m.Length.Product, -largest},
 		{"undated", m.Undated, -largest},
-		{"cut.base", m.Cut.Base, -largest}, {"cut.prior", m.Cut.Prior, 0},
-		{"cut.trust", m.Cut.Trust, smallest}, {"cut.hold", m.Cut.Hold, smallest},
+		{"cut.base", m.Cut.Base, -largest}, {"cut.prior", m.Cut.Prior, 0}, {"cut.bound", m.Cut.Bound, 0},
+		{"cut.shape", m.Cut.Shape, 0}, {"cut.hold", m.Cut.Hold, smallest}, {"cut.blur", m.Cut.Blur, smallest},
 	} {
 		if !(f.value >= f.least && f.value <= largest) {
 			return fmt.Errorf("%s %v: must be %v to %v", f.name, f.value, f.least, largest)
