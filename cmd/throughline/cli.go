@@ -36,6 +36,7 @@ type cli struct {
 
 	StoreFlags    `group:"Store"`
 	EmbedderFlags `group:"Embedding"`
+	ChatFlags     `group:"Titles"`
 	LogLevel      string `enum:"debug,info,warn,error" default:"warn" help:"The least that is logged to stderr: ${enum}."`
 	JSON          bool   `name:"json" help:"Print the API's JSON instead of tables."`
 }
@@ -74,7 +75,10 @@ func (c *cli) check() error {
 	case c.Data == "":
 		return usageError{errors.New("--data: names no directory")}
 	}
-	return c.EmbedderFlags.check()
+	if err := c.EmbedderFlags.check(); err != nil {
+		return err
+	}
+	return c.ChatFlags.check(c.BaseURL)
 }
 
 // check finds flags that do not go together.

@@ -34,6 +34,7 @@ type engine struct {
 	ingest   *ingest.Pipeline
 	coverage *coverage.Engine
 	stories  *stories.Engine
+	namer    stories.Namer // who writes titles; nil: nobody
 }
 
 // logger writes to stderr at the level asked for.
@@ -111,6 +112,10 @@ func (p *program) connect(ctx context.Context, readOnly bool) (*points.Conn, err
 
 // openEngine opens the store that the flags name. Close it.
 func (p *program) openEngine(ctx context.Context, readOnly bool) (*engine, error) {
+	namer, err := p.namer()
+	if err != nil {
+		return nil, err
+	}
 	// The store first: whether it is there and free is known at once, and a server may have it.
 	conn, err := p.connect(ctx, readOnly)
 	if err != nil {
@@ -124,6 +129,7 @@ func (p *program) openEngine(ctx context.Context, readOnly bool) (*engine, error
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	e.namer = namer
 	return e, nil
 }
 

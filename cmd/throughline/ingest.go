@@ -67,7 +67,11 @@ func (p *program) ingestAnywhere(ctx context.Context, addr string, paths []strin
 		return ingest.Summary{}, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	return p.ingestInto(ctx, e, paths, each)
+	summary, err := p.ingestInto(ctx, e, paths, each)
+	if err != nil {
+		return summary, err
+	}
+	return summary, e.nameStories(ctx)
 }
 
 // refileShare is how many new articles, as a share of all, are filed by clustering everything anew: beyond it that costs

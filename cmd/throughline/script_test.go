@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,7 +35,9 @@ func TestMain(m *testing.M) {
 //	articles FILE N              write N short articles on N subjects
 //	endpoint VAR DIM [AFTER]     an OpenAI-compatible endpoint with vectors of DIM; the requests that follow the first AFTER are
 //	                             not answered and leave the file "stalled"
+//	chat VAR FILE                an OpenAI-compatible endpoint that writes titles, and a line into FILE for every question
 //	waitfor FILE                 until the file is there
+//	waitlines FILE N             until the file has N lines
 //	ready FILE                   until the server whose address is in the file says SERVING
 //	keep VAR REGEXP              keep what the group of REGEXP found in the last output
 //	lines N                      the last output has N lines
@@ -50,7 +53,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "bytes": writeBytes, "articles": writeArticles, "endpoint": endpoint, "waitfor": waitFor,
-			"ready": ready, "keep": keep, "lines": lines,
+			"ready": ready, "keep": keep, "lines": lines, "chat": chat, "waitlines": waitLines,
 		},
 	})
 }
@@ -210,4 +213,59 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 	if got, want := strings.Count(ts.ReadFile("stdout"), "\n"), number(ts, args[0]); got != want {
 		ts.Fatalf("%d lines, want %d", got, want)
 	}
+}
+
+// chat serves titles: the title of the first article that it is shown, cited, or, of a subject that has the word "nonsense"
+// in it, something else. Requests without the key "chat-key" are refused. FILE gets a line for every question.
+func chat(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 2, 2, "chat VAR FILE")
+	asked := ts.MkAbs(args[1])
+	ts.Check(os.WriteFile(asked, nil, 0o600))
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var request struct {
+			Model    string
+			Messages []struct{ Role, Content string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || r.URL.Path != "/v1/chat/completions" || len(request.Messages) != 2 {
+			http.Error(w, "not a chat request", http.StatusBadRequest)
+			return
+		}
+		if r.Header.Get("Authorization") != "Bearer chat-key" {
+			http.Error(w, `{"error":{"message":"wrong key"}}`, http.StatusUnauthorized)
+			return
+		}
+		var articles []struct {
+			Number      int
+			Title, Text string
+		}
+		if err := json.Unmarshal([]byte(request.Messages[1].Content), &articles); err != nil || len(articles) == 0 {
+			http.Error(w, `{"error":{"message":"no articles"}}`, http.StatusBadRequest)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		f, err := os.OpenFile(asked, os.O_APPEND|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, err = fmt.Fprintf(f, "%d %s\n", len(articles), articles[0].Title)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		answer := `I would call it "Nonsense".`
+		if !strings.Contains(request.Messages[1].Content, "nonsense") {
+			title, _ := json.Marshal("In short: " + articles[0].Title)
+			answer = fmt.Sprintf(`{"title": %s, "articles": [1]}`, title)
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"message": map[string]any{"role": "assistant", "content": answer}}}})
+	}))
+	ts.Setenv(args[0], server.URL+"/v1")
+	ts.Defer(server.Close)
+}
+
+func waitLines(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 2, 2, "waitlines FILE N")
+	eventually(ts, args[0], func() bool { return strings.Count(ts.ReadFile(args[0]), "\n") >= number(ts, args[1]) })
 }

@@ -78,6 +78,16 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		defer withdraw()
 	}
 	group.Go(func() error { return srv.Serve(ctx, grpcListener, httpListener) })
+	if e.namer != nil && !c.ReadOnly {
+		group.Go(func() error {
+			select {
+			case <-start.taken:
+				e.stories.KeepNaming(ctx, e.namer)
+			case <-ctx.Done():
+			}
+			return nil
+		})
+	}
 	group.Go(func() error {
 		if err := c.takeIn(ctx, p, e); err != nil {
 			return err

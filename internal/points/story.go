@@ -32,7 +32,7 @@ type Story struct {
 type Naming struct {
 	TitleModel    string   // language model that wrote the title; empty: none did
 	TitleArticles []string // articles that such a title follows from
-	TitleKey      string   // hash of all that the model was shown
+	TitleKey      string   // hash of all that a model was shown; without TitleModel its answer was no title
 }
 
 // StoryFilter narrows a listing of stories. Every field that is set must hold.

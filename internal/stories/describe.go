@@ -27,8 +27,16 @@ func describe(s *points.Story, members []*points.Stored) {
 	s.Representative = r.Article.ID
 	s.IndependentReports, s.IndependentSources = independent(articles(members))
 	if !holds(s.Naming, members) {
-		s.Title, s.Naming = r.Article.Title, points.Naming{}
+		s.Title, s.Naming = r.Article.Title, unnamed(s.Naming)
 	}
+}
+
+// unnamed is what is left when a title does not hold any more. That a model had no title for what it was shown is kept.
+func unnamed(n points.Naming) points.Naming {
+	if n.TitleModel != "" {
+		return points.Naming{}
+	}
+	return n
 }
 
 // holds says whether a title that a model wrote still follows from these articles: most of those that it cites are among

@@ -110,6 +110,7 @@ type question struct {
 	title   titles.Title
 	err     error
 	done    bool // title is set
+	refused bool // there was an answer, and it is no title
 }
 
 // find lists what has changed since it got its title.
@@ -263,10 +264,11 @@ func (r *round) subjects(ctx context.Context, kind titles.Kind, shown [][]*point
 func (r *round) add(q question, was points.Naming) {
 	q.key = r.namer.Key(q.subject)
 	switch {
-	case len(q.subject.Articles) < 2 || q.key == was.TitleKey && was.TitleModel != "" || r.naming.refused[q.key]:
+	case len(q.subject.Articles) < 2 || q.key == was.TitleKey:
 		r.naming.examined[q.id] = q.version
 	default:
 		q.title, q.done = r.naming.answers[q.key]
+		q.refused = r.naming.refused[q.key]
 		r.todo = append(r.todo, q)
 	}
 }
@@ -280,7 +282,7 @@ func (r *round) ask(ctx context.Context, batch []question) error {
 	group.SetLimit(nameWidth)
 	for i := range batch {
 		q := &batch[i]
-		if q.done {
+		if q.done || q.refused {
 			continue
 		}
 		group.Go(func() error {
@@ -300,7 +302,7 @@ func (r *round) ask(ctx context.Context, batch []question) error {
 				q.title, q.done, inARow = title, true, 0
 				return nil
 			case errors.As(err, &refused):
-				r.naming.refused[q.key] = true
+				r.naming.refused[q.key], q.refused = true, true
 				inARow = 0
 			default:
 				if inARow++; inARow >= nameFailures {
@@ -315,23 +317,23 @@ func (r *round) ask(ctx context.Context, batch []question) error {
 	return down
 }
 
-// write stores the titles that were found. Stories and topics that have changed since they were read are left alone.
+// write stores the titles that were found, and which questions have none. Stories and topics that have changed since they were
+// read are left alone.
 func (r *round) write(ctx context.Context, batch []question) (titled, failed int, err error) {
 	var storyIDs []string
 	asked := make(map[string]*question)
 	for i := range batch {
 		q := &batch[i]
-		switch {
-		case !q.done:
+		if !q.done {
 			failed++
-		default:
+		}
+		if q.done {
 			r.naming.answers[q.key] = q.title
+		}
+		if q.done || q.refused {
 			if asked[q.id] = q; !q.topic {
 				storyIDs = append(storyIDs, q.id)
 			}
-		}
-		if r.naming.refused[q.key] {
-			r.naming.examined[q.id] = q.version
 		}
 	}
 	if len(asked) == 0 {
@@ -350,23 +352,20 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 	if err != nil {
 		return 0, failed, err
 	}
-	naming := func(q *question) points.Naming {
-		return points.Naming{TitleModel: r.namer.Model(), TitleArticles: q.title.Articles, TitleKey: q.key}
-	}
 	for _, s := range found {
 		if s == nil || s.MergedInto != "" || s.Version != asked[s.ID].version {
 			continue
 		}
-		q := asked[s.ID]
-		if s.Title != q.title.Text {
-			c.events = append(c.events, points.Event{Kind: points.StoryRenamed, StoryID: s.ID, Title: q.title.Text})
+		q, was := asked[s.ID], s.Title
+		r.title(q, &s.Title, &s.Naming, &s.Version)
+		if s.Title != was {
+			c.events = append(c.events, points.Event{Kind: points.StoryRenamed, StoryID: s.ID, Title: s.Title})
 		}
-		s.Title, s.Naming, s.Version = q.title.Text, naming(q), s.Version+1
 		c.updated = append(c.updated, *s)
 	}
 	err = r.cfg.Store.ScanTopics(ctx, points.TopicFilter{}, points.WithDense, func(t *points.Topic) error {
 		if q := asked[t.ID]; q != nil && q.topic && t.Version == q.version {
-			t.Title, t.Naming, t.Version = q.title.Text, naming(q), t.Version+1
+			r.title(q, &t.Title, &t.Naming, &t.Version)
 			c.topics = append(c.topics, *t)
 		}
 		return nil
@@ -383,7 +382,22 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 	for _, t := range c.topics {
 		r.naming.examined[t.ID] = t.Version
 	}
-	return len(c.updated) + len(c.topics), failed, nil
+	for i := range batch {
+		if q := &batch[i]; q.done && r.naming.examined[q.id] > q.version {
+			titled++
+		}
+	}
+	return titled, failed, nil
+}
+
+// title puts an answer into a story or topic. What has no title is not another version: readers see nothing of it.
+func (r *round) title(q *question, title *string, n *points.Naming, version *int64) {
+	n.TitleKey = q.key
+	if !q.done {
+		return
+	}
+	*title, n.TitleModel, n.TitleArticles = q.title.Text, r.namer.Model(), q.title.Articles
+	*version++
 }
 
 // Pauses of KeepNaming.

@@ -159,10 +159,21 @@ func TestNameWithoutAnswers(t *testing.T) {
 	if got.Titled != 0 || got.Failed != asked || asked < 5 {
 		t.Errorf("%+v after %d questions", got, asked)
 	}
-	if got := h.name(c); got != (Named{}) || c.count() != 0 {
-		t.Errorf("refused answers are asked for again: %+v", got)
+	if s := h.story(h.together("f0", "f1")); s.Title != "On the flood" || s.TitleModel != "" || s.Version != 1 {
+		t.Errorf("without an answer a story is called %q, %+v", s.Title, s)
 	}
-	h.restart()
+	for _, again := range []func(){func() {}, h.restart, func() { h.recluster() }} {
+		again()
+		if got := h.name(c); got != (Named{}) || c.count() != 0 {
+			t.Errorf("refused answers are asked for again: %+v", got)
+		}
+	}
+	h.check()
+	h = setUp(t)
+	h.fill()
+	h.recluster()
+	n = len(h.events())
+	h.faulty.arm(0, false)
 	c.answer = func(titles.Subject) (titles.Title, error) { return titles.Title{}, errors.New("connection refused") }
 	h.name(c)
 	if n := c.count(); n < nameFailures || n > nameFailures+nameWidth {

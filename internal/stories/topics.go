@@ -87,9 +87,12 @@ func (r *run) topic(id string, level points.Level, parent string, words []string
 			largest, t.Representative = sizes[g], r.stories[g].ID
 		}
 	}
-	if old := r.oldTopics[id]; old != nil && holds(old.Naming, members) {
-		t.Title, t.Naming = old.Title, old.Naming
-		return t
+	if old := r.oldTopics[id]; old != nil {
+		if holds(old.Naming, members) {
+			t.Title, t.Naming = old.Title, old.Naming
+			return t
+		}
+		t.Naming = unnamed(old.Naming)
 	}
 	t.Title = strings.Join(words[:min(len(words), titleKeywords)], ", ")
 	if t.Title == "" {

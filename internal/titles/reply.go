@@ -9,7 +9,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -153,8 +152,6 @@ func grounded(title string, shown []Article) error {
 // left out, as most of them are function words.
 const stemRunes = 5
 
-var folding = cases.Fold()
-
 // stems are the beginnings of the words of a text that have a few letters, and each character of scripts that do not put
 // spaces between words.
 func stems(text string) []string {
@@ -166,7 +163,7 @@ func stems(text string) []string {
 		}
 		word = word[:0]
 	}
-	for _, r := range folding.String(norm.NFKD.String(text)) {
+	for _, r := range strings.ToLower(norm.NFKD.String(text)) {
 		switch {
 		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
 			end()
