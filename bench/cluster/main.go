@@ -45,7 +45,7 @@ func run(args []string) error {
 		return err
 	}
 	out := map[string]any{"kernels": vector.Path()}
-	for _, batch := range []int{1, 32} {
+	for _, batch := range []int{1, 32, 512} {
 		whole := queries.Rows / batch * batch
 		var a answer
 		before := cpuSeconds()
