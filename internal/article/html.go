@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	trafilatura "github.com/markusmobius/go-trafilatura"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
@@ -28,30 +27,15 @@ func (r *reading) html(data []byte) error {
 	if a.Published, a.DateOnly, err = page.published(); err != nil {
 		return err
 	}
-	var content *html.Node
-	// An extraction that fails or finds nothing is no error: the page is then read as it stands.
-	_ = contain("HTML", func() error {
-		result, err := trafilatura.ExtractDocument(doc, trafilatura.Options{
-			EnableFallback:  elements <= thoroughElements,
-			ExcludeComments: true,
-			HtmlDateMode:    trafilatura.Disabled,
-		})
-		if err != nil {
-			return err
-		}
-		content = result.ContentNode
-		a.Title, a.Source, a.URL = result.Metadata.Title, result.Metadata.Sitename, result.Metadata.URL
-		for author := range strings.SplitSeq(result.Metadata.Author, ";") {
-			a.Authors = append(a.Authors, author)
-		}
-		return nil
-	})
-	a.Sections = pageSections(doc, content)
-	a.Title = withoutSite(firstOf(cleanLine(a.Title), page.title), a.Source)
-	a.Sections = withoutTitle(a.Sections, a.Title)
-	if page.url != "" {
-		a.URL = page.url
+	found := extract(doc, elements)
+	a.Source, a.Authors = firstOf(found.site, page.site), page.authors
+	if len(a.Authors) == 0 {
+		a.Authors = []string{withoutBy(found.author)}
 	}
+	a.Sections = pageSections(doc, found.content)
+	a.Title = withoutSite(firstOf(cleanLine(found.title), page.title), a.Source)
+	a.Sections = withoutTitle(a.Sections, a.Title)
+	a.URL = page.url
 	if a.Language, err = languageCode(page.language); err != nil {
 		a.Language = "" // what a template left in the lang attribute is not what somebody said about the article
 	}
@@ -62,8 +46,8 @@ func (r *reading) html(data []byte) error {
 	return nil
 }
 
-// thinText is the length in bytes under which an extraction is doubtful: about where the library gives up on structure and takes
-// what text it finds, some of it twice and all in one paragraph.
+// thinText is the length in bytes under which an extraction is doubtful: a short piece of news, or a
+// teaser taken for the article.
 const thinText = 300
 
 // pageSections is the text of a page: what was extracted, or, where that is thin or a single paragraph, the element that the page
@@ -177,8 +161,9 @@ func withoutTitle(sections []Section, title string) []Section {
 
 // meta is what a page says about itself, as far as extraction does not tell or tells less exactly.
 type meta struct {
-	title, url, language string
-	dates                [3][]string // by how much they are worth: declared, linked data, shown
+	title, url, language, site string
+	authors                    []string
+	dates                      [3][]string // by how much they are worth: declared, linked data, shown
 }
 
 // dateNames are the <meta> names, properties and itemprops of a publication time.
@@ -211,7 +196,7 @@ func readMeta(doc *html.Node) meta {
 			m.dates[2] = append(m.dates[2], attribute(n, "datetime"))
 		case atom.Script:
 			if isLinkedData(n) {
-				m.dates[1] = append(m.dates[1], linkedDate(n.FirstChild.Data))
+				m.linkedData(n.FirstChild.Data)
 			}
 		}
 		for _, key := range []string{"property", "name", "itemprop"} {
@@ -241,37 +226,70 @@ func firstOf(values ...string) string {
 	return ""
 }
 
-// linkedDate finds the datePublished of a JSON-LD block.
-func linkedDate(block string) string {
+// linkedData reads a JSON-LD block: the first date, publisher and authors in it.
+func (m *meta) linkedData(block string) {
 	var v any
 	if err := json.Unmarshal([]byte(block), &v); err != nil {
-		return ""
+		return
 	}
-	var find func(v any, depth int) string
-	find = func(v any, depth int) string {
+	var date string
+	var read func(v any, depth int)
+	read = func(v any, depth int) {
 		if depth > 8 {
-			return ""
+			return
 		}
 		switch v := v.(type) {
 		case map[string]any:
-			if s, ok := v["datePublished"].(string); ok && s != "" {
-				return s
+			if s, ok := v["datePublished"].(string); ok {
+				date = firstOf(date, s)
+			}
+			m.site = firstOf(m.site, strings.Join(linkedNames(v["publisher"]), " "))
+			if len(m.authors) == 0 {
+				m.authors = linkedNames(v["author"])
 			}
 			for _, name := range []string{"@graph", "mainEntity", "mainEntityOfPage", "hasPart"} {
-				if s := find(v[name], depth+1); s != "" {
-					return s
-				}
+				read(v[name], depth+1)
 			}
 		case []any:
 			for _, inner := range v {
-				if s := find(inner, depth+1); s != "" {
-					return s
-				}
+				read(inner, depth+1)
 			}
 		}
-		return ""
 	}
-	return find(v, 0)
+	read(v, 0)
+	if date != "" {
+		m.dates[1] = append(m.dates[1], date)
+	}
+}
+
+// linkedNames are the names of a person, an organisation or a list of these. What has an address for a name is passed over.
+func linkedNames(v any) (names []string) {
+	switch v := v.(type) {
+	case string:
+		if name := cleanLine(unescape(v)); name != "" && !strings.Contains(name, "://") {
+			names = append(names, name)
+		}
+	case map[string]any:
+		if name, ok := v["name"].(string); ok {
+			return linkedNames(name)
+		}
+	case []any:
+		for _, inner := range v {
+			if _, ok := inner.([]any); !ok && len(names) < maxAuthors {
+				names = append(names, linkedNames(inner)...)
+			}
+		}
+	}
+	return names
+}
+
+// withoutBy removes the word before an author's name.
+func withoutBy(line string) string {
+	line = cleanLine(line)
+	if len(line) > 3 && strings.EqualFold(line[:3], "by ") {
+		return strings.TrimSpace(line[3:])
+	}
+	return line
 }
 
 var urlDate = regexp.MustCompile(`/((?:19|20)\d{2})[/-](\d{1,2})[/-](\d{1,2})(?:/|-|$)`)
