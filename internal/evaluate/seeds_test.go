@@ -27,12 +27,12 @@ const rounding = 0.0101
 // floors are figures of the seeds that no change may go below, be it ever so much meant: -update does not move them.
 var floors = map[string]float64{
 	"stories.precision":      0.95,
-	"stories.recall":         0.65,
-	"stories.f1":             0.80,
-	"stories.pair_precision": 0.95,
-	"stories.pair_f1":        0.60,
-	"stories.ami":            0.75,
-	"stories.ari":            0.60,
+	"stories.recall":         0.85,
+	"stories.f1":             0.90,
+	"stories.pair_precision": 0.90,
+	"stories.pair_f1":        0.80,
+	"stories.ami":            0.87,
+	"stories.ari":            0.80,
 	"related.ndcg10":         0.96,
 	"related.p5":             0.47,
 	"related.mrr":            0.97,
@@ -41,7 +41,7 @@ var floors = map[string]float64{
 }
 
 // ceilings are the same for figures that should be small.
-var ceilings = map[string]float64{"reliability.ece": 0.30}
+var ceilings = map[string]float64{"reliability.ece": 0.20}
 
 // TestSeeds holds the quality on the sample articles: a change of it shows in the diff of the golden file. After a change that is
 // meant:
@@ -138,8 +138,8 @@ func TestFloorsSayWhatFell(t *testing.T) {
 		t.Error(problems)
 	}
 	bad := *good
-	bad.Stories.PairPrecision, bad.Topics.ARI, bad.Reliability.ECE = 0.9, unknown, 0.9
-	want := []string{"stories.pair_precision fell to 0.900, at least 0.950 is held", "reliability.ece rose to 0.900, at most 0.300 is held", "topics.ari fell to -, at least 0.500 is held"}
+	bad.Stories.PairPrecision, bad.Topics.ARI, bad.Reliability.ECE = 0.8, unknown, 0.9
+	want := []string{"stories.pair_precision fell to 0.800, at least 0.900 is held", "reliability.ece rose to 0.900, at most 0.200 is held", "topics.ari fell to -, at least 0.500 is held"}
 	if got := belowFloors(&bad); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
