@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -44,7 +45,8 @@ type OpenAIConfig struct {
 	// MaxBatchTokens is the most tokens in a request, 0 for 100,000. OpenAI takes 300,000.
 	MaxBatchTokens int
 
-	// Timeout is how long one request may take, 0 for a minute.
+	// Timeout is how long one request may take, 0 for a minute. After a request that takes longer, requests get smaller and fewer
+	// at once, until the server answers well within it.
 	Timeout time.Duration
 	// MaxRetries is how often a request is sent again after a failure that may pass. 0 is 5, a negative number never.
 	MaxRetries int
@@ -116,7 +118,7 @@ type OpenAI struct {
 	client    *openai.Client
 	space     Space
 	textLimit [2]int // tokens of an input, its prefix included, by kind
-	inFlight  [2]chan struct{}
+	paces     [2]*pace
 	backOff   func() backoff.BackOff // makes the waits between the attempts of a request
 }
 
@@ -150,8 +152,8 @@ func newOpenAI(ctx context.Context, config OpenAIConfig, backOff func() backoff.
 		},
 		backOff: backOff,
 	}
-	for kind := range o.inFlight {
-		o.inFlight[kind] = make(chan struct{}, config.Concurrency)
+	for kind := range o.paces {
+		o.paces[kind] = newPace(config.Concurrency, config.MaxBatch)
 		o.textLimit[kind] = config.MaxTokens - specialTokens
 		if prefix := config.Count(o.space.Prefix(Kind(kind))); prefix >= o.textLimit[kind] {
 			return nil, &ConfigError{"MaxTokens", fmt.Sprintf("is %d, which leaves no room for text beside the %s prefix of %d tokens", config.MaxTokens, Kind(kind), prefix)}
@@ -192,18 +194,18 @@ func (o *OpenAI) Embed(ctx context.Context, kind Kind, texts []string) ([][]floa
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wait sync.WaitGroup
-	for _, batch := range batches {
-		select {
-		case o.inFlight[kind] <- struct{}{}:
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
-			break
-		}
+	var next atomic.Int64
+	for range min(o.config.Concurrency, len(batches)) {
 		wait.Go(func() {
-			defer func() { <-o.inFlight[kind] }()
-			if err := o.batch(ctx, inputs[batch.first:batch.last], vectors[batch.first:batch.last]); err != nil {
-				cancel(err)
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(batches) || ctx.Err() != nil {
+					return
+				}
+				batch := batches[i]
+				if err := o.batch(ctx, kind, inputs[batch.first:batch.last], vectors[batch.first:batch.last]); err != nil {
+					cancel(err)
+				}
 			}
 		})
 	}
@@ -239,21 +241,24 @@ func (o *OpenAI) plan(kind Kind, texts []string) ([]string, []span) {
 	return inputs, batches
 }
 
-// batch fills vectors for inputs. When the server finds a request too large, each half of it is a request.
-func (o *OpenAI) batch(ctx context.Context, inputs []string, vectors [][]float32) error {
-	got, err := o.request(ctx, inputs)
-	if err == nil {
-		copy(vectors, got)
-		return nil
+// batch fills vectors for inputs. When the server finds a request too large, or does not answer it in time, each half of it is a
+// request.
+func (o *OpenAI) batch(ctx context.Context, kind Kind, inputs []string, vectors [][]float32) error {
+	if len(inputs) <= o.paces[kind].batch() {
+		got, err := o.request(ctx, kind, inputs)
+		if err == nil {
+			copy(vectors, got)
+			return nil
+		}
+		if ctx.Err() != nil || len(inputs) == 1 || !errors.Is(err, ErrTooLarge) && !isLate(err) {
+			return err
+		}
+		o.config.Logger.WarnContext(ctx, "embedding request too large for the server, sending halves; a smaller MaxBatch avoids this",
+			"endpoint", o.config.BaseURL, "inputs", len(inputs), "error", err)
 	}
-	if !errors.Is(err, ErrTooLarge) || len(inputs) == 1 {
-		return err
-	}
-	o.config.Logger.WarnContext(ctx, "embedding request too large for the server, sending halves; a smaller MaxBatch avoids this",
-		"endpoint", o.config.BaseURL, "inputs", len(inputs))
 	half := len(inputs) / 2
-	if err := o.batch(ctx, inputs[:half], vectors[:half]); err != nil {
+	if err := o.batch(ctx, kind, inputs[:half], vectors[:half]); err != nil {
 		return err
 	}
-	return o.batch(ctx, inputs[half:], vectors[half:])
+	return o.batch(ctx, kind, inputs[half:], vectors[half:])
 }

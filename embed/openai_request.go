@@ -56,16 +56,17 @@ func (d *doer) Do(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// request sends inputs until the server answers, the failure is one that stays, or attempts run out.
-func (o *OpenAI) request(ctx context.Context, inputs []string) ([][]float32, error) {
+// request sends inputs until the server answers, the failure is one that stays, or attempts run out. What was too much to answer in
+// time is not sent again as it is.
+func (o *OpenAI) request(ctx context.Context, kind Kind, inputs []string) ([][]float32, error) {
 	var last error
 	vectors, err := backoff.Retry(ctx, func() ([][]float32, error) {
-		vectors, wait, err := o.attempt(ctx, inputs)
+		vectors, wait, err := o.attempt(ctx, kind, inputs)
 		last = err
 		switch {
 		case err == nil:
 			return vectors, nil
-		case ctx.Err() != nil || !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrBusy) || wait > maxWait:
+		case ctx.Err() != nil || !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrBusy) || wait > maxWait || isLate(err) && len(inputs) > 1:
 			return nil, backoff.Permanent(err)
 		case wait > 0:
 			return nil, errors.Join(err, &backoff.RetryAfterError{Duration: wait})
@@ -91,7 +92,13 @@ func (o *OpenAI) request(ctx context.Context, inputs []string) ([][]float32, err
 const maxWait = 2 * time.Minute
 
 // attempt sends inputs once. After a failure it also returns how long the server asks to wait, 0 when it does not.
-func (o *OpenAI) attempt(ctx context.Context, inputs []string) ([][]float32, time.Duration, error) {
+func (o *OpenAI) attempt(ctx context.Context, kind Kind, inputs []string) ([][]float32, time.Duration, error) {
+	pace := o.paces[kind]
+	if err := pace.begin(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer pace.end()
+	began := time.Now()
 	dimensions := o.space.Dimensions
 	expected := dimensions
 	if expected == 0 {
@@ -112,13 +119,27 @@ func (o *OpenAI) attempt(ctx context.Context, inputs []string) ([][]float32, tim
 		if ctx.Err() != nil {
 			return nil, 0, context.Cause(ctx)
 		}
-		return nil, retryAfter(x.header, time.Now()), o.explain(err, x, attemptCtx.Err() != nil)
+		timedOut := attemptCtx.Err() != nil
+		if timedOut {
+			requests, most := pace.late(len(inputs))
+			o.config.Logger.WarnContext(ctx, "embedding request not answered in time, asking for less from now on",
+				"endpoint", o.config.BaseURL, "inputs", len(inputs), "timeout", o.config.Timeout, "most_inputs", most, "requests_at_once", requests)
+		}
+		return nil, retryAfter(x.header, time.Now()), o.explain(err, x, timedOut)
 	}
 	vectors, bad := check(response.Data, len(inputs), dimensions, x.body)
 	if bad != nil {
 		return nil, 0, o.failure(bad.Reason, x.status, bad.Detail, nil)
 	}
+	if time.Since(began) < o.config.Timeout/4 {
+		pace.soon(len(inputs))
+	}
 	return vectors, 0, nil
+}
+
+// isLate tells whether a request got no answer in time.
+func isLate(err error) bool {
+	return errors.Is(err, ErrUnreachable) && errors.Is(err, context.DeadlineExceeded)
 }
 
 // check accepts an answer with exactly one vector for each of n inputs, all of one length (dimensions, unless that is 0),

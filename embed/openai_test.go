@@ -367,12 +367,12 @@ func FuzzCheck(f *testing.F) {
 	f.Add([]byte(`{"data":[{"index":0,"embedding":[1e-45,null]}]}`))
 	f.Add([]byte(`{"error":{"message":["a"]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		o := &OpenAI{config: OpenAIConfig{Timeout: time.Minute}, backOff: func() backoff.BackOff { return &backoff.StopBackOff{} }}
+		o := &OpenAI{config: OpenAIConfig{Timeout: time.Minute}, paces: [2]*pace{newPace(1, 1), newPace(1, 1)}, backOff: func() backoff.BackOff { return &backoff.StopBackOff{} }}
 		o.config.HTTPClient = &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}, nil
 		})}
 		o.client = newClient(OpenAIConfig{BaseURL: "http://host", HTTPClient: o.config.HTTPClient})
-		vectors, err := o.request(t.Context(), []string{"a"})
+		vectors, err := o.request(t.Context(), Document, []string{"a"})
 		if err != nil {
 			return
 		}
