@@ -17,6 +17,8 @@ var ErrIncomparable = errors.New("the earlier run cannot be compared with this o
 type Comparison struct {
 	Model   string   `json:"model"` // of the earlier run
 	Changes []Change `json:"changes"`
+	// OtherLists says that the runs asked for the related coverage of other articles, so that nothing is said of it.
+	OtherLists bool `json:"other_lists,omitempty"`
 }
 
 // Change of a figure of one set, or of the mean over the sets.
@@ -67,6 +69,8 @@ func (r *Report) Covers(files []string) error {
 // Compare says what changed from an earlier run, set by set in the order of the later one and figure by figure, and at last
 // for the mean. The sets must be the same, article for article and label for label; the model may differ.
 func Compare(old, now *Report) (*Comparison, error) {
+	type pair struct{ before, now *Result }
+	var sets []pair
 	left := slices.Clone(old.Sets)
 	c := &Comparison{Model: old.Model}
 	for _, set := range now.Sets {
@@ -74,14 +78,17 @@ func Compare(old, now *Report) (*Comparison, error) {
 		if at < 0 {
 			return nil, fmt.Errorf("%w: it had no set with the articles and labels of %s", ErrIncomparable, set.File)
 		}
-		before := left[at]
+		sets = append(sets, pair{left[at], set})
+		c.OtherLists = c.OtherLists || left[at].Related.Articles != set.Related.Articles
 		left = slices.Delete(left, at, at+1)
-		for _, f := range figures {
-			c.add(set.File, f, f.at(before), f.at(set), before.Intervals, set.Intervals)
-		}
 	}
 	if len(left) > 0 {
 		return nil, fmt.Errorf("%w: it had one more set, %s", ErrIncomparable, left[0].File)
+	}
+	for _, s := range sets {
+		for _, f := range figures {
+			c.add(s.now.File, f, f.at(s.before), f.at(s.now), s.before.Intervals, s.now.Intervals)
+		}
 	}
 	for _, f := range figures {
 		before, ok := old.Mean[f.name]
@@ -94,7 +101,7 @@ func Compare(old, now *Report) (*Comparison, error) {
 }
 
 func (c *Comparison) add(set string, f figure, old, now Score, oldIntervals, nowIntervals map[string]Interval) {
-	if !old.Known() && !now.Known() {
+	if !old.Known() && !now.Known() || c.OtherLists && f.ofLists() {
 		return
 	}
 	old, now = old.rounded(), now.rounded() // as the earlier one was kept
@@ -154,5 +161,9 @@ func WriteComparison(w io.Writer, c *Comparison) error {
 		}
 		t.row(name, change.Figure, change.Old, change.New, difference, mark)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || !c.OtherLists {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "The earlier run asked for the related coverage of other articles, so that cannot be compared.")
+	return err
 }

@@ -88,6 +88,26 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// Runs that asked about other articles say nothing of each other's lists, and are compared otherwise.
+func TestCompareRunsWithOtherLists(t *testing.T) {
+	old := kept(t, NewReport("m", []*Result{measured("a", "aa", 0.8, 0.1, Interval{}), measured("b", "bb", 0.8, 0.1, Interval{})}))
+	fewer := measured("b", "bb", 0.7, 0.2, Interval{})
+	fewer.Related.Articles = 7
+	c, err := Compare(old, NewReport("m", []*Result{measured("a", "aa", 0.7, 0.2, Interval{}), fewer}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range c.Changes {
+		if change.Figure != "stories.f1" {
+			t.Errorf("%+v", change)
+		}
+	}
+	var table bytes.Buffer
+	if err := WriteComparison(&table, c); err != nil || len(c.Changes) != 3 || !strings.Contains(table.String(), "other articles") {
+		t.Errorf("%v\n%s", err, table.String())
+	}
+}
+
 // A mean that got better is no loss, one that can no longer be measured is, and one that never could is none.
 func TestDropped(t *testing.T) {
 	for name, c := range map[string]struct {

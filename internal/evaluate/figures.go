@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Score is a figure, usually between 0 and 1. NaN means that the labels do not allow to measure it; in JSON that is null.
@@ -57,6 +58,11 @@ type figure struct {
 	better better
 	at     func(*Result) Score
 	of     func(*sums) float64 // the same from sums; NaN: unknown
+}
+
+// ofLists reports whether the figure depends on which articles were asked about.
+func (f figure) ofLists() bool {
+	return strings.HasPrefix(f.name, "related.") || strings.HasPrefix(f.name, "reliability.")
 }
 
 var figures = []figure{
