@@ -17,23 +17,50 @@ type Document struct {
 
 const (
 	phraseWords = 3   // longest phrase
+	nameWords   = 6   // longest name that a phrase may be a fragment of
 	titleWeight = 3.0 // what an occurrence in a title counts, against 1 in the text
 	// commonShare is the share of a cluster's documents that a phrase must be in, from four documents on: what only a
-	// few say is not what the cluster is about.
+	// few say is not what the cluster is about. Many documents are about many things, so that it need be in diverse times the
+	// square root of their number only.
 	commonShare = 0.25
+	diverse     = 0.6
 	// fragmentShare is how often a phrase must occur beyond a longer one that contains it to stand for itself: "Crocus
 	// City" is a fragment of "Crocus City Hall" unless it is said without the hall too.
 	fragmentShare = 1.3
+	// partOfNames is how many times more often than alone a word must stand within longer names, in documents, to be a part
+	// of names: "Lauren" of Lauren Hemp and Lauren James.
+	partOfNames = 3
+	// headline is the share of capitalised words from which on capitals say nothing, as in a title in capitals.
+	headline = 0.7
+	// rarest is the share of documents at large that hold a word which is not known to be common.
+	rarest = 1.0 / 1000
+	// telling is the share of the best phrase's score that another one needs.
+	telling = 0.1
 )
 
-// Keywords returns, for each cluster, at most n phrases of one to three words that set it apart from the others, the most
+// KeywordOptions adjusts KeywordsWith.
+type KeywordOptions struct {
+	N int // phrases of each cluster, at most
+	// Common is the share of documents at large, of whatever subject, that hold a word in lower case. A few clusters cannot
+	// tell that "country" and "asked" say little. nil: not known.
+	Common func(word string) float64
+}
+
+// Keywords is KeywordsWith without knowledge of the language.
+func Keywords(clusters [][]Document, n int) [][]string {
+	return KeywordsWith(clusters, KeywordOptions{N: n})
+}
+
+// KeywordsWith returns, for each cluster, phrases of one to three words that set it apart from the others, the most
 // telling first.
 //
 // The score is class-based TF-IDF (Grootendorst 2022): how large a share of the cluster's documents has the phrase, times
-// the logarithm of how rare it is in all documents, here with a factor for phrases of several words, which say more. A
-// phrase has no stop words but an inner "of", does not cross punctuation, and is no fragment of a longer one. It is
-// shown in the spelling that occurs most. Equal scores are ordered by the phrase, so the result depends on nothing else.
-func Keywords(clusters [][]Document, n int) [][]string {
+// the logarithm of how rare it is in all documents, here with a factor for phrases of several words, which say more, and
+// one for words that are rare at large. A phrase has no stop words but an inner "of", does not cross punctuation or a
+// possessive, is no fragment of a longer name, and is a name or no name, not half of each. It is shown in the spelling
+// that occurs most, not counting the capital that begins a sentence. Of phrases in other forms of the same words the
+// better one is taken. Equal scores are ordered by the phrase, so the result depends on nothing else.
+func KeywordsWith(clusters [][]Document, opts KeywordOptions) [][]string {
 	total, all := 0, make(map[string]int) // documents with a phrase, in all clusters
 	classes := make([]*class, len(clusters))
 	for c, documents := range clusters {
@@ -45,7 +72,7 @@ func Keywords(clusters [][]Document, n int) [][]string {
 	}
 	out := make([][]string, len(clusters))
 	for c, k := range classes {
-		out[c] = k.best(n, total, all)
+		out[c] = k.best(opts, total, all)
 	}
 	return out
 }
@@ -56,36 +83,67 @@ type phrase struct {
 	documents int     // that have it
 	weight    float64 // the same with titles counted more
 	spellings map[string]int
+	alone     int // documents in which it is a name by itself
+	inside    int // documents in which it is only part of longer names
 }
 
 type class struct {
 	documents int
 	phrases   map[string]*phrase
+	names     map[string]int // runs of capitalised words that are longer than a phrase -> documents
 }
 
 func readClass(documents []Document) *class {
-	k := &class{documents: len(documents), phrases: make(map[string]*phrase)}
+	k := &class{documents: len(documents), phrases: make(map[string]*phrase), names: make(map[string]int)}
 	for _, d := range documents {
-		seen := make(map[string]float64)
-		k.read(d.Title, titleWeight, seen)
-		k.read(d.Text, 1, seen)
+		seen, names, alone := make(map[string]float64), make(map[string]bool), make(map[string]bool)
+		k.read(d.Title, titleWeight, seen, names, alone)
+		k.read(d.Text, 1, seen, names, alone)
 		for key, weight := range seen {
-			k.phrases[key].documents++
-			k.phrases[key].weight += weight
+			p := k.phrases[key]
+			p.documents++
+			p.weight += weight
+			if by, named := alone[key]; by {
+				p.alone++
+			} else if named {
+				p.inside++
+			}
+		}
+		for name := range names {
+			k.names[name]++
 		}
 	}
 	return k
 }
 
-// read counts the phrases of a text; seen collects the largest weight of each in this document.
-func (k *class) read(text string, weight float64, seen map[string]float64) {
-	for _, run := range wordRuns(text) {
-		lower := make([]string, len(run))
-		for i, w := range run {
-			lower[i] = strings.ToLower(w)
+// sure is what a spelling counts inside of a sentence; at its beginning, where every word has a capital, it counts 1.
+const sure = 100
+
+// read counts the phrases of a text. seen collects the largest weight of each in this document, names its long names, and
+// alone whether what is written as a name is one by itself anywhere.
+func (k *class) read(text string, weight float64, seen map[string]float64, names, alone map[string]bool) {
+	runs := wordRuns(text)
+	capitals, words := 0, 0
+	for _, run := range runs {
+		for _, w := range run.words {
+			if !stopWords[strings.ToLower(w)] {
+				words++
+				if capital(w) {
+					capitals++
+				}
+			}
 		}
-		for i := range run {
-			for n := 1; n <= phraseWords && i+n <= len(run); n++ {
+	}
+	telling := float64(capitals) < headline*float64(words)
+	for _, run := range runs {
+		lower := make([]string, len(run.words))
+		named := make([]bool, len(run.words)) // part of a name, as far as capitals tell
+		for i, w := range run.words {
+			lower[i] = strings.ToLower(w)
+			named[i] = telling && capital(w) && !stopWords[lower[i]]
+		}
+		for i := range lower {
+			for n := 1; n <= phraseWords && i+n <= len(lower); n++ {
 				if !tells(lower[i : i+n]) {
 					continue
 				}
@@ -95,11 +153,34 @@ func (k *class) read(text string, weight float64, seen map[string]float64) {
 					p = &phrase{words: n, spellings: make(map[string]int)}
 					k.phrases[key] = p
 				}
-				p.spellings[strings.Join(run[i:i+n], " ")]++
+				counts := sure
+				if i == 0 && run.begins {
+					counts = 1
+				}
+				p.spellings[strings.Join(run.words[i:i+n], " ")] += counts
 				seen[key] = max(seen[key], weight)
+				if named[i] && named[i+n-1] {
+					longer := i > 0 && named[i-1] || i+n < len(named) && named[i+n]
+					alone[key] = alone[key] || !longer
+				}
 			}
 		}
+		for i := 0; i < len(named); {
+			n := 0
+			for i+n < len(named) && n < nameWords && named[i+n] {
+				n++
+			}
+			if n > phraseWords {
+				names[strings.Join(lower[i:i+n], " ")] = true
+			}
+			i += max(n, 1)
+		}
 	}
+}
+
+func capital(word string) bool {
+	r, _ := utf8.DecodeRuneInString(word)
+	return unicode.IsUpper(r)
 }
 
 // tells reports whether words in lower case may be a phrase.
@@ -128,26 +209,45 @@ func isASCII(w string) bool {
 	return !strings.ContainsFunc(w, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// wordRuns cuts a text into runs of words that no punctuation separates. Apostrophes and hyphens belong to words; a
-// possessive ending does not.
-func wordRuns(text string) [][]string {
-	var runs [][]string
-	var run []string
+// wordRun is words that nothing separates.
+type wordRun struct {
+	words  []string
+	begins bool // a sentence or a line
+}
+
+// wordRuns cuts a text into runs of words that no punctuation and no possessive separates. Apostrophes and hyphens belong to
+// words; a possessive ending does not.
+func wordRuns(text string) []wordRun {
+	var runs []wordRun
+	run := wordRun{begins: true}
 	start := -1
-	end := func(i int) {
-		if start >= 0 {
-			w := strings.Trim(text[start:i], "-'’")
-			for _, s := range [...]string{"'s", "’s", "'S", "’S"} {
-				w = strings.TrimSuffix(w, s)
-			}
-			if w != "" {
-				run = append(run, w)
-			}
-			start = -1
+	flush := func(begins bool) {
+		if len(run.words) > 0 {
+			runs = append(runs, run)
+			run = wordRun{begins: begins}
 		}
+		run.begins = run.begins || begins
+	}
+	end := func(i int) {
+		if start < 0 {
+			return
+		}
+		w, possessive := strings.Trim(text[start:i], "-'’"), false
+		for _, s := range [...]string{"'s", "’s", "'S", "’S"} {
+			if short, ok := strings.CutSuffix(w, s); ok {
+				w, possessive = short, true
+			}
+		}
+		if w != "" {
+			run.words = append(run.words, w)
+		}
+		if possessive {
+			flush(false)
+		}
+		start = -1
 	}
 	for i, r := range text {
-		inner := r == '-' || r == '\'' || r == '’'
+		inner := r == '-' || r == '\'' || r == '’' || (r == '.' || r == ',') && digitsAround(text, i)
 		switch {
 		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
 			if start < 0 {
@@ -158,37 +258,40 @@ func wordRuns(text string) [][]string {
 			end(i)
 		default:
 			end(i)
-			if len(run) > 0 {
-				runs, run = append(runs, run), nil
-			}
+			flush(strings.ContainsRune(".!?:;\n\r\"“”«»…", r))
 		}
 	}
 	end(len(text))
-	if len(run) > 0 {
-		runs = append(runs, run)
-	}
+	flush(false)
 	return runs
 }
 
+// digitsAround reports whether the byte at i stands between two digits, as in "7.8" and "1,000".
+func digitsAround(text string, i int) bool {
+	digit := func(b byte) bool { return '0' <= b && b <= '9' }
+	return i > 0 && i+1 < len(text) && digit(text[i-1]) && digit(text[i+1])
+}
+
 // best chooses the phrases of one cluster.
-func (k *class) best(n, total int, all map[string]int) []string {
+func (k *class) best(opts KeywordOptions, total int, all map[string]int) []string {
 	least := 1
 	if k.documents >= 2 {
 		least = 2
 	}
 	if k.documents >= 4 {
-		least = max(least, int(math.Ceil(commonShare*float64(k.documents))))
+		n := float64(k.documents)
+		least = max(least, int(math.Ceil(min(commonShare*n, diverse*math.Sqrt(n)))))
 	}
-	picked := k.choose(n, total, all, least)
+	picked := k.choose(opts, total, all, least)
 	if len(picked) == 0 { // documents that share no phrase still have words
-		picked = k.choose(n, total, all, 1)
+		picked = k.choose(opts, total, all, 1)
 	}
 	return picked
 }
 
 // choose picks among the phrases that least documents have. What a single document says in several words is a sentence
 // more often than a name, so there only single words count.
-func (k *class) choose(n, total int, all map[string]int, least int) []string {
+func (k *class) choose(opts KeywordOptions, total int, all map[string]int, least int) []string {
 	type scored struct {
 		key   string
 		score float64
@@ -196,22 +299,23 @@ func (k *class) choose(n, total int, all map[string]int, least int) []string {
 	var list []scored
 	for _, key := range slices.Sorted(maps.Keys(k.phrases)) {
 		p := k.phrases[key]
-		if p.documents < least || least == 1 && p.words > 1 {
+		if p.documents < least || p.words > 1 && (least == 1 || !p.whole()) {
 			continue
 		}
 		share := p.weight / (titleWeight * float64(k.documents))
 		rarity := math.Log1p(float64(total) / float64(all[key]))
-		list = append(list, scored{key, share * rarity * (1 + 0.25*float64(p.words-1))})
+		list = append(list, scored{key, share * rarity * (1 + 0.25*float64(p.words-1)) * specific(key, opts.Common)})
 	}
 	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
 	longer := k.covered(least)
 	var picked []string
 	for _, s := range list {
-		if len(picked) == n {
+		if len(picked) == opts.N || s.score < telling*list[0].score {
 			break
 		}
-		fragment := float64(k.phrases[s.key].documents) < fragmentShare*float64(longer[s.key])
-		if fragment || slices.ContainsFunc(picked, func(p string) bool { return within(s.key, p) || within(p, s.key) }) {
+		p := k.phrases[s.key]
+		fragment := float64(p.documents) < fragmentShare*float64(longer[s.key]) || p.inside > partOfNames*p.alone
+		if fragment || slices.ContainsFunc(picked, func(p string) bool { return repeats(s.key, p) || repeats(p, s.key) }) {
 			continue
 		}
 		picked = append(picked, s.key)
@@ -222,27 +326,86 @@ func (k *class) choose(n, total int, all map[string]int, least int) []string {
 	return picked
 }
 
+// specific is how much the words of a phrase say at large: 1 for words that are rare, less for common ones, on a logarithmic
+// scale. Names of common words, "World Cup", are more than these, so of several words the mean counts, and of one its square.
+func specific(key string, common func(string) float64) float64 {
+	if common == nil {
+		return 1
+	}
+	words := strings.Fields(key)
+	sum := 0.0
+	for _, w := range words {
+		sum += math.Log(min(max(common(w), rarest), 1)) / math.Log(rarest)
+	}
+	mean := sum / float64(len(words))
+	if len(words) == 1 {
+		return mean * mean
+	}
+	return mean
+}
+
+// whole reports whether a phrase of several words is a name, or none: "Alaska Airlines jet" and "approved Casgevy" are halves of
+// sentences.
+func (p *phrase) whole() bool {
+	capitals, small := 0, 0
+	for _, w := range strings.Fields(p.spelling()) {
+		switch r, _ := utf8.DecodeRuneInString(w); {
+		case unicode.IsUpper(r):
+			capitals++
+		case unicode.IsLower(r) && w != "of":
+			small++
+		}
+	}
+	return capitals == 0 || small == 0
+}
+
 // covered returns, for every phrase that is part of longer ones, in how many documents the most frequent of those is.
 func (k *class) covered(least int) map[string]int {
 	most := make(map[string]int)
-	for longer, q := range k.phrases {
-		if q.words == 1 || q.documents < least {
-			continue
-		}
+	cover := func(longer string, documents int) {
 		words := strings.Fields(longer)
 		for i := range words {
-			for n := 1; n < len(words) && i+n <= len(words); n++ {
+			for n := 1; n < len(words) && n <= phraseWords && i+n <= len(words); n++ {
 				part := strings.Join(words[i:i+n], " ")
-				most[part] = max(most[part], q.documents)
+				most[part] = max(most[part], documents)
 			}
+		}
+	}
+	for longer, q := range k.phrases {
+		if q.words > 1 && q.documents >= least && q.whole() {
+			cover(longer, q.documents)
+		}
+	}
+	for longer, documents := range k.names {
+		if documents >= least {
+			cover(longer, documents)
 		}
 	}
 	return most
 }
 
-// within reports whether a phrase is part of another, at the bounds of words.
-func within(part, whole string) bool {
-	return strings.Contains(" "+whole+" ", " "+part+" ")
+// repeats reports whether every word of a phrase is one of another phrase, or a form of it.
+func repeats(part, whole string) bool {
+	words := strings.Fields(whole)
+	for w := range strings.FieldsSeq(part) {
+		if !slices.ContainsFunc(words, func(other string) bool { return alike(w, other) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// alike reports whether two words are forms of one: they begin alike and differ in a short ending.
+func alike(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, y := []rune(a), []rune(b)
+	n := 0
+	for n < min(len(x), len(y)) && x[n] == y[n] {
+		n++
+	}
+	return n >= 4 && len(x)-n <= 3 && len(y)-n <= 3
 }
 
 // spelling is how a phrase is written most often; of equals the first in order.
@@ -273,7 +436,9 @@ our ours ourselves out outside over own part people per percent perhaps place pu
 right said same saturday saw say saying says second see seen set seven several shall she she'd she'll she's should shouldn't
 show since six so some something soon still such sunday take taken ten than that that's the their theirs them themselves
 then there there's these they they'd they'll they're they've thing things third this those though thousands three through
-thursday time times to today together told too took toward towards tuesday two under until up upon us use used using very
+thursday time times asked begun billion counted dollar dollars dozen dozens eleven fifty forty half hundred hundreds kilometres
+metres pound pounds euro euros thirteen fourteen fifteen sixteen seventeen eighteen nineteen twelve twenty thirty sixty seventy
+eighty ninety thousand trillion twice word words according added among announced past expected expect cost costs carried carry kept hold held show showed work worked working to today together told too took toward towards tuesday two under until up upon us use used using very
 want wanted was wasn't way we we'd we'll we're we've wednesday week weeks well went were weren't what when where whether
 which while who whole whom whose why will with within without won't would wouldn't year years yesterday yet you you'd
 you'll you're you've your yours yourself friday eight`) {

@@ -34,6 +34,75 @@ func TestKeywordsTellSiblingsApart(t *testing.T) {
 	}
 }
 
+func TestKeywordsAreWhole(t *testing.T) {
+	common := func(w string) float64 {
+		switch w {
+		case "country", "asked", "big":
+			return .2
+		}
+		return 0
+	}
+	for _, c := range []struct {
+		name      string
+		documents []Document
+		want, not string // separated by "|"
+	}{
+		{"a name longer than a phrase", []Document{
+			{"Regulator closes bank", "The Federal Deposit Insurance Corporation took over the lender on Friday."},
+			{"Lender fails", "Customers of the lender queued. The Federal Deposit Insurance Corporation paid them."},
+		}, "lender", "Federal Deposit Insurance|Deposit Insurance Corporation|Federal Deposit|Insurance Corporation|Insurance|Deposit|Federal"},
+		{"a given name of two people", []Document{
+			{"England beaten", "A shot by Lauren Hemp hit the bar, and Lauren James was missed. The keeper saved a penalty."},
+			{"A penalty saved", "Fans sang for Lauren James. They had seen Lauren Hemp come close, and a penalty saved."},
+		}, "Lauren Hemp|Lauren James|penalty", "Lauren|Hemp|James"},
+		{"a surname that stands alone", []Document{
+			{"Suspect charged", "The police named Ryan Routh. In court Routh said nothing, and a rifle was shown to Routh."},
+			{"A rifle in the bushes", "An agent saw a rifle. He fired, and Routh fled. The police say Routh had waited for hours."},
+		}, "Routh|rifle", "Ryan|Ryan Routh"},
+		{"half a name and half a sentence", []Document{
+			{"Jet lands safely", "An Alaska Airlines jet lost a panel. The regulator approved Casgevy too. In the Alaska Airlines jet nobody died."},
+			{"Panel found", "A panel of the Alaska Airlines jet lay in a garden. Britain approved Casgevy."},
+		}, "Alaska Airlines|jet|panel|Casgevy", "Alaska Airlines jet|Airlines jet|approved Casgevy|Alaska"},
+		{"a possessive", []Document{
+			{"Quake", "Japan's Noto peninsula shook. The peninsula is remote."},
+			{"Rescue", "Roads on Japan's Noto peninsula are cut. Soldiers walked to villages on the peninsula of Noto."},
+		}, "Japan|Noto|peninsula", "Japan Noto|Japan Noto peninsula"},
+		{"headlines in capitals", []Document{
+			{"Gold Price Falls Again", ""}, {"Gold Price Hits Low", ""}, {"Why The Gold Price Fell", ""},
+		}, "Gold Price", "Gold|Price"},
+		{"the beginnings of sentences", []Document{
+			{"Gunmen storm hall", "Gunmen fired at the crowd. The gunmen fled by car."},
+			{"Gunmen caught", "Gunmen were caught. Police say the gunmen confessed."},
+		}, "gunmen", "Gunmen"},
+		{"forms of a word", []Document{
+			{"Earthquakes in the night", "Two earthquakes struck. The first earthquake was the stronger."},
+			{"After the earthquake", "Tents for those whom the earthquake made homeless; more earthquakes may come."},
+		}, "earthquake", "earthquakes"},
+		{"numbers", []Document{
+			{"A tremor of magnitude 7.8", "It had a magnitude of 7.8, and 1,200 houses fell."}, {"Magnitude 7.8", "In Osk 1,200 houses fell after a tremor of magnitude 7.8."},
+		}, "magnitude 7.8", "magnitude 7|200 houses"},
+		{"words of every report", []Document{
+			{"A big day", "The country asked for a referendum."}, {"Big questions", "A referendum was what the country asked for."},
+		}, "referendum", "country asked"},
+	} {
+		got := KeywordsWith([][]Document{c.documents, {{"A concert", "A choir sang."}, {"Rain", "It rained on the hills."}}}, KeywordOptions{N: 8, Common: common})[0]
+		for want := range strings.SplitSeq(c.want, "|") {
+			if !slices.Contains(got, want) {
+				t.Errorf("%s: %q are without %q", c.name, got, want)
+			}
+		}
+		for bad := range strings.SplitSeq(c.not, "|") {
+			if slices.Contains(got, bad) {
+				t.Errorf("%s: %q is among %q", c.name, bad, got)
+			}
+		}
+	}
+	clusters := [][]Document{{{"A big referendum", "The big country asked."}, {"Referendum in a big country", "It asked."}}}
+	if got := KeywordsWith(clusters, KeywordOptions{N: 9, Common: common})[0]; got[0] != "referendum" {
+		t.Errorf("first of %q is a word that every report may have", got)
+	}
+}
+
 func TestKeywordsOfLittle(t *testing.T) {
 	got := Keywords([][]Document{nil, {{"", ""}}, {{"The of and", "to be or not to be"}}, {{"Rain", ""}}}, 3)
 	for i, want := range []int{0, 0, 0, 1} {
@@ -81,7 +150,7 @@ func TestKeywordsProperties(t *testing.T) {
 					t.Fatalf("keyword %q does not occur", k)
 				}
 				for _, other := range keywords[:i] {
-					if within(strings.ToLower(k), strings.ToLower(other)) || within(strings.ToLower(other), strings.ToLower(k)) {
+					if repeats(strings.ToLower(k), strings.ToLower(other)) || repeats(strings.ToLower(other), strings.ToLower(k)) {
 						t.Fatalf("keywords %q", keywords)
 					}
 				}

@@ -77,3 +77,22 @@ var commonRanks = func() map[uint64]int {
 	}
 	return ranks
 }()
+
+// CommonShare is the share of documents of English at large that hold a word, from .001 for one that is not among the common
+// ones.
+func CommonShare(word string) float64 {
+	folded := make([]byte, 0, maxWord)
+	for _, r := range word {
+		if len(folded) < maxWord {
+			folded = appendFolded(folded, r)
+		}
+	}
+	h := hash(stem(folded))
+	if stopWords[h] || stopWords[hash(folded)] {
+		return 1
+	}
+	if share, ok := priorShares[fold(h)]; ok {
+		return float64(share)
+	}
+	return unknownShare
+}

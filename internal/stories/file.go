@@ -185,7 +185,7 @@ func (m *move) found(ctx context.Context, id string, a *points.Stored, d *decisi
 	for _, s := range []*points.Stored{d.partner, a} {
 		documents = append(documents, document(&s.Article, beginning(texts[s.Article.ID])))
 	}
-	story.Keywords = cluster.Keywords([][]cluster.Document{documents}, keywordsEach)[0]
+	story.Keywords = cluster.KeywordsWith([][]cluster.Document{documents}, keywordOptions)[0]
 	m.unite(story, []*points.Stored{d.partner}, a, d)
 	return nil
 }

@@ -122,6 +122,7 @@ func TestSeeds(t *testing.T) {
 			}
 		}
 	})
+	t.Run("keywords", func(t *testing.T) { keywordsOfSeeds(t, h) })
 	t.Run("the concert hall attack is one story", func(t *testing.T) {
 		counts := make(map[string]int)
 		members := expected.Members("crocus-attack")

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"throughline/cluster"
+	"throughline/internal/lexical"
 	"throughline/internal/points"
 )
 
@@ -18,6 +19,9 @@ const (
 	// wordPage is how many articles are read at once.
 	wordPage = 256
 )
+
+// keywordOptions are how stories and topics get their keywords.
+var keywordOptions = cluster.KeywordOptions{N: keywordsEach, Common: lexical.CommonShare}
 
 // keywords names each cluster by phrases that set it apart from the others.
 func (r *run) keywords(ctx context.Context, clusters [][]int) ([][]string, error) {
@@ -38,7 +42,7 @@ func (r *run) keywords(ctx context.Context, clusters [][]int) ([][]string, error
 			documents[c] = append(documents[c], document(a, r.texts[a.ID]))
 		}
 	}
-	return cluster.Keywords(documents, keywordsEach), nil
+	return cluster.KeywordsWith(documents, keywordOptions), nil
 }
 
 // document is an article as keywords are made of it. A derived title is in the text already.
