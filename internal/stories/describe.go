@@ -2,6 +2,7 @@ package stories
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -93,11 +94,28 @@ func sources(members []*points.Stored) []string {
 	return slices.Compact(all)
 }
 
-// representative is the member nearest to what all have in common. An article with a title of its own comes before one
-// whose title was derived, an original before its copies, and equals are ordered by id.
+// typical is how much farther from the mean than the nearest member one may be to stand for a story all the same: the story is
+// called what it was called first, and not after what came of it. It is about how much two reports of one event on one day
+// differ.
+const typical = 0.06
+
+// representative is the earliest of the members that are nearly nearest to what all have in common. An article with a title
+// of its own comes before one whose title was derived, one in the language of most before the others, an original before its
+// copies; unknown times come last and equals are ordered by id.
 func representative(members []*points.Stored, mean []float32) *points.Stored {
+	languages := make(map[string]int)
+	for _, m := range members {
+		languages[m.Article.Language]++
+	}
+	most := 0
+	for _, n := range languages {
+		most = max(most, n)
+	}
 	rank := func(m *points.Stored) int {
 		n := 0
+		if languages[m.Article.Language] < most {
+			n += 4
+		}
 		if m.Article.TitleDerived {
 			n += 2
 		}
@@ -106,15 +124,29 @@ func representative(members []*points.Stored, mean []float32) *points.Stored {
 		}
 		return n
 	}
+	direction := slices.Clone(mean)
+	vector.Normalize(direction)
 	near := func(m *points.Stored) float32 {
-		if len(m.Vectors.Dense) != len(mean) {
+		if len(m.Vectors.Dense) != len(direction) {
 			return -1
 		}
-		return vector.Dot(m.Vectors.Dense, mean)
+		return vector.Dot(m.Vectors.Dense, direction)
 	}
-	return slices.MinFunc(members, func(a, b *points.Stored) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(near(b), near(a)), cmp.Compare(a.Article.ID, b.Article.ID))
-	})
+	best, nearest := math.MaxInt, float32(-1)
+	for _, m := range members {
+		if r := rank(m); r < best {
+			best, nearest = r, near(m)
+		} else if r == best {
+			nearest = max(nearest, near(m))
+		}
+	}
+	var chosen *points.Stored
+	for _, m := range members {
+		if rank(m) == best && near(m) >= nearest-typical && (chosen == nil || earlier(&m.Article, &chosen.Article) < 0) {
+			chosen = m
+		}
+	}
+	return chosen
 }
 
 func meanDense(members []*points.Stored) []float32 {

@@ -2,6 +2,7 @@ package stories
 
 import (
 	"testing"
+	"time"
 
 	"throughline/internal/points"
 )
@@ -23,5 +24,38 @@ func TestIndependent(t *testing.T) {
 		if reports, sources := independent(c.articles); reports != c.reports || sources != c.sources {
 			t.Errorf("%s: %d reports of %d sources, want %d of %d", c.name, reports, sources, c.reports, c.sources)
 		}
+	}
+}
+
+func TestRepresentative(t *testing.T) {
+	day := func(d int) time.Time { return time.Date(2031, 5, d, 0, 0, 0, 0, time.UTC) }
+	member := func(id string, published time.Time, x, y float32) *points.Stored {
+		return &points.Stored{Article: points.Article{ID: id, Published: published, Language: "en"}, Vectors: points.Vectors{Dense: []float32{x, y}}}
+	}
+	with := func(m *points.Stored, change func(*points.Article)) *points.Stored {
+		change(&m.Article)
+		return m
+	}
+	for _, c := range []struct {
+		name    string
+		members []*points.Stored
+		want    string
+	}{
+		{"the nearest", []*points.Stored{member("far", day(1), .6, .8), member("near", day(2), .96, .28), member("b", day(3), 1, 0)}, "near"},
+		{"of those nearly as near the earliest", []*points.Stored{member("late", day(9), 1, 0), member("early", day(2), .98, .199), member("mid", day(3), .98, -.199)}, "early"},
+		{"an unknown time is no early one", []*points.Stored{member("a", time.Time{}, 1, 0), member("z", day(9), 1, 0)}, "z"},
+		{"equals by id", []*points.Stored{member("b", day(1), 1, 0), member("a", day(1), 1, 0)}, "a"},
+		{"with a title of its own", []*points.Stored{with(member("a", day(1), 1, 0), func(a *points.Article) { a.TitleDerived = true }), member("b", day(2), .8, .6)}, "b"},
+		{"an original", []*points.Stored{with(member("a", day(1), 1, 0), func(a *points.Article) { a.CopyOf = "b" }), member("b", day(2), 1, 0)}, "b"},
+		{"in the language of most", []*points.Stored{with(member("a", day(1), 1, 0), func(a *points.Article) { a.Language = "es" }), member("b", day(2), 1, 0), member("c", day(3), 1, 0)}, "b"},
+		{"in either of two languages", []*points.Stored{with(member("a", day(1), 1, 0), func(a *points.Article) { a.Language = "es" }), member("b", day(2), 1, 0)}, "a"},
+	} {
+		if got := representative(c.members, meanDense(c.members)).Article.ID; got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+	// Without vectors there is one all the same.
+	if got := representative([]*points.Stored{{Article: points.Article{ID: "b"}}, {Article: points.Article{ID: "a"}}}, nil).Article.ID; got != "a" {
+		t.Errorf("without vectors: %s", got)
 	}
 }
