@@ -71,11 +71,22 @@ func linkInto(ctx context.Context, items Items, dense Matrix, g *Graph, opts Lin
 	if opts.MaxCandidates == 0 {
 		opts.MaxCandidates = 64
 	}
-	l := &linkage{sums: sumsOf(items, dense), n: n, opts: opts, workers: workersOr(opts.Workers)}
-	var err error
-	if l.vetoes, err = newVetoes(n, opts); err != nil {
+	rank := identity(n)
+	if n >= orderedFrom {
+		rank = likeTogether(g)
+	}
+	return linkOrdered(ctx, items, dense, g, opts, rank)
+}
+
+// linkOrdered is linkInto with the order in which items have slots, which the outcome does not depend on. opts has its defaults.
+func linkOrdered(ctx context.Context, items Items, dense Matrix, g *Graph, opts LinkOptions, rank []int32) (*Dendrogram, error) {
+	n := items.Len()
+	vetoes, err := newVetoes(n, opts)
+	if err != nil {
 		return nil, err
 	}
+	l := &linkage{sums: sumsOf(items, dense), n: n, opts: opts, workers: workersOr(opts.Workers), vetoes: vetoes, rank: rank}
+	g = l.arrange(g)
 	if err := l.begin(ctx, g); err != nil {
 		return nil, err
 	}
@@ -100,16 +111,22 @@ type candidate struct {
 	similarity float32
 }
 
-// before is the order of candidates: more similar first, then the lower first member.
-func (c candidate) before(d candidate) bool {
-	return c.similarity > d.similarity || c.similarity == d.similarity && c.id < d.id
+// before is the order of candidates: more similar first, then the lower first member. d may be none.
+func (l *linkage) before(c, d candidate) bool {
+	if c.similarity != d.similarity {
+		return c.similarity > d.similarity
+	}
+	return d.id >= 0 && l.rank[c.id] < l.rank[d.id]
 }
 
 // none stands where there is no candidate.
 var none = candidate{id: -1, similarity: float32(math.Inf(-1))}
 
-// linkage is the state of one call of Link. A cluster is known by the slot of its lowest member. Candidates are mutual throughout: b is in
+// linkage is the state of one call of Link. A cluster is known by the lowest slot of its members. Candidates are mutual throughout: b is in
 // lists[a] when a is in lists[b], with the same similarity.
+//
+// Items have slots in an order that puts what is likely to be joined side by side in memory, see likeTogether. Nothing else follows from that
+// order: what comes first among equals is decided by rank.
 type linkage struct {
 	*sums
 	n       int
@@ -117,6 +134,7 @@ type linkage struct {
 	workers int
 	vetoes  *vetoes
 
+	rank   []int32 // by slot: the lowest item of the cluster
 	lists  [][]candidate
 	best   []candidate
 	node   []int32 // of the dendrogram, by slot
@@ -124,6 +142,7 @@ type linkage struct {
 
 	changed []int32 // slots whose best candidate may have changed in the last round
 	pairs   []pair
+	byFirst []pair
 	into    []int32  // by slot: the slot it was joined into this round, itself when something was joined into it, else -1
 	moved   []uint64 // a bit by slot: whether into says something, small enough to be asked for every candidate
 	last    []candidate
@@ -178,21 +197,21 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 	all := make([]candidate, len(g.Neighbors))
 	return parallel(ctx, l.workers, n, 256, func(_, from, to int) {
 		for i := from; i < to; i++ {
-			l.node[i], l.changed[i] = int32(i), int32(i)
+			l.node[i], l.changed[i] = l.rank[i], int32(i)
 			neighbors := g.Neighbors[g.Offsets[i]:g.Offsets[i+1]]
 			list := all[g.Offsets[i]:g.Offsets[i+1]:g.Offsets[i+1]]
 			for e, j := range neighbors {
 				list[e] = candidate{j, l.compare(int32(i), j)}
 			}
-			l.lists[i], l.best[i] = list, bestOf(list)
+			l.lists[i], l.best[i] = list, l.bestOf(list)
 		}
 	})
 }
 
-func bestOf(list []candidate) candidate {
+func (l *linkage) bestOf(list []candidate) candidate {
 	best := none
 	for _, c := range list {
-		if c.before(best) {
+		if l.before(c, best) {
 			best = c
 		}
 	}
@@ -217,11 +236,19 @@ func (l *linkage) round(ctx context.Context) (int, error) {
 	if len(l.pairs) == 0 {
 		return 0, nil
 	}
-	for _, p := range l.pairs {
+	// They are joined in the order of slots, as they lie in memory, and numbered in the order of their first members.
+	l.byFirst = append(l.byFirst[:0], l.pairs...)
+	slices.SortFunc(l.byFirst, func(p, q pair) int { return int(l.first(p)) - int(l.first(q)) })
+	for _, p := range l.byFirst {
 		l.into[p.a], l.into[p.b] = p.a, p.a
 		l.moved[p.a>>6] |= 1 << (p.a & 63)
 		l.moved[p.b>>6] |= 1 << (p.b & 63)
-		l.merges = append(l.merges, Join{l.node[p.a], l.node[p.b], p.similarity})
+		first, second := p.a, p.b
+		if l.rank[first] > l.rank[second] {
+			first, second = second, first
+		}
+		l.merges = append(l.merges, Join{l.node[first], l.node[second], p.similarity})
+		l.rank[p.a] = l.rank[first]
 		l.node[p.a] = int32(l.n + len(l.merges) - 1)
 		if l.vetoes != nil {
 			l.vetoes.join(p.a, p.b)
@@ -284,6 +311,9 @@ func (l *linkage) findPairs() {
 	l.pairs = slices.Compact(l.pairs)
 }
 
+// first is the lowest item of both clusters.
+func (l *linkage) first(p pair) int32 { return min(l.rank[p.a], l.rank[p.b]) }
+
 // joinLists makes the candidates of the cluster at a, which b was joined into.
 func (l *linkage) joinLists(s *seen, a, b int32) {
 	s.now++
@@ -304,10 +334,10 @@ func (l *linkage) joinLists(s *seen, a, b int32) {
 	slices.SortFunc(s.list, byID)
 	l.lists[a] = append(l.lists[a][:0], s.list...)
 	l.lists[b] = nil
-	l.best[a], l.best[b] = bestOf(s.list), none
+	l.best[a], l.best[b] = l.bestOf(s.list), none
 	l.last[a] = none
 	if len(s.list) > l.opts.MaxCandidates {
-		l.last[a] = place(s.list, l.opts.MaxCandidates)
+		l.last[a] = l.place(s.list, l.opts.MaxCandidates)
 		s.long = true
 	}
 }
@@ -331,7 +361,7 @@ func (l *linkage) update(s *seen, y int32) {
 		}
 		kept = append(kept, c)
 	}
-	l.lists[y], l.best[y] = kept, bestOf(kept)
+	l.lists[y], l.best[y] = kept, l.bestOf(kept)
 	if losing {
 		s.losing = append(s.losing, y)
 	}
@@ -378,22 +408,22 @@ func (l *linkage) shorten(x int32) {
 
 // beyond reports whether c comes after the last candidate that the cluster at x, when it was joined this round, has room for.
 func (l *linkage) beyond(x int32, c candidate) bool {
-	return l.target(x) == x && l.last[x].id >= 0 && l.last[x].before(c)
+	return l.target(x) == x && l.last[x].id >= 0 && l.before(l.last[x], c)
 }
 
 // place returns the candidate that comes in place count, counted from 1, and puts the list out of order. It is quickselect with
 // the middle one of the list as the pivot, so it does the same every time.
-func place(list []candidate, count int) candidate {
+func (l *linkage) place(list []candidate, count int) candidate {
 	for {
 		pivot := list[len(list)/2]
 		before, after := 0, len(list)
 		for at := 0; at < after; {
 			switch c := list[at]; {
-			case c.before(pivot):
+			case l.before(c, pivot):
 				list[at], list[before] = list[before], c
 				before++
 				at++
-			case pivot.before(c):
+			case l.before(pivot, c):
 				after--
 				list[at], list[after] = list[after], c
 			default:

@@ -472,14 +472,15 @@ func TestPlace(t *testing.T) {
 			list = append(list, candidate{int32(i), float32(v)})
 		}
 		sorted := slices.Clone(list)
+		l := &linkage{rank: identity(len(list))}
 		slices.SortFunc(sorted, func(a, b candidate) int {
-			if a.before(b) {
+			if l.before(a, b) {
 				return -1
 			}
 			return 1
 		})
 		count := rapid.IntRange(1, len(list)).Draw(t, "count")
-		if got := place(list, count); got != sorted[count-1] {
+		if got := l.place(list, count); got != sorted[count-1] {
 			t.Fatalf("place %d = %v, want %v", count, got, sorted[count-1])
 		}
 	})

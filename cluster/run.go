@@ -121,6 +121,7 @@ func Run(ctx context.Context, m Matrix, opts Options) (*Result, error) {
 		return nil, err
 	}
 	d, err := link(ctx, flat, s, opts)
+	opts.Done = Parts{}
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +174,7 @@ func link(ctx context.Context, flat Matrix, s *search, opts Options) (*Dendrogra
 			return nil, err
 		}
 	}
-	g = &Graph{Offsets: g.Offsets, Neighbors: g.Neighbors} // the weights, a sixth of what is held, are not looked at
+	opts.Done = Parts{} // linkage lets go of the graph as soon as it can
 	d, err := linkInto(ctx, Items{Dense: flat}, flat, g, LinkOptions{Workers: opts.Workers, Progress: opts.Progress})
 	if err != nil {
 		return nil, err

@@ -60,3 +60,17 @@ func (v *vetoes) join(a, b int32) {
 	}
 	delete(v.against, b)
 }
+
+// rename gives every cluster at i the slot slot[i].
+func (v *vetoes) rename(slot []int32) {
+	renamed := make(map[int32][]int32, len(v.against))
+	for i, others := range v.against {
+		list := make([]int32, len(others))
+		for k, j := range others {
+			list[k] = slot[j]
+		}
+		slices.Sort(list)
+		renamed[slot[i]] = list
+	}
+	v.against = renamed
+}
