@@ -66,11 +66,7 @@ def main():
 
 
 def compare(options, binary, data, folder, size, both):
-    import numpy as np
-    import pyarrow.parquet as parquet
-
     vectors, stories, topics = peers.generate(options.generator, size, data)
-    story, topic = np.load(stories), np.load(topics)
     rounds = []
     for number in range(options.rounds if both else 1):
         print(f"{size} rows, round {number + 1}", file=sys.stderr)
@@ -78,19 +74,13 @@ def compare(options, binary, data, folder, size, both):
         labels = folder / "labels.parquet"
         _, turn["ours"] = peers.measured([binary, "--data", folder / "data", "cluster", "--input", vectors, "--output", labels])
         if number == 0:
-            table = parquet.read_table(labels)
-            found = {k: table[k].to_numpy() for k in ("story", "topic")}
-            scores = {"ours": {"story": story_score(story, found["story"]), "topic": topic_score(topic, found["topic"])}}
+            scores = {"ours": peers.apart(score_ours, stories, topics, labels)}
         if both:
             layers = folder / "layers.npz"
             text, turn["evoc"] = peers.measured([sys.executable, "-c", PEER, vectors, layers])
             turn["evoc"]["fit"] = json.loads(text.splitlines()[-1])["fit"]
             if number == 0:
-                file = np.load(layers)
-                all_layers = [file[name] for name in file.files]
-                best_story = max((story_score(story, l) for l in all_layers), key=lambda s: s["f1"])
-                best_topic = max((topic_score(topic, l) for l in all_layers), key=lambda s: s["ari"])
-                scores["evoc"] = {"story": best_story, "topic": best_topic}
+                scores["evoc"] = peers.apart(score_evoc, stories, topics, layers)
         rounds.append(turn)
     of = lambda who, what: statistics.median(t[who][what] for t in rounds)
     out = {"scores": scores, "rounds": rounds, "ours": {k: of("ours", k) for k in ("cpu", "wall", "peak")}}
@@ -98,6 +88,24 @@ def compare(options, binary, data, folder, size, both):
         out["evoc"] = {k: of("evoc", k) for k in ("cpu", "fit", "wall", "peak")}
         out["ratio"] = statistics.median(t["ours"]["cpu"] / t["evoc"]["fit"] for t in rounds)
     return out
+
+
+def score_ours(stories, topics, labels):
+    import numpy as np
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(labels)
+    return {"story": story_score(np.load(stories), table["story"].to_numpy()), "topic": topic_score(np.load(topics), table["topic"].to_numpy())}
+
+
+def score_evoc(stories, topics, layers):
+    """The best layer for each score."""
+    import numpy as np
+
+    file, story, topic = np.load(layers), np.load(stories), np.load(topics)
+    found = [file[name] for name in file.files]
+    return {"story": max((story_score(story, l) for l in found), key=lambda s: s["f1"]),
+            "topic": max((topic_score(topic, l) for l in found), key=lambda s: s["ari"])}
 
 
 def clusters(labels, least):

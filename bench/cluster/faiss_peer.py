@@ -57,28 +57,24 @@ def main():
     peers.finish(result, options.json)
 
 
-def vectors(options):
+def split(options, folder):
+    """Files of rows and of queries, and what they are."""
     import numpy as np
 
     n = options.rows + options.queries
     if options.generator.exists():
-        import importlib.util
-
-        spec = importlib.util.spec_from_file_location("generator", options.generator)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module.gen(n, dim=options.dim)[0], options.generator.name
-    x = np.random.default_rng(0).normal(size=(n, options.dim)).astype(np.float32)
-    return x / np.linalg.norm(x, axis=1, keepdims=True), "random directions"
-
-
-def compare(options, folder):
-    import numpy as np
-
-    x, kind = vectors(options)
+        x, kind = np.load(peers.generate(options.generator, n, folder, options.dim)[0]), options.generator.name
+    else:
+        x, kind = np.random.default_rng(0).normal(size=(n, options.dim)).astype(np.float32), "random directions"
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
     files = [folder / "rows.npy", folder / "queries.npy"]
     np.save(files[0], x[:options.rows])
     np.save(files[1], x[options.rows:])
+    return files, kind
+
+
+def compare(options, folder):
+    files, kind = split(options, folder)
     binary = peers.build(folder, "./bench/cluster")
     rounds = []
     for number in range(options.rounds):

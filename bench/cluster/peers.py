@@ -1,7 +1,9 @@
 """What both scripts share: an environment with the peers, the synthetic vectors, processes that are measured, and scores."""
 
+import concurrent.futures
 import importlib.util
 import json
+import multiprocessing
 import os
 import platform
 import subprocess
@@ -38,19 +40,30 @@ def build(folder, package):
     return binary
 
 
-def generate(generator, n, folder):
+def apart(function, *args):
+    """Calls a function of a module of this folder in a process of its own. This one stays small: Linux counts the memory of the process that starts
+    another as part of the other's peak."""
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *args).result()
+
+
+def generate(generator, n, folder, dim=256):
     """Files of n vectors with the stories and topics they were made from."""
+    files = [Path(folder) / f"{kind}{n}x{dim}.npy" for kind in ("vectors", "stories", "topics")]
+    if not all(f.exists() for f in files):
+        print(f"making {n} vectors", file=sys.stderr)
+        apart(make, generator, n, dim, files)
+    return files
+
+
+def make(generator, n, dim, files):
     import numpy as np
 
-    files = [Path(folder) / f"{kind}{n}.npy" for kind in ("vectors", "stories", "topics")]
-    if not all(f.exists() for f in files):
-        spec = importlib.util.spec_from_file_location("generator", generator)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        print(f"making {n} vectors", file=sys.stderr)
-        for file, values in zip(files, module.gen(n)):
-            np.save(file, values)
-    return files
+    spec = importlib.util.spec_from_file_location("generator", generator)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for file, values in zip(files, module.gen(n, dim)):
+        np.save(file, values)
 
 
 def measured(command, **extra):

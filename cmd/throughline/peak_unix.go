@@ -3,12 +3,18 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"runtime"
+	"strings"
 	"syscall"
 )
 
 // peakMemory is the largest amount of memory this process has had resident, in bytes; 0: unknown.
 func peakMemory() int64 {
+	if peak := highWater(); peak > 0 {
+		return peak
+	}
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return 0
@@ -17,6 +23,21 @@ func peakMemory() int64 {
 		return int64(usage.Maxrss) // in bytes there, in KiB elsewhere
 	}
 	return int64(usage.Maxrss) << 10
+}
+
+// highWater is what Linux tells of this program alone: getrusage counts what ran in the process before it too. 0: unknown.
+func highWater() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	return 0
 }
 
 // cpuSeconds is how long this process has computed, on all cores together; 0: unknown.
