@@ -405,7 +405,8 @@ type RelatedResult struct {
 	Signals map[string]float64 `protobuf:"bytes,8,rep,name=signals,proto3" json:"signals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	// What each signal gave to the log-odds of being the same story, by the names
 	// in `signals`, with `explain`. With "intercept" they sum to the "logit" of
-	// `signals`, and 1/(1+exp(-logit)) is `probability`.
+	// `signals`. `probability` follows from how far that is above "cut", where
+	// stories of this corpus end, and from whether the two are filed in one story.
 	Contributions map[string]float64 `protobuf:"bytes,9,rep,name=contributions,proto3" json:"contributions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
