@@ -36,6 +36,7 @@ type cli struct {
 
 	StoreFlags    `group:"Store"`
 	EmbedderFlags `group:"Embedding"`
+	StoryFlags    `group:"Stories"`
 	ChatFlags     `group:"Titles"`
 	LogLevel      string `enum:"debug,info,warn,error" default:"warn" help:"The least that is logged to stderr: ${enum}."`
 	JSON          bool   `name:"json" help:"Print the API's JSON instead of tables."`
@@ -65,6 +66,11 @@ type EmbedderFlags struct {
 	Workers        int    `help:"Cores that the built-in model and clustering use; 0: all."`
 }
 
+// StoryFlags say what stories are to be like.
+type StoryFlags struct {
+	Precision float64 `placeholder:"SHARE" help:"Share of pairs of articles of one story that are to be about one event, such as .95; 0: as many found as possible without putting together more than is missed."`
+}
+
 // check finds mistakes in the flags of all commands that do not depend on anything outside.
 func (c *cli) check() error {
 	switch {
@@ -77,6 +83,9 @@ func (c *cli) check() error {
 	}
 	if err := c.EmbedderFlags.check(); err != nil {
 		return err
+	}
+	if !(c.Precision >= 0 && c.Precision < 1) {
+		return usageError{fmt.Errorf("--precision %v: must be at least 0 and below 1", c.Precision)}
 	}
 	return c.ChatFlags.check(c.BaseURL)
 }

@@ -37,6 +37,7 @@ func (c *clusterCmd) arrangeArticles(ctx context.Context, p *program, j *job, in
 	read.key.Add("job", "articles")
 	read.key.Add("space", embedder.Space().Fingerprint())
 	read.key.Add("topics", c.Topics)
+	read.key.Add("precision", p.cli.Precision)
 	j.keep("articles "+in.names(), read.key.Sum())
 	j.end(plural(n, "article", "articles"))
 
@@ -61,7 +62,9 @@ func (c *clusterCmd) arrangeArticles(ctx context.Context, p *program, j *job, in
 	for i := range read.profiles {
 		corpus.Add(&read.profiles[i])
 	}
-	ladder, err := evidence.Default().Ladder(ctx, corpus, read.profiles, evidence.LadderOptions{Workers: p.cli.Workers, Topics: c.Topics})
+	ladder, err := evidence.Default().Ladder(ctx, corpus, read.profiles, evidence.LadderOptions{
+		Workers: p.cli.Workers, Topics: c.Topics, Precision: p.cli.Precision,
+	})
 	if err != nil {
 		return nil, err
 	}

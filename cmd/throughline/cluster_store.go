@@ -97,6 +97,7 @@ func (u *unwritten) engine(ctx context.Context, p *program, e *engine) (*stories
 	}
 	return stories.New(stories.Config{
 		Store: u, Embedder: e.embedder, Corpus: known, Model: evidence.Default(), Logger: p.logger(), Now: time.Now, NewID: newID, Workers: p.cli.Workers,
+		Precision: p.cli.Precision,
 	})
 }
 

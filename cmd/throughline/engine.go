@@ -125,7 +125,9 @@ func (p *program) openEngine(ctx context.Context, readOnly bool) (*engine, error
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	e, err := assemble(ctx, conn, embedder, p.cli.Prefix, readOnly, p.cli.Workers, p.logger())
+	e, err := assemble(ctx, conn, embedder, settings{
+		prefix: p.cli.Prefix, readOnly: readOnly, workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger(),
+	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -133,10 +135,19 @@ func (p *program) openEngine(ctx context.Context, readOnly bool) (*engine, error
 	return e, nil
 }
 
+// settings are what an engine is told by flags.
+type settings struct {
+	prefix    string
+	readOnly  bool
+	workers   int
+	precision float64
+	logger    *slog.Logger
+}
+
 // assemble wires the packages together on a connection, which the engine then owns.
-func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, prefix string, readOnly bool, workers int, logger *slog.Logger) (_ *engine, err error) {
+func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, s settings) (_ *engine, err error) {
 	store, err := points.Open(ctx, conn, points.Config{
-		Prefix: prefix, Space: embedder.Space(), Chunker: article.Chunker, ReadOnly: readOnly, Logger: logger, Now: time.Now, Owner: owner(),
+		Prefix: s.prefix, Space: embedder.Space(), Chunker: article.Chunker, ReadOnly: s.readOnly, Logger: s.logger, Now: time.Now, Owner: owner(),
 	})
 	if err != nil {
 		return nil, err
@@ -152,15 +163,15 @@ func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, p
 	}
 	e := &engine{conn: conn, store: store, embedder: embedder}
 	model := evidence.Default()
-	if e.coverage, err = coverage.New(coverage.Config{Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: logger, Now: time.Now}); err != nil {
+	if e.coverage, err = coverage.New(coverage.Config{Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: s.logger, Now: time.Now}); err != nil {
 		return nil, err
 	}
 	if e.stories, err = stories.New(stories.Config{
-		Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: logger, Now: time.Now, NewID: newID, Workers: workers,
+		Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, NewID: newID, Workers: s.workers, Precision: s.precision,
 	}); err != nil {
 		return nil, err
 	}
-	e.ingest, err = ingest.NewPipeline(ingest.Config{Store: store, Embedder: embedder, Corpus: known, Filer: e.stories, Logger: logger, Now: time.Now})
+	e.ingest, err = ingest.NewPipeline(ingest.Config{Store: store, Embedder: embedder, Corpus: known, Filer: e.stories, Logger: s.logger, Now: time.Now})
 	return e, err
 }
 

@@ -136,7 +136,7 @@ func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSo
 	if err != nil {
 		return nil, err
 	}
-	e, err := assemble(ctx, conn, embedder, "evaluate", false, p.cli.Workers, p.logger())
+	e, err := assemble(ctx, conn, embedder, settings{prefix: "evaluate", workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger()})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}

@@ -71,7 +71,8 @@ type Result struct {
 	Evidence    []Evidence         // best section pairs first, at most MaxEvidence
 	Signals     map[string]float64 // with Explain: what was measured
 	// Contributions is, with Explain, what each signal gave to the log-odds of the same event: with evidence.Prior they sum to
-	// Signals["logit"], to which Probability belongs. Nil in a search.
+	// Signals["logit"]. How far that is above Signals["cut"], where stories of this corpus end, gives Probability, together with
+	// whether the two are in one story. Nil in a search.
 	Contributions map[string]float64
 }
 

@@ -201,6 +201,7 @@ func (e *Engine) explain(c ranked, query bool) (signals, contributions map[strin
 		return signals, nil
 	}
 	signals["verbatim"], signals["logit"], signals["relatedness"] = s.Verbatim, e.cfg.Model.Logit(s), relatedness(s)
+	signals["cut"] = e.cut()
 	if s.Dated {
 		signals["days_apart"] = s.Days
 	}

@@ -54,8 +54,9 @@ func TestAnyRequest(t *testing.T) {
 	ids := h.mixture()
 	ctx := context.Background()
 	profiles := make(map[string]*evidence.Profile)
+	storyOf := make(map[string]string)
 	h.must(h.store.Scan(ctx, points.WithVectors, func(s *points.Stored) error {
-		profiles[s.Article.ID] = corpus.Profile(s)
+		profiles[s.Article.ID], storyOf[s.Article.ID] = corpus.Profile(s), s.Article.StoryID
 		return nil
 	}))
 	sections, err := h.store.Sections(ctx, ids, true)
@@ -122,7 +123,17 @@ func TestAnyRequest(t *testing.T) {
 					}
 				}
 			}
-			if want := 1 / (1 + math.Exp(-best)); math.Abs(r.Probability-want) > 1e-9 {
+			filed := evidence.Unfiled
+			if a, b := storyOf[stem], storyOf[r.Article.ID]; a != "" && b != "" {
+				if filed = evidence.Apart; a == b {
+					filed = evidence.Together
+				}
+			}
+			want := 0.0
+			if p := profiles[stem]; p != nil {
+				want = h.cfg.Model.Probability(h.corpus.Compare(p, profiles[r.Article.ID]), h.cfg.Model.StartCut().Even, filed)
+			}
+			if math.Abs(r.Probability-want) > 1e-9 {
 				t.Fatalf("result %d, %s: probability %v, the model says %v for %s", i, r.Article.ID, r.Probability, want, stem)
 			}
 			checkEvidence(t, r, sections[stem], sections[r.Article.ID], req.ArticleID != "")

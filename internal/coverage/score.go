@@ -68,7 +68,6 @@ func (e *Engine) judge(s *seed, c *candidate) {
 			bestLogit, c.near, c.signals = logit, i, signals
 		}
 	}
-	c.probability = e.cfg.Model.Probability(c.signals)
 	c.score = (1-likeness)/(1+math.Exp(-bestLogit/flatten)) + likeness*relatedness(c.signals)
 	closest := 0.0
 	for _, w := range s.against {
@@ -77,8 +76,17 @@ func (e *Engine) judge(s *seed, c *candidate) {
 	c.score = min(max(c.score*(1-dislike*closest), 0), 1)
 	near := &s.stems[c.near]
 	filed := near.filed(&c.stored.Article)
+	c.probability = e.cfg.Model.Probability(c.signals, e.cut(), filed.Story)
 	filed.SameTopic = filed.SameTopic && c.score >= related // a topic has far more articles than are related to one of them
 	c.relation = evidence.Relate(c.signals, c.probability, filed, near.nearest(published), published)
+}
+
+// cut is where stories end in this corpus, or in one that shows nothing yet.
+func (e *Engine) cut() float64 {
+	if cut, known := e.cfg.Corpus.Cut(); known {
+		return cut
+	}
+	return e.cfg.Model.StartCut().Even
 }
 
 // filed says how the stem and an article are filed.

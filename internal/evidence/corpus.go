@@ -26,10 +26,27 @@ type Corpus struct {
 
 	sample    []sampled // ascending
 	stretched float64   // what stretch returned, 0 when it must be asked again
+
+	cut    float64 // where stories end, see SetCut
+	hasCut bool
 }
 
 // NewCorpus returns an empty corpus.
 func NewCorpus() *Corpus { return &Corpus{frequencies: lexical.NewFrequencies()} }
+
+// SetCut says at which logit stories of this corpus end: Cut.Even of its last arrangement.
+func (c *Corpus) SetCut(logit float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut, c.hasCut = logit, true
+}
+
+// Cut returns what SetCut was told last, or reports that it was told nothing yet.
+func (c *Corpus) Cut() (logit float64, known bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.cut, c.hasCut
+}
 
 // Add counts an article. Articles of one corpus have dense vectors of one length; a vector of another length, or none,
 // adds to the document frequencies only.

@@ -7,14 +7,18 @@ import (
 	"throughline/cluster"
 )
 
-// Cut says where the dendrogram was cut into stories and what led there, for the log and for evaluation.
+// Cut says where the dendrogram was cut into stories and what led there, for the log, for filing and for evaluation.
 type Cut struct {
-	Logit       float64 // least mean logit at which groups are one story
-	Probability float64 // the same as a probability
-	Prior       float64 // estimated share of same-story pairs among the candidate pairs
-	Largest     float64 // share of the articles in the largest story
-	Raised      bool    // the cut was raised because one story held most of the corpus
+	Logit     float64 // least mean logit at which groups are one story
+	Even      float64 // what Logit is unless a precision is asked for: where stories of this corpus end
+	Precision float64 // expected share of pairs of one event among the pairs of articles of one story
+	Prior     float64 // estimated share of same-story pairs among the candidate pairs
+	Largest   float64 // share of the articles in the largest story
+	Raised    bool    // the cut was raised because one story held most of the corpus
 }
+
+// StartCut is the cut of a corpus that shows nothing yet.
+func (m *Model) StartCut() Cut { return Cut{Logit: m.Cut.Base, Even: m.Cut.Base, Prior: 0.5} }
 
 // prior estimates without labels which share of pairs are of one event, from the logits of a model that was fitted on
 // as many pairs of one event as of two (expectation maximisation, Saerens et al. 2002). It works on a histogram, so its

@@ -179,11 +179,11 @@ func TestAgreeIsAdjustedForChance(t *testing.T) {
 func TestNoStorySwallowsTheCorpus(t *testing.T) {
 	tree := pairsAndChain(40, 5, 3)
 	m := &Model{Cut: CutRule{Base: .4, Prior: 1, Bound: 2, Hold: 1000, Blur: .02}}
-	cut, stories := m.cutStories(tree, nil, logits(.5, 1000))
+	cut, stories := m.cutStories(tree, nil, logits(.5, 1000), 0)
 	if !cut.Raised || cut.Largest > swallowed || stories[0] != stories[1] || stories[0] == stories[2] {
 		t.Errorf("cut %+v, stories %v", cut, stories[:4])
 	}
-	small, _ := m.cutStories(pairsAndChain(10, 5, 3), nil, logits(.5, 1000))
+	small, _ := m.cutStories(pairsAndChain(10, 5, 3), nil, logits(.5, 1000), 0)
 	if small.Raised {
 		t.Errorf("twenty articles may be on one event, but the cut was raised: %+v", small)
 	}

@@ -20,6 +20,9 @@ type LadderOptions struct {
 	Neighbors int
 	// Topics is the number of topics wanted; 0 leaves it to the articles.
 	Topics int
+	// Precision is the share of pairs of one event wanted among the pairs of articles of one story, above 0 and below 1. 0 means to put together what
+	// belongs together as well as can be told, missing as much as is put in wrongly.
+	Precision float64
 	// CannotLink lists pairs of articles, by index, that are not to be in one story.
 	CannotLink [][2]int32
 	// Workers is the number of goroutines; 0 means as many as may run at once. It does not change the result.
@@ -45,6 +48,9 @@ func (m *Model) Ladder(ctx context.Context, c *Corpus, ps []Profile, opts Ladder
 	}
 	if opts.Workers == 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)
+	}
+	if !(opts.Precision >= 0 && opts.Precision < 1) {
+		return nil, fmt.Errorf("a precision of %v is not between 0 and 1", opts.Precision)
 	}
 	order := canonical(ps)
 	ws := weighAll(c, ps, opts.Workers)
@@ -74,7 +80,7 @@ func (m *Model) Ladder(ctx context.Context, c *Corpus, ps []Profile, opts Ladder
 	if err != nil {
 		return nil, err
 	}
-	cut, story := m.cutStories(tree, others, edgeLogits(items, graph))
+	cut, story := m.cutStories(tree, others, edgeLogits(items, graph), opts.Precision)
 	topic, theme, err := topics(ctx, ws, story, opts.Topics, opts.Workers)
 	if err != nil {
 		return nil, err
@@ -84,7 +90,7 @@ func (m *Model) Ladder(ctx context.Context, c *Corpus, ps []Profile, opts Ladder
 		Story:    renumbered(permuted(story, place)),
 		Topic:    renumbered(permuted(topic, place)),
 		Theme:    renumbered(permuted(theme, place)),
-		Strength: permuted(strengths(items, story), place),
+		Strength: permuted(m.strengths(items, story, cut.Even), place),
 		Cut:      cut,
 	}, nil
 }
@@ -214,18 +220,29 @@ func pairLogit(it cluster.Items, i, j int) float64 {
 
 // cutStories chooses the cut and returns the labels of stories, -1 for one-offs. A result in which one story holds most of
 // a large corpus is not believed: the cut goes up until it does not.
-func (m *Model) cutStories(tree *cluster.Dendrogram, views []*cluster.Dendrogram, logits []float64) (Cut, []int32) {
+func (m *Model) cutStories(tree *cluster.Dendrogram, views []*cluster.Dendrogram, logits []float64, precision float64) (Cut, []int32) {
 	cut := Cut{Prior: prior(logits)}
-	cut.Logit = m.Cut.at(tree, views, cut.Prior)
+	cut.Even = m.Cut.at(tree, views, cut.Prior)
 	var stories []int32
 	for {
-		stories, cut.Largest = withoutOneOffs(tree.Cut(float32(cut.Logit)))
-		if cut.Largest <= swallowed || tree.N < swallowedFrom || cut.Logit > swallowedUntil {
+		stories, cut.Largest = withoutOneOffs(tree.Cut(float32(cut.Even)))
+		if cut.Largest <= swallowed || tree.N < swallowedFrom || cut.Even > swallowedUntil {
 			break
 		}
-		cut.Logit, cut.Raised = cut.Logit+swallowedStep, true
+		cut.Even, cut.Raised = cut.Even+swallowedStep, true
 	}
-	cut.Probability = 1 / (1 + math.Exp(-cut.Logit))
+	cut.Logit = cut.Even
+	if precision > 0 {
+		cut.Logit = m.Reliability.cutFor(tree, cut.Even, precision)
+		stories, cut.Largest = withoutOneOffs(tree.Cut(float32(cut.Logit)))
+	}
+	cut.Precision = 1
+	expected, heights := m.Reliability.precision(tree, cut.Even), tree.Heights()
+	for i := range expected {
+		if float64(heights[i]) >= cut.Logit {
+			cut.Precision = expected[i]
+		}
+	}
 	return cut, stories
 }
 

@@ -140,7 +140,7 @@ func complete(n int) *cluster.Graph {
 	return g
 }
 
-// The strength of an article is the mean of its logits to the others of its story.
+// The strength of an article is the probability that belongs to the mean of its logits to the others of its story.
 func TestStrength(t *testing.T) {
 	ps := randomProfiles(7, 30)
 	c, m := corpusOf(ps), Default()
@@ -152,7 +152,8 @@ func TestStrength(t *testing.T) {
 	for i := range story {
 		story[i] = int32(i%4) - 1
 	}
-	got := strengths(it, story)
+	const cut = 0.7
+	got := m.strengths(it, story, cut)
 	for i := range ps {
 		sum, others := 0.0, 0
 		for j := range ps {
@@ -163,7 +164,7 @@ func TestStrength(t *testing.T) {
 		}
 		want := 0.0
 		if others > 0 {
-			want = 1 / (1 + math.Exp(-sum/float64(others)))
+			want = m.Belonging(sum/float64(others), cut)
 		}
 		if math.Abs(float64(got[i])-want) > 1e-4 {
 			t.Errorf("article %d has strength %v, want %v", i, got[i], want)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 )
 
@@ -32,6 +31,8 @@ type Model struct {
 	Days      []Hat   `json:"days"`
 	Undated   float64 `json:"undated"` // added when either date is unknown, in place of all Days
 	Cut       CutRule `json:"cut"`
+
+	Reliability Reliability `json:"reliability"`
 }
 
 // Provenance says where the coefficients come from.
@@ -106,6 +107,11 @@ func (m *Model) validate() error {
 		{"undated", m.Undated, -largest},
 		{"cut.base", m.Cut.Base, -largest}, {"cut.prior", m.Cut.Prior, 0}, {"cut.bound", m.Cut.Bound, 0},
 		{"cut.shape", m.Cut.Shape, 0}, {"cut.hold", m.Cut.Hold, smallest}, {"cut.blur", m.Cut.Blur, smallest},
+		{"reliability.alone.slope", m.Reliability.Alone.Slope, 0}, {"reliability.alone.offset", m.Reliability.Alone.Offset, -largest},
+		{"reliability.together.slope", m.Reliability.Together.Slope, 0}, {"reliability.together.offset", m.Reliability.Together.Offset, -largest},
+		{"reliability.apart.slope", m.Reliability.Apart.Slope, 0}, {"reliability.apart.offset", m.Reliability.Apart.Offset, -largest},
+		{"reliability.join.slope", m.Reliability.Join.Slope, smallest}, {"reliability.join.offset", m.Reliability.Join.Offset, -largest},
+		{"reliability.join_error", m.Reliability.JoinError, 0},
 	} {
 		if !(f.value >= f.least && f.value <= largest) {
 			return fmt.Errorf("%s %v: must be %v to %v", f.name, f.value, f.least, largest)
@@ -113,6 +119,9 @@ func (m *Model) validate() error {
 	}
 	if m.Dense.Weight == 0 && m.Lexical.Weight == 0 && m.Lead.Weight == 0 {
 		return errors.New("no signal has a weight")
+	}
+	if m.Reliability.JoinError >= 0.5 {
+		return fmt.Errorf("reliability.join_error %v: must be below .5", m.Reliability.JoinError)
 	}
 	if len(m.Days) > maxHats {
 		return fmt.Errorf("days has %d functions, at most %d fit", len(m.Days), maxHats)
@@ -144,6 +153,3 @@ func (m *Model) Logit(s Signals) float64 {
 	}
 	return logit
 }
-
-// Probability returns the probability of one event that belongs to Logit.
-func (m *Model) Probability(s Signals) float64 { return 1 / (1 + math.Exp(-m.Logit(s))) }

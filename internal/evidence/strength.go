@@ -1,14 +1,10 @@
 package evidence
 
-import (
-	"math"
+import "throughline/cluster"
 
-	"throughline/cluster"
-)
-
-// strengths returns for every article of a story the probability that belongs to its mean logit to the other members. The
-// sum over members is a product with the sum of their vectors, so it costs one product an article.
-func strengths(it cluster.Items, story []int32) []float32 {
+// strengths returns for every article of a story the probability that belongs to its mean logit to the other members, where stories end at
+// a cut. The sum over members is a product with the sum of their vectors, so it costs one product an article.
+func (m *Model) strengths(it cluster.Items, story []int32, cut float64) []float32 {
 	members := map[int32][]int32{}
 	for i, s := range story {
 		if s >= 0 {
@@ -42,7 +38,7 @@ func strengths(it cluster.Items, story []int32) []float32 {
 				sum += w * (sparse[t] - w)
 			}
 			mean := float64(it.Offset) + sum/float64(len(ids)-1)
-			out[i] = float32(1 / (1 + math.Exp(-mean)))
+			out[i] = float32(m.Belonging(mean, cut))
 		}
 	}
 	return out

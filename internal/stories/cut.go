@@ -23,38 +23,40 @@ const (
 	cutFewest = 64
 )
 
-// cutState is the least mean logit at which articles are one story, as far as it is known.
+// cutState is where stories end, as far as it is known.
 type cutState struct {
 	mu    sync.Mutex // held while it is looked up
 	known bool
-	logit float64
+	cut   evidence.Cut
 	size  int // articles of the corpus that it was found for
 }
 
-// cut is the least mean logit at which articles are one story. It depends on the corpus: it is that of the last
+// cut says where stories end. It depends on the corpus: it is that of the last
 // reclustering, or, in a process that has not seen one and in a corpus that has grown since, an estimate of what
 // reclustering would find. While too little is stored to show anything it is the model's own.
-func (e *Engine) cut(ctx context.Context) (float64, error) {
+func (e *Engine) cut(ctx context.Context) (evidence.Cut, error) {
 	c := &e.cutting
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	size := e.cfg.Corpus.Len()
 	if c.known && (size < cutFewest || size < cutGrowth*c.size) {
-		return c.logit, nil
+		return c.cut, nil
 	}
-	logit, err := e.estimateCut(ctx)
+	cut, err := e.estimateCut(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("estimating where stories end in this corpus: %w", err)
+		return evidence.Cut{}, fmt.Errorf("estimating where stories end in this corpus: %w", err)
 	}
-	c.known, c.logit, c.size = true, logit, size
-	return logit, nil
+	c.known, c.cut, c.size = true, cut, size
+	e.cfg.Corpus.SetCut(cut.Even)
+	return cut, nil
 }
 
-func (e *Engine) setCut(logit float64) {
+func (e *Engine) setCut(cut evidence.Cut) {
 	c := &e.cutting
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known, c.logit, c.size = true, logit, e.cfg.Corpus.Len()
+	c.known, c.cut, c.size = true, cut, e.cfg.Corpus.Len()
+	e.cfg.Corpus.SetCut(cut.Even)
 }
 
 // estimateCut clusters a sample of the store. The cut follows from the share of same-story pairs among near neighbours, of
@@ -62,7 +64,7 @@ func (e *Engine) setCut(logit float64) {
 // of whole stories and of one-offs, each with the same chance. A scan goes through articles in an order that means
 // nothing, so its beginning is such a sample if a story is in it by its representative only. A store of fewer articles is
 // its own sample, and the estimate is what reclustering finds.
-func (e *Engine) estimateCut(ctx context.Context) (float64, error) {
+func (e *Engine) estimateCut(ctx context.Context) (evidence.Cut, error) {
 	var sample []*points.Stored
 	seen, storyIDs := make(map[string]bool), make(map[string]bool)
 	err := e.cfg.Store.Scan(ctx, points.WithVectors, func(s *points.Stored) error {
@@ -78,11 +80,11 @@ func (e *Engine) estimateCut(ctx context.Context) (float64, error) {
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {
-		return 0, err
+		return evidence.Cut{}, err
 	}
 	found, err := e.cfg.Store.GetStories(ctx, slices.Sorted(maps.Keys(storyIDs)), points.WithNothing)
 	if err != nil {
-		return 0, err
+		return evidence.Cut{}, err
 	}
 	var chosen []string
 	for _, s := range found {
@@ -91,7 +93,7 @@ func (e *Engine) estimateCut(ctx context.Context) (float64, error) {
 		}
 	}
 	if len(chosen) == 0 && (len(seen) < cutFewest || len(seen) == cutSample) {
-		return e.cfg.Model.Cut.Base, nil // too few articles, or one-offs alone, which show nothing
+		return e.cfg.Model.StartCut(), nil // too few articles, or one-offs alone, which show nothing
 	}
 	if len(chosen) > 0 { // no id is no filter
 		err = e.cfg.Store.ScanWhere(ctx, points.Filter{StoryIDs: chosen}, points.WithVectors, func(s *points.Stored) error {
@@ -99,7 +101,7 @@ func (e *Engine) estimateCut(ctx context.Context) (float64, error) {
 			return nil
 		})
 		if err != nil {
-			return 0, err
+			return evidence.Cut{}, err
 		}
 	}
 	profiles := make([]evidence.Profile, len(sample))
@@ -107,11 +109,11 @@ func (e *Engine) estimateCut(ctx context.Context) (float64, error) {
 		profiles[i] = *corpus.Profile(s)
 	}
 	ladder, err := e.cfg.Model.Ladder(ctx, e.cfg.Corpus, profiles, evidence.LadderOptions{
-		Workers: e.cfg.Workers, Topics: 1, // topics do not matter here, and looking for their number takes time
+		Workers: e.cfg.Workers, Precision: e.cfg.Precision, Topics: 1, // topics do not matter here, and looking for their number takes time
 	})
 	if err != nil {
-		return 0, err
+		return evidence.Cut{}, err
 	}
 	e.cfg.Logger.DebugContext(ctx, "estimated where stories end", "articles", len(sample), "logit", ladder.Cut.Logit)
-	return ladder.Cut.Logit, nil
+	return ladder.Cut, nil
 }

@@ -39,20 +39,22 @@ type decision struct {
 	probability float64
 	copies      []string  // articles nearby that have the same text, nearest first
 	verdicts    []verdict // of the stories that were judged, best first
+	cut         float64   // where stories end
 }
 
 // decide judges the stories and one-offs near an article. self is left out: an article is no evidence for itself.
 func (e *Engine) decide(ctx context.Context, p *evidence.Profile, self string) (*decision, error) {
-	cut, err := e.cut(ctx)
+	ends, err := e.cut(ctx)
 	if err != nil {
 		return nil, err
 	}
+	cut := ends.Logit
 	near, err := e.near(ctx, p, self)
 	if err != nil {
 		return nil, err
 	}
 	w := e.cfg.Corpus.Weigh(p)
-	d := &decision{}
+	d := &decision{cut: ends.Even}
 	bestAlone, logits := math.Inf(-1), make(map[string]float64)
 	for _, n := range near {
 		s := evidence.Compare(w, e.cfg.Corpus.Weigh(corpus.Profile(n)))
@@ -87,18 +89,15 @@ func (e *Engine) decide(ctx context.Context, p *evidence.Profile, self string) (
 	// wait to be filed, and linkage, which sees all, would join the two and then the story.
 	for _, v := range d.verdicts {
 		if v.logit >= cut && v.agree >= quorum {
-			d.story, d.partner, d.probability = v.story, nil, probability(v.logit)
+			d.story, d.partner, d.probability = v.story, nil, e.cfg.Model.Belonging(v.logit, ends.Even)
 			return d, nil
 		}
 	}
 	if d.partner != nil {
-		d.probability = probability(bestAlone)
+		d.probability = e.cfg.Model.Belonging(bestAlone, ends.Even)
 	}
 	return d, nil
 }
-
-// probability is the logistic function.
-func probability(logit float64) float64 { return 1 / (1 + math.Exp(-logit)) }
 
 // near fetches the articles nearest to a profile, by meaning and by words, without self. Nearest first, each once.
 func (e *Engine) near(ctx context.Context, p *evidence.Profile, self string) ([]*points.Stored, error) {

@@ -59,7 +59,7 @@ func (e *Engine) Find(ctx context.Context, draft Draft, n int) (*Found, error) {
 	}
 	for i, s := range list {
 		if s != nil {
-			found.Matches = append(found.Matches, Match{Story: *s, Probability: probability(verdicts[i].logit)})
+			found.Matches = append(found.Matches, Match{Story: *s, Probability: e.cfg.Model.Belonging(verdicts[i].logit, d.cut)})
 		}
 	}
 	return found, nil

@@ -85,7 +85,7 @@ func (r *run) run(ctx context.Context, progress Progress) error {
 		profiles[i] = *corpus.Profile(a)
 	}
 	var err error
-	if r.ladder, err = r.cfg.Model.Ladder(ctx, r.cfg.Corpus, profiles, evidence.LadderOptions{Workers: r.cfg.Workers, Topics: r.opts.Topics}); err != nil {
+	if r.ladder, err = r.cfg.Model.Ladder(ctx, r.cfg.Corpus, profiles, evidence.LadderOptions{Workers: r.cfg.Workers, Topics: r.opts.Topics, Precision: r.cfg.Precision}); err != nil {
 		return fmt.Errorf("clustering %d articles: %w", len(profiles), err)
 	}
 	progress("naming", 0.7)
@@ -103,7 +103,7 @@ func (r *run) run(ctx context.Context, progress Progress) error {
 	if err := r.commit(ctx, &r.change); err != nil {
 		return fmt.Errorf("writing stories back: %w", err)
 	}
-	r.setCut(r.ladder.Cut.Logit)
+	r.setCut(r.ladder.Cut)
 	progress("done", 1)
 	return nil
 }

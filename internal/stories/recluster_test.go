@@ -116,7 +116,7 @@ func TestReclusterDryRun(t *testing.T) {
 	h.fill()
 	h.file("f0", "f1", "v0", "v1", "v2")
 	before := h.events()
-	cut, size := h.cutting.logit, h.cutting.size
+	cut, size := h.cutting.cut.Logit, h.cutting.size
 	h.faulty.arm(0, false)
 	unlock, err := h.lock(context.Background()) // it does not even wait for its turn
 	h.must(err)
@@ -126,8 +126,8 @@ func TestReclusterDryRun(t *testing.T) {
 	})
 	h.must(err)
 	unlock()
-	if h.faulty.writes != 0 || len(h.events()) != len(before) || h.cutting.logit != cut || h.cutting.size != size {
-		t.Errorf("%d writes, %d events more, cut %v for %d, was %v for %d", h.faulty.writes, len(h.events())-len(before), h.cutting.logit, h.cutting.size, cut, size)
+	if h.faulty.writes != 0 || len(h.events()) != len(before) || h.cutting.cut.Logit != cut || h.cutting.size != size {
+		t.Errorf("%d writes, %d events more, cut %v for %d, was %v for %d", h.faulty.writes, len(h.events())-len(before), h.cutting.cut.Logit, h.cutting.size, cut, size)
 	}
 	if got := strings.Join(stages, ", "); got != "reading 0, comparing 0.1, naming 0.7, done 1" {
 		t.Errorf("stages %s", got)
@@ -302,13 +302,13 @@ func TestReclusterCancelled(t *testing.T) {
 func TestCutAfterRestart(t *testing.T) {
 	h := setUp(t)
 	h.model.Cut.Base, h.model.Cut.Hold = 3, 0.01 // the shape of the corpus decides
-	if got, err := h.cut(context.Background()); err != nil || got != 3 {
+	if got, err := h.cut(context.Background()); err != nil || got.Logit != 3 {
 		t.Errorf("an empty store: %v, %v", got, err)
 	}
 	h.fill()
 	h.recluster()
 	want, err := h.cut(context.Background())
-	if err != nil || want == 3 {
+	if err != nil || want.Logit == 3 {
 		t.Fatalf("the run cut at the model's own %v, %v: the test is no test", want, err)
 	}
 	h.restart()

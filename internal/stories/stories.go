@@ -17,6 +17,7 @@ package stories
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -50,7 +51,7 @@ type Store interface {
 	Events(ctx context.Context, after int64, limit int) ([]points.Event, error)
 }
 
-// Config is what an Engine is made of. Every field but Workers is needed.
+// Config is what an Engine is made of. Every field but Workers and Precision is needed.
 type Config struct {
 	Store    Store
 	Embedder embed.Embedder // for drafts
@@ -60,6 +61,8 @@ type Config struct {
 	Now      func() time.Time
 	NewID    func(kind string) string // a new id of a story, topic or theme; never the same twice
 	Workers  int                      // cores for reclustering; 0: all
+	// Precision is the share of pairs of one event wanted among the pairs of articles of one story; 0: see evidence.LadderOptions.
+	Precision float64
 }
 
 // Engine keeps stories. It is safe for concurrent use: reading goes on while one call files or reclusters. It is the only
@@ -86,6 +89,9 @@ type Engine struct {
 func New(cfg Config) (*Engine, error) {
 	if cfg.Store == nil || cfg.Embedder == nil || cfg.Corpus == nil || cfg.Model == nil || cfg.Logger == nil || cfg.Now == nil || cfg.NewID == nil {
 		return nil, errors.New("stories: Config needs Store, Embedder, Corpus, Model, Logger, Now and NewID")
+	}
+	if !(cfg.Precision >= 0 && cfg.Precision < 1) {
+		return nil, fmt.Errorf("stories: a precision of %v is not between 0 and 1", cfg.Precision)
 	}
 	return &Engine{
 		cfg: cfg, writing: make(chan struct{}, 1), changed: make(chan struct{}),
