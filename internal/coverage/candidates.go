@@ -1,10 +1,13 @@
 package coverage
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
+	"throughline/cluster/vector"
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
 	"throughline/internal/points"
@@ -59,8 +62,12 @@ func (e *Engine) gather(ctx context.Context, s *seed, f Shape) (found []candidat
 		}
 		for _, section := range st.sections[:st.searched] {
 			bySection = append(bySection, points.Query{Of: points.Sections, Dense: section.Dense, Filter: filter, Limit: sectionLimit})
-			if s.query && len(section.Lexical.Terms) > 0 {
-				bySection = append(bySection, points.Query{Of: points.Sections, Sparse: section.Lexical, Using: points.Lexical, Filter: filter, Limit: sectionLimit})
+			words := section.Lexical
+			if !s.query {
+				words = e.rarest(words)
+			}
+			if len(words.Terms) > 0 {
+				bySection = append(bySection, points.Query{Of: points.Sections, Sparse: words, Using: points.Lexical, Filter: filter, Limit: sectionLimit})
 			}
 		}
 	}
@@ -94,6 +101,30 @@ func (e *Engine) gather(ctx context.Context, s *seed, f Shape) (found []candidat
 		})
 	}
 	return found, byWords, partial, nil
+}
+
+// sectionTerms is how many words of a section look for other sections: the rarest, which name what it is about. All of them
+// cost several times as much and find hardly anything else.
+const sectionTerms = 12
+
+// rarest are the words of a section that weigh most in this corpus, the lower term among equals.
+func (e *Engine) rarest(words vector.Sparse) vector.Sparse {
+	if len(words.Terms) <= sectionTerms {
+		return words
+	}
+	weights := e.queryWeights(words)
+	order := make([]int, len(words.Terms))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(weights[b], weights[a]), cmp.Compare(a, b)) })
+	order = order[:sectionTerms]
+	slices.Sort(order)
+	out := vector.Sparse{Terms: make([]uint32, sectionTerms), Weights: make([]float32, sectionTerms)}
+	for to, from := range order {
+		out.Terms[to], out.Weights[to] = words.Terms[from], words.Weights[from]
+	}
+	return out
 }
 
 // query asks both collections at the same time.
