@@ -168,6 +168,9 @@ func TestNameWithoutAnswers(t *testing.T) {
 			t.Errorf("refused answers are asked for again: %+v", got)
 		}
 	}
+	if len(h.events()) != n {
+		t.Errorf("%d new events, and no title", len(h.events())-n)
+	}
 	h.check()
 	h = setUp(t)
 	h.fill()
