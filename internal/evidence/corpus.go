@@ -26,6 +26,7 @@ type Corpus struct {
 
 	sample    []sampled // ascending
 	stretched float64   // what stretch returned, 0 when it must be asked again
+	factor    float64   // what SetScale was told, 0 for nothing
 
 	cut    float64 // where stories end, see SetCut
 	hasCut bool
@@ -46,6 +47,14 @@ func (c *Corpus) Cut() (logit float64, known bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.cut, c.hasCut
+}
+
+// SetScale says how centred cosines of this corpus's embedding space compare with those that the coefficients are for. Without it that follows
+// from their spread.
+func (c *Corpus) SetScale(s Scale) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.factor, c.stretched = s.Factor, 0
 }
 
 // Add counts an article. Articles of one corpus have dense vectors of one length; a vector of another length, or none,

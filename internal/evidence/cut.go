@@ -83,17 +83,26 @@ const (
 	cutReach          = 0.125     // logits by which a cut may move into a gap
 )
 
-// at returns the logit to cut a dendrogram at, given other views of the same articles.
-func (r CutRule) at(tree *cluster.Dendrogram, views []*cluster.Dendrogram, prior float64) float64 {
+// curves are what can be seen of a dendrogram at each of the logits tried, whatever the constants of the rule.
+type curves struct {
+	sizes  []float64 // logarithm of the mean story size
+	agreed []float64 // with the other views
+}
+
+// curvesOf looks at a dendrogram, given other views of the same articles.
+func curvesOf(tree *cluster.Dendrogram, views []*cluster.Dendrogram) curves {
+	return curves{sizes: smooth(meanSizes(tree), sizeSmooth), agreed: smooth(agreement(tree, views), agreementSmooth)}
+}
+
+// at returns the logit to cut a dendrogram at, given its curves.
+func (r CutRule) at(tree *cluster.Dendrogram, c curves, prior float64) float64 {
 	z := math.Log(prior / (1 - prior))
 	target := r.Base - r.Prior*min(max(z, -r.Bound), r.Bound)
-	sizes := smooth(meanSizes(tree), sizeSmooth)
-	agreed := smooth(agreement(tree, views), agreementSmooth)
-	costs := make([]float64, len(sizes))
-	for i := range sizes {
-		below, above := max(i-1, 0), min(i+1, len(sizes)-1)
-		growth := (sizes[below] - sizes[above]) / (cutAt(above) - cutAt(below))
-		costs[i] = -2*agreed[i] + r.Shape*growth + r.Hold*(cutAt(i)-target)*(cutAt(i)-target)
+	costs := make([]float64, len(c.sizes))
+	for i := range costs {
+		below, above := max(i-1, 0), min(i+1, len(costs)-1)
+		growth := (c.sizes[below] - c.sizes[above]) / (cutAt(above) - cutAt(below))
+		costs[i] = -2*c.agreed[i] + r.Shape*growth + r.Hold*(cutAt(i)-target)*(cutAt(i)-target)
 	}
 	least := slices.Min(costs)
 	sum, total := 0.0, 0.0
@@ -103,6 +112,18 @@ func (r CutRule) at(tree *cluster.Dendrogram, views []*cluster.Dendrogram, prior
 		total += w
 	}
 	return settle(tree, sum/total)
+}
+
+// even is at, raised as long as one story holds most of a large corpus: such a result is not believed.
+func (r CutRule) even(tree *cluster.Dendrogram, c curves, prior float64) (cut float64, raised bool) {
+	cut = r.at(tree, c, prior)
+	for tree.N >= swallowedFrom && cut <= swallowedUntil {
+		if _, largest := withoutOneOffs(tree.Cut(float32(cut))); largest <= swallowed {
+			break
+		}
+		cut, raised = cut+swallowedStep, true
+	}
+	return cut, raised
 }
 
 // settle moves a cut to the middle of the widest gap between the heights of joins near it. A cut next to a join would

@@ -54,7 +54,7 @@ var testRule = CutRule{Base: .4, Prior: 1, Bound: 2, Shape: .5, Hold: .05, Blur:
 func TestCutLiesInTheGap(t *testing.T) {
 	for _, c := range []struct{ pairs, chain float32 }{{4, 0}, {1.5, -1}, {.6, -2}} {
 		tree := pairsAndChain(40, c.pairs, c.chain)
-		if got := testRule.at(tree, nil, .5); got >= float64(c.pairs) || got <= float64(c.chain) {
+		if got := testRule.at(tree, curvesOf(tree, nil), .5); got >= float64(c.pairs) || got <= float64(c.chain) {
 			t.Errorf("pairs are joined at %v and everything at %v; the cut is %v", c.pairs, c.chain, got)
 		}
 	}
@@ -62,12 +62,13 @@ func TestCutLiesInTheGap(t *testing.T) {
 
 func TestCutFollowsThePriorWithinReason(t *testing.T) {
 	flat := &cluster.Dendrogram{N: 10}
-	even, rare, common := testRule.at(flat, nil, .5), testRule.at(flat, nil, .1), testRule.at(flat, nil, .9)
+	seen := curvesOf(flat, nil)
+	even, rare, common := testRule.at(flat, seen, .5), testRule.at(flat, seen, .1), testRule.at(flat, seen, .9)
 	if !(rare > even+.5 && common < even-.5) {
 		t.Errorf("cut %v when same-story pairs are rare, %v even, %v common", rare, even, common)
 	}
 	for _, extreme := range []float64{1e-4, 1 - 1e-4} {
-		if got := testRule.at(flat, nil, extreme); math.Abs(got-even) > testRule.Bound+.1 {
+		if got := testRule.at(flat, seen, extreme); math.Abs(got-even) > testRule.Bound+.1 {
 			t.Errorf("an extreme prior of %v moved the cut from %v to %v", extreme, even, got)
 		}
 	}
@@ -110,7 +111,7 @@ func TestCutIsWhereViewsAgree(t *testing.T) {
 		}
 		rule := testRule
 		rule.Hold, rule.Shape = .01, 0
-		if got := rule.at(tree, views, .5); got <= want[0] || got >= want[1] {
+		if got := rule.at(tree, curvesOf(tree, views), .5); got <= want[0] || got >= want[1] {
 			t.Errorf("views agree on groups of %d; the cut is %v, want one of %v", unit, got, want)
 		}
 	}
@@ -179,11 +180,12 @@ func TestAgreeIsAdjustedForChance(t *testing.T) {
 func TestNoStorySwallowsTheCorpus(t *testing.T) {
 	tree := pairsAndChain(40, 5, 3)
 	m := &Model{Cut: CutRule{Base: .4, Prior: 1, Bound: 2, Hold: 1000, Blur: .02}}
-	cut, stories := m.cutStories(tree, nil, logits(.5, 1000), 0)
+	cut, stories := m.cutStories(tree, curvesOf(tree, nil), prior(logits(.5, 1000)), 0)
 	if !cut.Raised || cut.Largest > swallowed || stories[0] != stories[1] || stories[0] == stories[2] {
 		t.Errorf("cut %+v, stories %v", cut, stories[:4])
 	}
-	small, _ := m.cutStories(pairsAndChain(10, 5, 3), nil, logits(.5, 1000), 0)
+	few := pairsAndChain(10, 5, 3)
+	small, _ := m.cutStories(few, curvesOf(few, nil), prior(logits(.5, 1000)), 0)
 	if small.Raised {
 		t.Errorf("twenty articles may be on one event, but the cut was raised: %+v", small)
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -43,50 +41,26 @@ type Ladder struct {
 // Ladder arranges articles that belong to the corpus. The order of ps matters only to the numbering of labels, as long as
 // their ids differ.
 func (m *Model) Ladder(ctx context.Context, c *Corpus, ps []Profile, opts LadderOptions) (*Ladder, error) {
-	if opts.Neighbors == 0 {
-		opts.Neighbors = 20
-	}
-	if opts.Workers == 0 {
-		opts.Workers = runtime.GOMAXPROCS(0)
-	}
+	opts = opts.withDefaults()
 	if !(opts.Precision >= 0 && opts.Precision < 1) {
 		return nil, fmt.Errorf("a precision of %v is not between 0 and 1", opts.Precision)
 	}
-	order := canonical(ps)
-	ws := weighAll(c, ps, opts.Workers)
-	ws = permuted(ws, order)
-	vetoes := make([][2]int32, len(opts.CannotLink))
-	place := inverse(order)
-	for k, pair := range opts.CannotLink {
-		if min(pair[0], pair[1]) < 0 || int(max(pair[0], pair[1])) >= len(ps) {
-			return nil, fmt.Errorf("pair %d of CannotLink, %d and %d, is not of two of %d articles", k, pair[0], pair[1], len(ps))
-		}
-		vetoes[k] = [2]int32{place[pair[0]], place[pair[1]]}
-	}
-	items, err := m.items(ws)
+	near, err := NewNeighborhood(ctx, c, ps, opts)
 	if err != nil {
 		return nil, err
 	}
-	graph, err := candidates(ctx, ws, opts)
+	tree, items, err := m.link(ctx, near, opts)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := cluster.Link(ctx, items, graph, cluster.LinkOptions{
-		Stop: float32(math.Inf(-1)), CannotLink: vetoes, Workers: opts.Workers})
-	if err != nil {
-		return nil, fmt.Errorf("linking articles: %w", err)
-	}
-	others, err := views(ctx, ws, graph, opts.Workers)
+	cut, story := m.cutStories(tree.Joins, tree.curves, tree.Prior, opts.Precision)
+	topic, theme, err := topics(ctx, near.ws, story, opts.Topics, opts.Workers)
 	if err != nil {
 		return nil, err
 	}
-	cut, story := m.cutStories(tree, others, edgeLogits(items, graph), opts.Precision)
-	topic, theme, err := topics(ctx, ws, story, opts.Topics, opts.Workers)
-	if err != nil {
-		return nil, err
-	}
+	place := near.place
 	return &Ladder{
-		Copy:     renumbered(permuted(copies(ws, graph, story), place)),
+		Copy:     renumbered(permuted(copies(near.ws, near.graph, story), place)),
 		Story:    renumbered(permuted(story, place)),
 		Topic:    renumbered(permuted(topic, place)),
 		Theme:    renumbered(permuted(theme, place)),
@@ -218,24 +192,16 @@ func pairLogit(it cluster.Items, i, j int) float64 {
 		float64(it.Sparse[i].Dot(it.Sparse[j]))
 }
 
-// cutStories chooses the cut and returns the labels of stories, -1 for one-offs. A result in which one story holds most of
-// a large corpus is not believed: the cut goes up until it does not.
-func (m *Model) cutStories(tree *cluster.Dendrogram, views []*cluster.Dendrogram, logits []float64, precision float64) (Cut, []int32) {
-	cut := Cut{Prior: prior(logits)}
-	cut.Even = m.Cut.at(tree, views, cut.Prior)
-	var stories []int32
-	for {
-		stories, cut.Largest = withoutOneOffs(tree.Cut(float32(cut.Even)))
-		if cut.Largest <= swallowed || tree.N < swallowedFrom || cut.Even > swallowedUntil {
-			break
-		}
-		cut.Even, cut.Raised = cut.Even+swallowedStep, true
-	}
+// cutStories chooses the cut and returns the labels of stories, -1 for one-offs.
+func (m *Model) cutStories(tree *cluster.Dendrogram, seen curves, prior, precision float64) (Cut, []int32) {
+	cut := Cut{Prior: prior}
+	cut.Even, cut.Raised = m.Cut.even(tree, seen, prior)
 	cut.Logit = cut.Even
 	if precision > 0 {
 		cut.Logit = m.Reliability.cutFor(tree, cut.Even, precision)
-		stories, cut.Largest = withoutOneOffs(tree.Cut(float32(cut.Logit)))
 	}
+	var stories []int32
+	stories, cut.Largest = withoutOneOffs(tree.Cut(float32(cut.Logit)))
 	cut.Precision = 1
 	expected, heights := m.Reliability.precision(tree, cut.Even), tree.Heights()
 	for i := range expected {

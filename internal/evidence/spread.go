@@ -52,6 +52,9 @@ func (c *Corpus) sampling(p *Profile, by int) {
 // stretch returns the factor that brings centred cosines of this corpus to the spread the coefficients are for. The caller
 // holds the lock.
 func (c *Corpus) stretch() float64 {
+	if c.factor > 0 {
+		return c.factor
+	}
 	if len(c.sample) < sampleSize/2 {
 		return 1 // too few to tell a spread from a story
 	}
