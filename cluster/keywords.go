@@ -83,22 +83,26 @@ type phrase struct {
 	documents int     // that have it
 	weight    float64 // the same with titles counted more
 	spellings map[string]int
-	alone     int // documents in which it is a name by itself
-	inside    int // documents in which it is only part of longer names
+	alone     int  // documents in which it is a name by itself
+	inside    int  // documents in which it is only part of longer names
+	plain     bool // it occurs where capitals tell names from other words
 }
 
 type class struct {
 	documents int
 	phrases   map[string]*phrase
 	names     map[string]int // runs of capitalised words that are longer than a phrase -> documents
+	plain     int            // documents with text where capitals tell
 }
 
 func readClass(documents []Document) *class {
 	k := &class{documents: len(documents), phrases: make(map[string]*phrase), names: make(map[string]int)}
 	for _, d := range documents {
 		seen, names, alone := make(map[string]float64), make(map[string]bool), make(map[string]bool)
-		k.read(d.Title, titleWeight, seen, names, alone)
-		k.read(d.Text, 1, seen, names, alone)
+		title := k.read(d.Title, titleWeight, seen, names, alone)
+		if k.read(d.Text, 1, seen, names, alone) || title {
+			k.plain++
+		}
 		for key, weight := range seen {
 			p := k.phrases[key]
 			p.documents++
@@ -116,17 +120,18 @@ func readClass(documents []Document) *class {
 	return k
 }
 
-// sure is what a spelling counts inside of a sentence; at its beginning, where every word has a capital, it counts 1.
+// sure is what a spelling counts inside of a sentence; at its beginning, and in headlines where every word has a capital, it
+// counts 1.
 const sure = 100
 
 // read counts the phrases of a text. seen collects the largest weight of each in this document, names its long names, and
-// alone whether what is written as a name is one by itself anywhere.
-func (k *class) read(text string, weight float64, seen map[string]float64, names, alone map[string]bool) {
+// alone whether what is written as a name is one by itself anywhere. It reports whether capitals tell names from other words.
+func (k *class) read(text string, weight float64, seen map[string]float64, names, alone map[string]bool) (plain bool) {
 	runs := wordRuns(text)
 	capitals, words := 0, 0
 	for _, run := range runs {
 		for _, w := range run.words {
-			if !stopWords[strings.ToLower(w)] {
+			if !stopWords[lowered(w)] {
 				words++
 				if capital(w) {
 					capitals++
@@ -134,13 +139,13 @@ func (k *class) read(text string, weight float64, seen map[string]float64, names
 			}
 		}
 	}
-	telling := float64(capitals) < headline*float64(words)
+	plain = float64(capitals) < headline*float64(words)
 	for _, run := range runs {
 		lower := make([]string, len(run.words))
 		named := make([]bool, len(run.words)) // part of a name, as far as capitals tell
 		for i, w := range run.words {
-			lower[i] = strings.ToLower(w)
-			named[i] = telling && capital(w) && !stopWords[lower[i]]
+			lower[i] = lowered(w)
+			named[i] = plain && capital(w) && !stopWords[lower[i]]
 		}
 		for i := range lower {
 			for n := 1; n <= phraseWords && i+n <= len(lower); n++ {
@@ -154,9 +159,10 @@ func (k *class) read(text string, weight float64, seen map[string]float64, names
 					k.phrases[key] = p
 				}
 				counts := sure
-				if i == 0 && run.begins {
+				if i == 0 && run.begins || !plain {
 					counts = 1
 				}
+				p.plain = p.plain || plain
 				p.spellings[strings.Join(run.words[i:i+n], " ")] += counts
 				seen[key] = max(seen[key], weight)
 				if named[i] && named[i+n-1] {
@@ -176,7 +182,11 @@ func (k *class) read(text string, weight float64, seen map[string]float64, names
 			i += max(n, 1)
 		}
 	}
+	return plain
 }
+
+// lowered is a word in lower case, with the apostrophe of typewriters.
+func lowered(word string) string { return strings.ReplaceAll(strings.ToLower(word), "’", "'") }
 
 func capital(word string) bool {
 	r, _ := utf8.DecodeRuneInString(word)
@@ -301,6 +311,9 @@ func (k *class) choose(opts KeywordOptions, total int, all map[string]int, least
 		p := k.phrases[key]
 		if p.documents < least || p.words > 1 && (least == 1 || !p.whole()) {
 			continue
+		}
+		if p.words > 1 && !p.plain && 2*k.plain >= k.documents {
+			continue // half of a headline in capitals: in a sentence nobody says so
 		}
 		share := p.weight / (titleWeight * float64(k.documents))
 		rarity := math.Log1p(float64(total) / float64(all[key]))
@@ -438,7 +451,8 @@ show since six so some something soon still such sunday take taken ten than that
 then there there's these they they'd they'll they're they've thing things third this those though thousands three through
 thursday time times asked begun billion counted dollar dollars dozen dozens eleven fifty forty half hundred hundreds kilometres
 metres pound pounds euro euros thirteen fourteen fifteen sixteen seventeen eighteen nineteen twelve twenty thirty sixty seventy
-eighty ninety thousand trillion twice word words according added among announced past expected expect cost costs carried carry kept hold held show showed work worked working to today together told too took toward towards tuesday two under until up upon us use used using very
+eighty ninety thousand trillion twice word words according added among announced april august december february gov january july june november october rep reps sen sens
+september jan feb apr jun jul aug sep sept oct nov dec mr mrs ms dr isn we past expected expect cost costs carried carry kept hold held show showed work worked working to today together told too took toward towards tuesday two under until up upon us use used using very
 want wanted was wasn't way we we'd we'll we're we've wednesday week weeks well went were weren't what when where whether
 which while who whole whom whose why will with within without won't would wouldn't year years yesterday yet you you'd
 you'll you're you've your yours yourself friday eight`) {

@@ -70,6 +70,13 @@ func TestKeywordsAreWhole(t *testing.T) {
 		{"headlines in capitals", []Document{
 			{"Gold Price Falls Again", ""}, {"Gold Price Hits Low", ""}, {"Why The Gold Price Fell", ""},
 		}, "Gold Price", "Gold|Price"},
+		{"headlines in capitals above text", []Document{
+			{"Biden Signs Forceful Defense Bill", "The president put his name to a bill on armour. The bill passed easily."},
+			{"Biden Signs Bill After Long Forceful Defense", "It is a bill that many opposed, but Biden wants more armour."},
+		}, "bill|armour", "Biden Signs|Forceful Defense|Bill"},
+		{"words with a curly apostrophe", []Document{
+			{"Ferry strike", "We’re on strike, they said, and don’t expect a ferry."}, {"Strike", "Don’t wait for a ferry: we’re on strike."},
+		}, "ferry|strike", "don’t|Don’t|we’re|We’re"},
 		{"the beginnings of sentences", []Document{
 			{"Gunmen storm hall", "Gunmen fired at the crowd. The gunmen fled by car."},
 			{"Gunmen caught", "Gunmen were caught. Police say the gunmen confessed."},
