@@ -436,26 +436,29 @@ func (p *phrase) spelling() string {
 var stopWords = func() map[string]bool {
 	set := make(map[string]bool)
 	for _, w := range strings.Fields(`
-a about above across after again against ago all almost along already also although always am amid among an and another any
-are aren't around as at away back be became because become been before began behind being below best between both but by
-called came can can't cannot come could couldn't d day days de did didn't do does doesn't doing don't done down due during
-each early either else end enough even ever every everyone few first five for former found four from full further gave get
-go going got had hadn't has hasn't have haven't having he he'd he'll he's held her here hers herself him himself his hour
-hours how however i i'd i'll i'm i've if in including inside instead into is isn't it it's its itself just keep kept know
-known last late later latest least left less let like likely little long longer look lot made make makes making man many
-may me mean meant might mile miles million minutes monday month months more most mostly much must my myself near nearly
-need never new news next night nine no nobody non nor not nothing now of off often old on once one only onto or other others
-our ours ourselves out outside over own part people per percent perhaps place put quite rather re really reported reporting
-right said same saturday saw say saying says second see seen set seven several shall she she'd she'll she's should shouldn't
-show since six so some something soon still such sunday take taken ten than that that's the their theirs them themselves
-then there there's these they they'd they'll they're they've thing things third this those though thousands three through
-thursday time times asked begun billion counted dollar dollars dozen dozens eleven fifty forty half hundred hundreds kilometres
-metres pound pounds euro euros thirteen fourteen fifteen sixteen seventeen eighteen nineteen twelve twenty thirty sixty seventy
-eighty ninety thousand trillion twice word words according added among announced april august december february gov january july june november october rep reps sen sens
-september jan feb apr jun jul aug sep sept oct nov dec mr mrs ms dr isn we past expected expect cost costs carried carry kept hold held show showed work worked working to today together told too took toward towards tuesday two under until up upon us use used using very
-want wanted was wasn't way we we'd we'll we're we've wednesday week weeks well went were weren't what when where whether
-which while who whole whom whose why will with within without won't would wouldn't year years yesterday yet you you'd
-you'll you're you've your yours yourself friday eight`) {
+a about above according across added after again against ago all almost along already also although always am amid among
+an and announce announced announces another any apr april are aren't around as asked at aug august away back be became
+because become been before began begin beginning beginnings begins begun behind being below best between billion both
+but by called came can can't cannot carried carry come cost costs could couldn't counted d day days de dec december did
+didn't do does doesn't doing dollar dollars don't done down dozen dozens dr due during each early eight eighteen eighty
+either eleven else end enough euro euros even ever every everyone expect expected feb february few fifteen fifty first
+five for former forty found four fourteen friday from full further gave get go going got gov had hadn't half has hasn't
+have haven't having he he'd he'll he's held her here hers herself him himself his hold hour hours how however hundred
+hundreds i i'd i'll i'm i've if in including inside instead into is isn't it it's its itself jan january jul july jun
+june just keep kept kilometres know known last late later latest least left less let like likely little long longer look
+lot made make makes making man many may me mean meant metres might mile miles million minutes monday month months more
+most mostly mr mrs ms much must my myself near nearly need never new news next night nine nineteen ninety no nobody non
+nor not nothing nov november now oct october of off often old on once one only onto or other others our ours ourselves
+out outside over own part past people per percent perhaps place pound pounds put quite rather re really rep reported
+reporting reps right said same saturday saw say saying says second see seen sen sens sep sept september set seven
+seventeen seventy several shall she she'd she'll she's should shouldn't show showed since six sixteen sixty so some
+something soon spokesman spokesperson spokeswoman statement statements still such sunday take taken ten than that that's
+the their theirs them themselves then there there's these they they'd they'll they're they've thing things third
+thirteen thirty this those though thousand thousands three through thursday time times to today together told too took
+toward towards tried tries trillion try trying tuesday twelve twenty twice two under until up upon us use used using
+very want wanted was wasn't way we we'd we'll we're we've wednesday week weeks well went were weren't what when where
+whether which while who whole whom whose why will with within without won't word words work worked working would
+wouldn't year years yesterday yet you you'd you'll you're you've your yours yourself`) {
 		set[w] = true
 	}
 	return set
