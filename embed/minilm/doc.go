@@ -18,8 +18,12 @@
 // # Speed
 //
 // The products with weights are four fifths of the work. The weights lie in the file the way the instructions want them: 16
-// outputs side by side, four inputs of each together, which is what VPDPBUSD (AVX-512 VNNI) multiplies and adds in one go.
-// They are used where they lie, in the binary. AVX2 has no such instruction without saturation, so there both sides are
-// widened to 16 bits (VPMADDWD), the weights once for all tokens that go through together. What follows a product is done
-// while its sums are in registers.
+// outputs side by side, four inputs of each together, which is what VPDPBUSD (AVX-512 VNNI) and UDOT (NEON) multiply and add in one
+// go. They are used where they lie, in the binary, and the next ones are fetched while a product is computed. AVX2 has no such
+// instruction without saturation, so there both sides are widened to 16 bits (VPMADDWD), the weights once for all tokens that go
+// through together. Without vector instructions, one multiplication of 64-bit integers computes three products. What follows a
+// product is done while its sums are in registers.
+//
+// Nothing is padded: the tokens of texts of about one length go through the model as one matrix, and only attention looks at where a
+// text begins and ends. A call allocates its vectors and next to nothing else.
 package minilm
