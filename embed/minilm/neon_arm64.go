@@ -1,13 +1,22 @@
 package minilm
 
-// The kernels for NEON with dot products (Apple's processors, and servers since about 2019). What takes little time beside the
-// products is portable.
+import "math"
+
+// The kernels for NEON with dot products (Apple's processors, and servers since about 2019). What is done once for a token or a
+// head is portable.
 
 var neon = &kernels{
-	name:     "neon",
-	expand:   expandPortable,
-	norm:     normPortable,
-	quantize: quantizePortable,
+	name:   "neon",
+	expand: expandPortable,
+	norm: func(x, y, gain, bias []float32) {
+		n := len(x)
+		normNEON(&x[0], &y[:n][0], &gain[:n][0], &bias[:n][0], n, epsilon)
+	},
+	quantize: func(q *quantized, r int, x, smooth []float32) {
+		n := len(x)
+		at, end := rangeAt(n, r, 0), rangeAt(n, r, n/groupSize-1)+2
+		quantizeNEON(&q.bytes[r*n:][:n][0], &q.ranges[at:end][0], &x[0], &smooth[:n][0], n/groupSize, &quantizeLimits[0])
+	},
 	linear: func(out []float32, q *quantized, l *linear, first, rows int) {
 		k := l.inputs
 		a, ranges := q.bytes[:rows*k], q.ranges[:rows*k/groupSize*2]
@@ -24,27 +33,35 @@ var neon = &kernels{
 		c, a, b = c[:(rows-1)*ldC+columns], a[:(rows-1)*ldA+inner], b[:(inner-1)*ldB+columns]
 		multiplyNEON(&c[0], ldC, &a[0], ldA, &b[0], ldB, rows, inner, columns)
 	},
-	softmax: softmaxPortable,
+	softmax: func(x []float32, scale float32) { softmaxNEON(&x[0], len(x), scale*math.Log2E, &expVectors[0]) },
 	pool:    poolPortable,
 }
 
-// geluVectors are the coefficients, the end of the polynomial and one half, each four times.
-var geluVectors = func() (all [4 * (len(geluCoefficients) + 2)]float32) {
-	for i := range all {
-		switch at := i / 4; {
-		case at < len(geluCoefficients):
-			all[i] = geluCoefficients[at]
-		case at == len(geluCoefficients):
-			all[i] = geluEnd
-		default:
-			all[i] = 0.5
-		}
+// Constants, four times each: the assembler has no instruction to fill a vector from memory.
+var (
+	geluVectors    = fourTimes(append(geluCoefficients[:], geluEnd, 0.5)...)
+	expVectors     = fourTimes(append(expCoefficients[:], smallestExponent)...)
+	quantizeLimits = append([]float32{255, tiniest, 0, 0}, fourTimes(math.MaxFloat32, -math.MaxFloat32)...)
+)
+
+func fourTimes(numbers ...float32) (all []float32) {
+	for _, v := range numbers {
+		all = append(all, v, v, v, v)
 	}
 	return all
-}()
+}
 
 //go:noescape
 func linearNEON(out *float32, ldOut int, a *uint8, k int, ranges *float32, weight *int8, scale, offset, bias *float32, rows int)
+
+//go:noescape
+func normNEON(x, y, gain, bias *float32, n int, epsilon float32)
+
+//go:noescape
+func quantizeNEON(bytes *uint8, ranges, x, smooth *float32, groups int, limits *float32)
+
+//go:noescape
+func softmaxNEON(x *float32, n int, scale float32, coefficients *float32)
 
 //go:noescape
 func geluNEON(x *float32, n int, coefficients *float32)

@@ -26,6 +26,23 @@
 #define FMAX(m, n, d) WORD $(0x4E20F400 | (m)<<16 | (n)<<5 | (d))
 #define FMIN(m, n, d) WORD $(0x4EA0F400 | (m)<<16 | (n)<<5 | (d))
 
+#define FADD(m, n, d) WORD $(0x4E20D400 | (m)<<16 | (n)<<5 | (d))
+#define FSUB(m, n, d) WORD $(0x4EA0D400 | (m)<<16 | (n)<<5 | (d)) // n - m
+#define FADDP(m, n, d) WORD $(0x6E20D400 | (m)<<16 | (n)<<5 | (d)) // sums of neighbours
+#define FMAXV(n, d) WORD $(0x6E30F800 | (n)<<5 | (d)) // the largest of all
+#define FMINV(n, d) WORD $(0x6EB0F800 | (n)<<5 | (d))
+#define FRINTN(n, d) WORD $(0x4E218800 | (n)<<5 | (d)) // to the nearest whole number, ties to even
+#define FCVTNS(n, d) WORD $(0x4E21A800 | (n)<<5 | (d)) // the same, as an integer
+#define XTN_W(n, d) WORD $(0x0E612800 | (n)<<5 | (d)) // 4 words become the lower 4 halves of d
+#define XTN2_W(n, d) WORD $(0x4E612800 | (n)<<5 | (d)) // and the upper ones
+#define XTN_H(n, d) WORD $(0x0E212800 | (n)<<5 | (d)) // 8 halves become the lower 8 bytes
+#define XTN2_H(n, d) WORD $(0x4E212800 | (n)<<5 | (d))
+
+// SUM4 adds the 4 numbers of v into all four of it.
+#define SUM4(v) \
+	FADDP(v, v, v) \
+	FADDP(v, v, v)
+
 #define CLEAR(v) VEOR v.B16, v.B16, v.B16
 
 // FOUR multiplies four inputs of four rows, at a lane of V16 to V19, with those of 16 outputs.
@@ -216,6 +233,230 @@ loop:
 	VST1.P [V6.S4, V7.S4], 32(R0)
 	SUBS $8, R1, R1
 	BNE loop
+	RET
+
+// func softmaxNEON(x *float32, n int, scale float32, coefficients *float32)
+// scale is for powers of 2.
+TEXT ·softmaxNEON(SB), NOSPLIT, $0-32
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R1
+	FMOVS scale+16(FP), F28
+	MOVD coefficients+24(FP), R2
+	VDUP V28.S[0], V28.S4
+	VLD1.P 64(R2), [V16.S4, V17.S4, V18.S4, V19.S4]
+	VLD1 (R2), [V20.S4, V21.S4, V22.S4] // V22: the smallest exponent
+	MOVD R0, R3
+	MOVD R1, R4
+	VLD1 (R0), [V24.S4, V25.S4, V26.S4, V27.S4]
+largest:
+	VLD1.P 64(R3), [V0.S4, V1.S4, V2.S4, V3.S4]
+	FMAX(0, 24, 24)
+	FMAX(1, 25, 25)
+	FMAX(2, 26, 26)
+	FMAX(3, 27, 27)
+	SUBS $16, R4, R4
+	BNE largest
+	FMAX(25, 24, 24)
+	FMAX(27, 26, 26)
+	FMAX(26, 24, 24)
+	FMAXV(24, 24)
+	VDUP V24.S[0], V24.S4
+	CLEAR(V30) // sums
+	CLEAR(V31)
+	MOVD R0, R3
+	MOVD R1, R4
+#define EXP_TERM(c, p0, p1, q0, q1, r0, r1) \
+	VMOV c.B16, q0.B16 \
+	VMOV c.B16, q1.B16 \
+	FMLA(0, p0, r0) \
+	FMLA(1, p1, r1)
+exp:
+	VLD1 (R3), [V0.S4, V1.S4]
+	FSUB(24, 0, 0)
+	FSUB(24, 1, 1)
+	FMUL(28, 0, 0)
+	FMUL(28, 1, 1)
+	FMAX(22, 0, 0)
+	FMAX(22, 1, 1)
+	FRINTN(0, 2)
+	FRINTN(1, 3)
+	FSUB(2, 0, 0)
+	FSUB(3, 1, 1)
+	VMOV V21.B16, V4.B16
+	VMOV V21.B16, V5.B16
+	EXP_TERM(V20, 4, 5, V6, V7, 6, 7)
+	EXP_TERM(V19, 6, 7, V4, V5, 4, 5)
+	EXP_TERM(V18, 4, 5, V6, V7, 6, 7)
+	EXP_TERM(V17, 6, 7, V4, V5, 4, 5)
+	EXP_TERM(V16, 4, 5, V6, V7, 6, 7)
+	FCVTNS(2, 2)
+	FCVTNS(3, 3)
+	VSHL $23, V2.S4, V2.S4
+	VSHL $23, V3.S4, V3.S4
+	VADD V2.S4, V6.S4, V6.S4
+	VADD V3.S4, V7.S4, V7.S4
+	FADD(6, 30, 30)
+	FADD(7, 31, 31)
+	VST1.P [V6.S4, V7.S4], 32(R3)
+	SUBS $8, R4, R4
+	BNE exp
+	FADD(31, 30, 30)
+	SUM4(30)
+	FMOVS $1.0, F29
+	FDIVS F30, F29, F30
+	VDUP V30.S[0], V30.S4
+divide:
+	VLD1 (R0), [V0.S4, V1.S4, V2.S4, V3.S4]
+	FMUL(30, 0, 0)
+	FMUL(30, 1, 1)
+	FMUL(30, 2, 2)
+	FMUL(30, 3, 3)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS $16, R1, R1
+	BNE divide
+	RET
+
+// ROUND turns four times four values into 16 bytes in the first register.
+#define ROUND(a, b, c, d) \
+	FSUB(28, a, a) \
+	FSUB(28, b, b) \
+	FSUB(28, c, c) \
+	FSUB(28, d, d) \
+	FMUL(29, a, a) \
+	FMUL(29, b, b) \
+	FMUL(29, c, c) \
+	FMUL(29, d, d) \
+	FCVTNS(a, a) \
+	FCVTNS(b, b) \
+	FCVTNS(c, c) \
+	FCVTNS(d, d) \
+	XTN_W(a, a) \
+	XTN2_W(b, a) \
+	XTN_W(c, c) \
+	XTN2_W(d, c) \
+	XTN_H(a, a) \
+	XTN2_H(c, a)
+
+// VALUES16 loads 16 inputs and multiplies them by their smoothing factors.
+#define VALUES16(v0, v1, v2, v3, a, b, c, d) \
+	VLD1.P 64(R2), [v0.S4, v1.S4, v2.S4, v3.S4] \
+	VLD1.P 64(R3), [V24.S4, V25.S4, V26.S4, V27.S4] \
+	FMUL(24, a, a) \
+	FMUL(25, b, b) \
+	FMUL(26, c, c) \
+	FMUL(27, d, d) \
+	FMIN(a, 28, 28) \
+	FMAX(a, 30, 30) \
+	FMIN(b, 28, 28) \
+	FMAX(b, 30, 30) \
+	FMIN(c, 28, 28) \
+	FMAX(c, 30, 30) \
+	FMIN(d, 28, 28) \
+	FMAX(d, 30, 30)
+
+// func quantizeNEON(bytes *uint8, ranges, x, smooth *float32, groups int, limits *float32)
+// limits are 255 and tiniest, then the largest number and the smallest, each four times.
+TEXT ·quantizeNEON(SB), NOSPLIT, $0-48
+	MOVD bytes+0(FP), R0
+	MOVD ranges+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD smooth+24(FP), R3
+	MOVD groups+32(FP), R4
+	MOVD limits+40(FP), R5
+	FMOVS (R5), F20 // 255
+	FMOVS 4(R5), F21 // tiniest
+	ADD $16, R5
+	FMOVS ZR, F22
+group:
+	VLD1 (R5), [V28.S4, V29.S4]
+	VMOV V29.B16, V30.B16
+	VALUES16(V0, V1, V2, V3, 0, 1, 2, 3)
+	VALUES16(V4, V5, V6, V7, 4, 5, 6, 7)
+	VALUES16(V8, V9, V10, V11, 8, 9, 10, 11)
+	VALUES16(V12, V13, V14, V15, 12, 13, 14, 15)
+	FMINV(28, 28)
+	FMAXV(30, 30)
+	FSUBS F28, F30, F30 // largest - low
+	FDIVS F20, F30, F31
+	FMOVS F31, (R1)
+	FMOVS F28, 4(R1)
+	FDIVS F30, F20, F29
+	FCMPS F21, F30
+	FCSELS GE, F29, F22, F29
+	VDUP V28.S[0], V28.S4
+	VDUP V29.S[0], V29.S4
+	ROUND(0, 1, 2, 3)
+	ROUND(4, 5, 6, 7)
+	ROUND(8, 9, 10, 11)
+	ROUND(12, 13, 14, 15)
+	VST1.P [V0.B16], 16(R0)
+	VST1.P [V4.B16], 16(R0)
+	VST1.P [V8.B16], 16(R0)
+	VST1.P [V12.B16], 16(R0)
+	ADD $32, R1
+	SUBS $1, R4, R4
+	BNE group
+	RET
+
+// func normNEON(x, y, gain, bias *float32, n int, epsilon float32)
+TEXT ·normNEON(SB), NOSPLIT, $0-44
+	MOVD x+0(FP), R0
+	MOVD y+8(FP), R1
+	MOVD gain+16(FP), R2
+	MOVD bias+24(FP), R3
+	MOVD n+32(FP), R4
+	SCVTFS R4, F30 // n
+	CLEAR(V16)
+	CLEAR(V17)
+	MOVD R0, R5
+	MOVD R4, R6
+add:
+	VLD1 (R5), [V0.S4, V1.S4]
+	VLD1.P 32(R1), [V2.S4, V3.S4]
+	FADD(2, 0, 0)
+	FADD(3, 1, 1)
+	FADD(0, 16, 16)
+	FADD(1, 17, 17)
+	VST1.P [V0.S4, V1.S4], 32(R5)
+	SUBS $8, R6, R6
+	BNE add
+	FADD(17, 16, 16)
+	SUM4(16)
+	FDIVS F30, F16, F28
+	VDUP V28.S[0], V28.S4 // mean
+	CLEAR(V16)
+	CLEAR(V17)
+	MOVD R0, R5
+	MOVD R4, R6
+center:
+	VLD1 (R5), [V0.S4, V1.S4]
+	FSUB(28, 0, 0)
+	FSUB(28, 1, 1)
+	FMLA(0, 0, 16)
+	FMLA(1, 1, 17)
+	VST1.P [V0.S4, V1.S4], 32(R5)
+	SUBS $8, R6, R6
+	BNE center
+	FADD(17, 16, 16)
+	SUM4(16)
+	FDIVS F30, F16, F28
+	FMOVS epsilon+40(FP), F29
+	FADDS F29, F28, F28
+	FSQRTS F28, F28
+	FMOVS $1.0, F29
+	FDIVS F28, F29, F28
+	VDUP V28.S[0], V28.S4 // 1 / standard deviation
+scale:
+	VLD1 (R0), [V0.S4, V1.S4]
+	VLD1.P 32(R2), [V2.S4, V3.S4]
+	VLD1.P 32(R3), [V4.S4, V5.S4]
+	FMUL(28, 0, 0)
+	FMUL(28, 1, 1)
+	FMLA(2, 0, 4)
+	FMLA(3, 1, 5)
+	VST1.P [V4.S4, V5.S4], 32(R0)
+	SUBS $8, R4, R4
+	BNE scale
 	RET
 
 // func multiplyNEON(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner, columns int)

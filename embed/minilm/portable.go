@@ -204,9 +204,12 @@ func multiplyPortable(c []float32, ldC int, a []float32, ldA int, b []float32, l
 // expCoefficients give 2^f for |f| <= 1/2 with a relative error of 2e-7.
 var expCoefficients = [...]float32{1, 0.6931472, 0.24022651, 0.05550327, 0.009618039, 0.0013395279}
 
-// exp2 returns 2^x for x <= 0, 2^-126 at the least.
+// smallestExponent is where powers of 2 end.
+const smallestExponent = -126
+
+// exp2 returns 2^x for x <= 0, 2^smallestExponent at the least.
 func exp2(x float32) float32 {
-	x = max(x, -126)
+	x = max(x, smallestExponent)
 	n := float32(x+0x1.8p23) - 0x1.8p23
 	f := x - n
 	p := expCoefficients[5]
