@@ -153,6 +153,7 @@ func (j *job) resumed() { j.ended(stageCost{Kept: true, Detail: "from an earlier
 func (j *job) ended(s stageCost) {
 	s.Name, s.Seconds, s.CPU, s.Peak = j.stage, since(j.began), max(0, cpuSeconds()-j.cpu), peakMemory()
 	j.done = append(j.done, s)
+	runtime.GC() // so that the next stage takes the room of what this one has left, and no more
 	if j.p.cli.JSON {
 		_ = json.NewEncoder(j.p.stderr).Encode(map[string]any{"stage": s}) // a terminal that went away is no reason to stop
 		return

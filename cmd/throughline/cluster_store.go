@@ -50,7 +50,7 @@ func (c *clusterCmd) arrangeStore(ctx context.Context, p *program, j *job) (_ *a
 	if counts.Articles == 0 {
 		return nil, errNoStore
 	}
-	if err := j.needs(fmt.Sprintf("arranging %d stored articles", counts.Articles), int64(counts.Articles)*arrangeMemory); err != nil {
+	if err := j.needs(fmt.Sprintf("arranging %d stored articles", counts.Articles), arrangeMemory(int(counts.Articles), e.embedder.Space().Dimensions)); err != nil {
 		return nil, err
 	}
 	engine, kept := e.stories, (*unwritten)(nil)
@@ -115,6 +115,7 @@ func (u *unwritten) Assign(_ context.Context, assignments []points.Assignment) e
 
 func (*unwritten) PutStories(context.Context, []points.Story) error { return nil }
 func (*unwritten) DeleteStories(context.Context, []string) error    { return nil }
+func (*unwritten) PutScale(context.Context, points.Scale) error     { return nil }
 func (*unwritten) PutTopics(context.Context, []points.Topic) error  { return nil }
 func (*unwritten) DeleteTopics(context.Context, []string) error     { return nil }
 func (*unwritten) Append(context.Context, []points.Event) error     { return nil }
