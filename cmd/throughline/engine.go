@@ -142,6 +142,7 @@ type settings struct {
 	workers   int
 	precision float64
 	logger    *slog.Logger
+	fixed     bool // vectors were made before: no text can be embedded to calibrate on
 }
 
 // assemble wires the packages together on a connection, which the engine then owns.
@@ -163,11 +164,17 @@ func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, s
 	}
 	e := &engine{conn: conn, store: store, embedder: embedder}
 	model := evidence.Default()
+	var reference embed.Embedder
+	if !s.fixed && embedder.Space().Model != model.Provenance.Space { // the model's coefficients are for another space
+		if reference, err = minilm.New(minilm.Options{Workers: s.workers}); err != nil {
+			return nil, err
+		}
+	}
 	if e.coverage, err = coverage.New(coverage.Config{Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: s.logger, Now: time.Now}); err != nil {
 		return nil, err
 	}
 	if e.stories, err = stories.New(stories.Config{
-		Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, NewID: newID, Workers: s.workers, Precision: s.precision,
+		Store: store, Embedder: embedder, Reference: reference, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, NewID: newID, Workers: s.workers, Precision: s.precision,
 	}); err != nil {
 		return nil, err
 	}

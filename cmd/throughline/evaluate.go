@@ -136,7 +136,9 @@ func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSo
 	if err != nil {
 		return nil, err
 	}
-	e, err := assemble(ctx, conn, embedder, settings{prefix: "evaluate", workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger()})
+	e, err := assemble(ctx, conn, embedder, settings{
+		prefix: "evaluate", workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger(), fixed: vectors != nil,
+	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}

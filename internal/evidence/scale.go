@@ -103,7 +103,7 @@ func contrast(articles []Halves, of func(Halves) [2][]float32) (contrasted, erro
 		}
 	}
 	var together, apart []float64
-	for i, pair := range rows {
+	for _, pair := range rows {
 		together = append(together, float64(vector.Dot(pair[0], pair[1])))
 	}
 	for _, dated := range []bool{true, false} { // far apart in time; if there are too few such, any

@@ -245,6 +245,7 @@ func (s *Store) inspect(ctx context.Context) error {
 const (
 	spacePoint = 1
 	leasePoint = 2
+	scalePoint = 3
 )
 
 // The description of the embedding space, as stored.

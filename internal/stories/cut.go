@@ -35,9 +35,14 @@ type cutState struct {
 // reclustering, or, in a process that has not seen one and in a corpus that has grown since, an estimate of what
 // reclustering would find. While too little is stored to show anything it is the model's own.
 func (e *Engine) cut(ctx context.Context) (evidence.Cut, error) {
+	measured, err := e.scale(ctx)
+	if err != nil {
+		return evidence.Cut{}, err
+	}
 	c := &e.cutting
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.known = c.known && !measured
 	size := e.cfg.Corpus.Len()
 	if c.known && (size < cutFewest || size < cutGrowth*c.size) {
 		return c.cut, nil
@@ -45,6 +50,9 @@ func (e *Engine) cut(ctx context.Context) (evidence.Cut, error) {
 	cut, err := e.estimateCut(ctx)
 	if err != nil {
 		return evidence.Cut{}, fmt.Errorf("estimating where stories end in this corpus: %w", err)
+	}
+	if err := e.checkCut(cut.Logit); err != nil {
+		return evidence.Cut{}, err
 	}
 	c.known, c.cut, c.size = true, cut, size
 	e.cfg.Corpus.SetCut(cut.Even)

@@ -80,6 +80,9 @@ func (r *run) run(ctx context.Context, progress Progress) error {
 		return fmt.Errorf("reading what is stored: %w", err)
 	}
 	progress("comparing", 0.1)
+	if _, err := r.scale(ctx); err != nil {
+		return err
+	}
 	profiles := make([]evidence.Profile, len(r.articles))
 	for i, a := range r.articles {
 		profiles[i] = *corpus.Profile(a)
@@ -87,6 +90,9 @@ func (r *run) run(ctx context.Context, progress Progress) error {
 	var err error
 	if r.ladder, err = r.cfg.Model.Ladder(ctx, r.cfg.Corpus, profiles, evidence.LadderOptions{Workers: r.cfg.Workers, Topics: r.opts.Topics, Precision: r.cfg.Precision}); err != nil {
 		return fmt.Errorf("clustering %d articles: %w", len(profiles), err)
+	}
+	if err := r.checkCut(r.ladder.Cut.Logit); err != nil {
+		return err
 	}
 	progress("naming", 0.7)
 	if err := r.arrange(ctx); err != nil {

@@ -47,20 +47,25 @@ type Store interface {
 	ScanTopics(ctx context.Context, filter points.TopicFilter, with points.With, fn func(*points.Topic) error) error
 	DeleteTopics(ctx context.Context, ids []string) error
 
+	Scale(ctx context.Context) (*points.Scale, error)
+	PutScale(ctx context.Context, scale points.Scale) error
+
 	Append(ctx context.Context, events []points.Event) error
 	Events(ctx context.Context, after int64, limit int) ([]points.Event, error)
 }
 
-// Config is what an Engine is made of. Every field but Workers and Precision is needed.
+// Config is what an Engine is made of. Every field but Reference, Workers and Precision is needed.
 type Config struct {
 	Store    Store
 	Embedder embed.Embedder // for drafts
-	Corpus   *evidence.Corpus
-	Model    *evidence.Model
-	Logger   *slog.Logger
-	Now      func() time.Time
-	NewID    func(kind string) string // a new id of a story, topic or theme; never the same twice
-	Workers  int                      // cores for reclustering; 0: all
+	// Reference embeds in the space that the model's coefficients are for, nil where Embedder does.
+	Reference embed.Embedder
+	Corpus    *evidence.Corpus
+	Model     *evidence.Model
+	Logger    *slog.Logger
+	Now       func() time.Time
+	NewID     func(kind string) string // a new id of a story, topic or theme; never the same twice
+	Workers   int                      // cores for reclustering; 0: all
 	// Precision is the share of pairs of one event wanted among the pairs of articles of one story; 0: see evidence.LadderOptions.
 	Precision float64
 }
@@ -82,6 +87,7 @@ type Engine struct {
 	changed chan struct{} // closed and replaced when the ledger grows
 
 	cutting cutState
+	scaling scaling
 	naming  naming
 }
 
