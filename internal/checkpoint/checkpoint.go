@@ -52,17 +52,15 @@ type Dir struct {
 	key  Key
 }
 
-// Open opens the checkpoints of a job under the directory root, and removes those that the job left under other keys.
+// Open opens the checkpoints of a job under the directory root, and removes those that the job left under other keys. It makes no
+// directory: Save does.
 func Open(root, job string, key Key) (*Dir, error) {
 	name := sha256.Sum256([]byte(job))
 	d := &Dir{job: filepath.Join(root, hex.EncodeToString(name[:8])), key: key}
 	own := hex.EncodeToString(key[:8])
 	d.path = filepath.Join(d.job, own)
-	if err := os.MkdirAll(d.path, 0o755); err != nil {
-		return nil, err
-	}
 	entries, err := os.ReadDir(d.job)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, e := range entries {
