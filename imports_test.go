@@ -65,6 +65,8 @@ var rules = map[string]rule{
 		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/points", "internal/titles"}},
 	"internal/evaluate": {why: "labelled files to quality figures, through the same engines that serve",
 		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/coverage", "internal/evidence", "internal/ingest", "internal/lexical", "internal/npy", "internal/points", "internal/stories"}},
+	"internal/calibrate": {why: "labelled files to the coefficients that evidence judges with",
+		ours: []string{"cluster", "embed", "internal/article", "internal/evaluate", "internal/evidence", "internal/lexical"}},
 	"internal/server": {why: "gRPC: validate, call, convert",
 		ours:    []string{"embed", "internal/article", "internal/coverage", "internal/evidence", "internal/ingest", "internal/points", "internal/stories", "proto/..."},
 		foreign: []string{"google.golang.org/grpc"}},

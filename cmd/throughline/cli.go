@@ -19,20 +19,21 @@ const (
 
 // cli is the command line. A file per command holds its struct and its Run method.
 type cli struct {
-	Serve    serveCmd    `cmd:"" help:"Ingest the paths, then serve gRPC, JSON and the page."`
-	Ingest   ingestCmd   `cmd:"" help:"Read articles into the store, or into a running server with --addr."`
-	Related  relatedCmd  `cmd:"" help:"What else was written about an article, a text or a story."`
-	Search   searchCmd   `cmd:"" help:"Articles about some words."`
-	Article  articleCmd  `cmd:"" help:"Show one article with its sections."`
-	Stories  storiesCmd  `cmd:"" help:"List stories, the most covered first."`
-	Story    storyCmd    `cmd:"" help:"Show one story with its articles."`
-	Topics   topicsCmd   `cmd:"" help:"List topics and themes."`
-	Topic    topicCmd    `cmd:"" help:"Show one topic with its stories."`
-	Cluster  clusterCmd  `cmd:"" help:"Batch job: cluster vectors or articles from files, or the whole store."`
-	Evaluate evaluateCmd `cmd:"" help:"Measure quality on labelled JSONL files."`
-	Embed    embedCmd    `cmd:"" help:"Turn lines of text into vectors."`
-	Export   exportCmd   `cmd:"" help:"Write the stored articles as JSON lines."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Serve     serveCmd     `cmd:"" help:"Ingest the paths, then serve gRPC, JSON and the page."`
+	Ingest    ingestCmd    `cmd:"" help:"Read articles into the store, or into a running server with --addr."`
+	Related   relatedCmd   `cmd:"" help:"What else was written about an article, a text or a story."`
+	Search    searchCmd    `cmd:"" help:"Articles about some words."`
+	Article   articleCmd   `cmd:"" help:"Show one article with its sections."`
+	Stories   storiesCmd   `cmd:"" help:"List stories, the most covered first."`
+	Story     storyCmd     `cmd:"" help:"Show one story with its articles."`
+	Topics    topicsCmd    `cmd:"" help:"List topics and themes."`
+	Topic     topicCmd     `cmd:"" help:"Show one topic with its stories."`
+	Cluster   clusterCmd   `cmd:"" help:"Batch job: cluster vectors or articles from files, or the whole store."`
+	Evaluate  evaluateCmd  `cmd:"" help:"Measure quality on labelled JSONL files."`
+	Calibrate calibrateCmd `cmd:"" help:"Fit the evidence model on labelled JSONL files, and report what it is worth on others."`
+	Embed     embedCmd     `cmd:"" help:"Turn lines of text into vectors."`
+	Export    exportCmd    `cmd:"" help:"Write the stored articles as JSON lines."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	StoreFlags    `group:"Store"`
 	EmbedderFlags `group:"Embedding"`

@@ -65,14 +65,14 @@ func Run(ctx context.Context, sys System, name string, items iter.Seq2[Labelled,
 	started := opts.Now()
 	result := &Result{File: name}
 	if opts.Vectors != nil {
-		items = opts.Vectors.of(items)
+		items = opts.Vectors.Of(items)
 	}
 	g, err := store(ctx, sys, items, opts, result)
 	if err != nil {
 		return nil, fmt.Errorf("%s: storing the articles: %w", name, err)
 	}
 	if opts.Vectors != nil {
-		if err := opts.Vectors.check(); err != nil {
+		if err := opts.Vectors.Check(); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		result.WithoutVector = opts.Vectors.beyond

@@ -59,9 +59,9 @@ func OpenVectors(path, model string) (*Vectors, error) {
 	return &Vectors{path: path, model: embed.CanonicalModel(model), dim: header.Dim, rows: rows, rowOf: make(map[string]int)}, nil
 }
 
-// of passes items on and remembers which row the texts of each have. Items beyond the rows are left out. It is for one file,
+// Of passes items on and remembers which row the texts of each have. Items beyond the rows are left out. It is for one file,
 // read once.
-func (v *Vectors) of(items iter.Seq2[Labelled, error]) iter.Seq2[Labelled, error] {
+func (v *Vectors) Of(items iter.Seq2[Labelled, error]) iter.Seq2[Labelled, error] {
 	limit := corpus.SectionLimit(v)
 	count := len(v.rows) / v.dim
 	return func(yield func(Labelled, error) bool) {
@@ -98,9 +98,9 @@ func (v *Vectors) remember(a article.Article, limit article.Limit, row int) {
 	}
 }
 
-// check finds out, when all items were read, whether there were more rows than items: then rows and items are not of each
+// Check finds out, when all items were read, whether there were more rows than items: then rows and items are not of each
 // other, and which of them are is not known.
-func (v *Vectors) check() error {
+func (v *Vectors) Check() error {
 	if count := len(v.rows) / v.dim; count > v.next {
 		return fmt.Errorf("%s: %w: %d rows for %d items", v.path, ErrVectors, count, v.next)
 	}

@@ -54,13 +54,13 @@ func TestVectorsAreThoseOfTheRows(t *testing.T) {
 	}
 	lines := labelled("a x -", "!a line that is no article has a row too", "c x -", "d - -", "e - -")
 	var ids []string
-	for item, err := range v.of(lines) {
+	for item, err := range v.Of(lines) {
 		if err == nil {
 			ids = append(ids, item.Article.ID)
 		}
 	}
-	if strings.Join(ids, " ") != "a c" || v.beyond != 2 || v.check() != nil {
-		t.Errorf("passed on %v, %d without vector, %v", ids, v.beyond, v.check())
+	if strings.Join(ids, " ") != "a c" || v.beyond != 2 || v.Check() != nil {
+		t.Errorf("passed on %v, %d without vector, %v", ids, v.beyond, v.Check())
 	}
 	got, err := v.Embed(context.Background(), embed.Document, []string{"Title of c", "Title of a"})
 	if err != nil {
@@ -85,7 +85,7 @@ func TestVectorsAreThoseOfTheRows(t *testing.T) {
 // Of two articles with one text the vector of the first counts.
 func TestTextsThatOccurTwiceHaveOneVector(t *testing.T) {
 	v := opened(t, []float32{1, 0}, []float32{0, 1})
-	for range v.of(labelled("a x -", "a y -")) {
+	for range v.Of(labelled("a x -", "a y -")) {
 	}
 	if got, err := v.Embed(context.Background(), embed.Document, []string{"Title of a"}); err != nil || got[0][0] != 1 {
 		t.Errorf("%v, %v", got, err)

@@ -87,7 +87,7 @@ func randomModel(rt *rapid.T) *Model {
 	term := func(name string) Term {
 		return Term{weight(name), rapid.Float64Range(-1, 1).Draw(rt, name+" gain")}
 	}
-	return &Model{Version: modelVersion, Intercept: either("intercept"), Dense: term("dense"), Lexical: term("lexical"), Lead: term("lead"),
+	return &Model{Version: Version, Intercept: either("intercept"), Dense: term("dense"), Lexical: term("lexical"), Lead: term("lead"),
 		Names: term("names"), Length: Length{either("sum"), either("product")}, Undated: either("undated"),
 		Days: []Hat{{1, weight("day")}, {3, weight("three days")}, {20, weight("twenty days")}}}
 }

@@ -9,9 +9,9 @@ import (
 	"sync"
 )
 
-// modelVersion is the version of the file format and of the meaning of its coefficients. A file of another version is
+// Version is the version of the file format and of the meaning of its coefficients. A file of another version is
 // refused: coefficients fitted on other signals would be silently wrong.
-const modelVersion = 2
+const Version = 3
 
 // largest is the greatest magnitude of a coefficient. Log-odds of a thousand are beyond any evidence; a file with more is
 // broken. smallest is the least value of those that divide.
@@ -37,9 +37,27 @@ type Model struct {
 
 // Provenance says where the coefficients come from.
 type Provenance struct {
-	Space  string   `json:"space"`  // embedding model
-	Sets   []string `json:"sets"`   // labelled sets they were fitted on
-	Method string   `json:"method"` // how
+	Space       string        `json:"space"`          // embedding model
+	Fingerprint string        `json:"fingerprint"`    // of the embedding space
+	Date        string        `json:"date,omitempty"` // when they were made, where that was said
+	Sets        []LabelledSet `json:"sets"`           // that they were fitted on
+	Method      string        `json:"method"`         // how
+	LeftOut     LeftOut       `json:"left_out"`
+}
+
+// LabelledSet is a set of articles of which it is known what belongs together.
+type LabelledSet struct {
+	Name     string `json:"name"`
+	Articles int    `json:"articles"`
+	Stories  int    `json:"stories"`
+	Labels   string `json:"labels"` // SHA-256 of the list of ids and labels, in hex
+}
+
+// LeftOut holds means over the sets, each measured with a model of which nothing was made from that set.
+type LeftOut struct {
+	StoryF1   float64 `json:"story_f1"`  // B-cubed
+	Delivered float64 `json:"delivered"` // pair precision where .95 was asked for
+	ECE       float64 `json:"ece"`       // expected calibration error of the probabilities of candidate pairs
 }
 
 // Term is the coefficient of a cosine. Short texts make cosines mean something else, so each article contributes a factor
@@ -90,8 +108,8 @@ func ParseModel(data []byte) (*Model, error) {
 }
 
 func (m *Model) validate() error {
-	if m.Version != modelVersion {
-		return fmt.Errorf("version %d, this program reads version %d", m.Version, modelVersion)
+	if m.Version != Version {
+		return fmt.Errorf("version %d, this program reads version %d", m.Version, Version)
 	}
 	for _, f := range []struct {
 		name  string

@@ -32,7 +32,7 @@ func TestMoreEvidenceIsMoreLikely(t *testing.T) {
 
 func TestParseModelNamesWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
-		{`"version": 2`, `"version": 9`, "version 9"},
+		{`"version": 3`, `"version": 9`, "version 9"},
 		{`"intercept"`, `"interceptor"`, "interceptor"},
 		{`"weight"`, `"weight": -2, "ignored"`, "ignored"},
 		{`"width": 3`, `"width": 1000`, "width 1000"},
@@ -52,7 +52,7 @@ func TestParseModelNamesWhatIsWrong(t *testing.T) {
 // Whatever is accepted can be used.
 func FuzzParseModel(f *testing.F) {
 	f.Add(defaultModel)
-	f.Add([]byte(`{"version":2,"dense":{"weight":1},"cut":{"blur":1,"hold":1},"days":[{"width":64,"weight":1e300}]}`))
+	f.Add([]byte(`{"version":3,"dense":{"weight":1},"cut":{"blur":1,"hold":1},"days":[{"width":64,"weight":1e300}]}`))
 	ps := randomProfiles(11, 12)
 	c := corpusOf(ps)
 	f.Fuzz(func(t *testing.T, data []byte) {

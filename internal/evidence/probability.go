@@ -32,6 +32,11 @@ func (l Line) at(x float64) float64 { return l.Slope*x + l.Offset }
 // Probability returns the probability that two articles with these signals are about one event, in a corpus whose stories end at the logit
 // cut, given how they are filed.
 func (m *Model) Probability(s Signals, cut float64, filed Membership) float64 {
+	return m.ProbabilityAt(m.Logit(s), cut, filed, s.Copy)
+}
+
+// ProbabilityAt is Probability of a pair whose logit is known, and whether one is a copy of the other.
+func (m *Model) ProbabilityAt(logit, cut float64, filed Membership, copied bool) float64 {
 	line := m.Reliability.Alone
 	switch filed {
 	case Together:
@@ -39,8 +44,8 @@ func (m *Model) Probability(s Signals, cut float64, filed Membership) float64 {
 	case Apart:
 		line = m.Reliability.Apart
 	}
-	p := sigmoid(line.at(m.Logit(s) - cut))
-	if s.Copy {
+	p := sigmoid(line.at(logit - cut))
+	if copied {
 		p = max(p, copyProbability)
 	}
 	return p
