@@ -250,11 +250,15 @@ func (o *OpenAI) batch(ctx context.Context, kind Kind, inputs []string, vectors 
 			copy(vectors, got)
 			return nil
 		}
-		if ctx.Err() != nil || len(inputs) == 1 || !errors.Is(err, ErrTooLarge) && !isLate(err) {
+		switch {
+		case ctx.Err() != nil || len(inputs) == 1:
+			return err
+		case errors.Is(err, ErrTooLarge):
+			o.config.Logger.WarnContext(ctx, "embedding request too large for the server, sending halves; a smaller MaxBatch avoids this",
+				"endpoint", o.config.BaseURL, "inputs", len(inputs), "error", err)
+		case !isLate(err): // which has been logged
 			return err
 		}
-		o.config.Logger.WarnContext(ctx, "embedding request too large for the server, sending halves; a smaller MaxBatch avoids this",
-			"endpoint", o.config.BaseURL, "inputs", len(inputs), "error", err)
 	}
 	half := len(inputs) / 2
 	if err := o.batch(ctx, kind, inputs[:half], vectors[:half]); err != nil {
