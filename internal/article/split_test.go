@@ -2,6 +2,7 @@ package article
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -312,5 +313,25 @@ func FuzzSplit(f *testing.F) {
 			t.Skip("not an article")
 		}
 		checkSplit(t, a, Limit{Tokens: int(tokens), Count: counters[int(counter)%len(counters)], MinWords: int(minWords) - 1})
+	})
+}
+
+// Sections that Split made are left as they are, so that an export of an article is the same article.
+func TestSplitOfWhatWasSplit(t *testing.T) {
+	sentence := rapid.SampledFrom([]string{"The river rose again overnight. ", "Nobody was hurt. ", "It rained.\n\n", "Officials said on Tuesday that the dam had held, against all fears. "})
+	rapid.Check(t, func(t *rapid.T) {
+		a := Article{Title: "A title of several words"}
+		for range rapid.IntRange(1, 4).Draw(t, "sections") {
+			a.Sections = append(a.Sections, Section{
+				Heading: rapid.SampledFrom([]string{"", "Heading"}).Draw(t, "heading"),
+				Text:    strings.TrimSpace(strings.Join(rapid.SliceOfN(sentence, 1, 60).Draw(t, "text"), "")),
+			})
+		}
+		limit := Limit{Tokens: rapid.IntRange(40, 120).Draw(t, "tokens"), Count: func(s string) int { return len(strings.Fields(s)) }}
+		once := a
+		once.Sections = Split(a, limit)
+		if again := Split(once, limit); !slices.Equal(again, once.Sections) {
+			t.Fatalf("split into\n%q\nand again into\n%q", once.Sections, again)
+		}
 	})
 }

@@ -172,7 +172,9 @@ func (r *run) accept(a article.Article, err error, position int) *work {
 	}
 	w.a, w.report.ID = a, a.ID
 	w.lead = article.LeadText(a)
-	for i, s := range article.Split(a, r.limit) {
+	stored := a // as an export will show it, so that the export is the same article again
+	stored.Sections = article.Split(a, r.limit)
+	for i, s := range stored.Sections {
 		section := points.Section{ArticleID: a.ID, Index: i, Heading: s.Heading, Text: s.Text, Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)}
 		section.DenseOf = points.TextKey(sectionText(&a, section))
 		w.puts.Sections = append(w.puts.Sections, section)
@@ -182,7 +184,7 @@ func (r *run) accept(a article.Article, err error, position int) *work {
 	lex := lexical.Analyze(a.Title, text)
 	w.puts.Article = points.Article{
 		ID: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, URL: a.URL, Source: a.Source, Language: a.Language, Authors: a.Authors,
-		Published: a.Published, DateOnly: a.DateOnly, Sections: len(w.puts.Sections), Hash: a.Hash(), Words: max(lex.Words, len(strings.Fields(a.Title))+len(strings.Fields(text))),
+		Published: a.Published, DateOnly: a.DateOnly, Sections: len(w.puts.Sections), Hash: stored.Hash(), Words: max(lex.Words, len(strings.Fields(a.Title))+len(strings.Fields(text))),
 	}
 	w.puts.Vectors = points.Vectors{DenseOf: points.TextKey(w.lead), Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles}
 	return w
