@@ -1,13 +1,16 @@
 package evidence
 
 import (
+	"cmp"
+	"slices"
+
 	"throughline/cluster"
 	"throughline/cluster/vector"
 )
 
-// What makes two texts one. Reports that were written apart share quotations and now and then a paragraph of an agency: of
-// the pairs of one event in BASIL and NewsWCL50, which hold independent reports, none shares more than a third of its runs of
-// words, and of those in AllSides one in 700 does. Copies share more. "go test ./internal/evidence -run TestCopyQuality -v"
+// What makes two texts one. Reports that were written apart share now and then a paragraph of an agency: of the pairs of one
+// event in BASIL and NewsWCL50, which hold independent reports, none shares more than a third of its runs of words, and of
+// those in AllSides one in 700 does. Copies share more. "go test ./internal/evidence -run TestCopyQuality -v"
 // prints, for edits of the articles of six sets and for their unedited pairs, which share is found to be copies.
 const (
 	// copyVerbatim is the share of the runs of five words of the shorter text that the other one has too, from which on they
@@ -77,37 +80,67 @@ func contained(a, b vector.Sparse) (share float64, terms int) {
 	return share, len(a.Terms)
 }
 
-// copies labels the copy groups within stories: what is connected by pairs of copies. Chains do not run away here, since
-// all of a group lies within a story and a text drifts little from copy to copy.
+// copyAsked bounds how many articles of a copy group are compared with those of another.
+const copyAsked = 8
+
+// copies labels the copy groups within stories. The pairs of copies with most in common are joined first, and two groups
+// only where at least half of their articles are copies of each other: reports that repeat one statement at length are copies
+// now and then, and would chain into one.
 func copies(ws []*Weighed, g *cluster.Graph, story []int32) []int32 {
-	group := make([]int32, len(ws))
-	for i := range group {
-		group[i] = int32(i)
+	type pair struct {
+		a, b     int32
+		verbatim float64
 	}
-	find := func(i int32) int32 {
-		for group[i] != i {
-			group[i] = group[group[i]]
-			i = group[i]
-		}
-		return i
-	}
+	var pairs []pair
 	for i := range g.Nodes() {
 		neighbors, _ := g.Of(i)
 		for _, j := range neighbors {
 			if int(j) <= i || story[i] < 0 || story[i] != story[j] {
 				continue
 			}
-			a, b := find(int32(i)), find(j)
-			if a == b {
-				continue
-			}
-			if Compare(ws[i], ws[j]).Copy {
-				group[max(a, b)] = min(a, b)
+			if s := Compare(ws[i], ws[j]); s.Copy {
+				pairs = append(pairs, pair{int32(i), j, s.Verbatim})
 			}
 		}
 	}
+	slices.SortFunc(pairs, func(x, y pair) int {
+		return cmp.Or(cmp.Compare(y.verbatim, x.verbatim), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b))
+	})
+	group, members := make([]int32, len(ws)), make(map[int32][]int32)
 	for i := range group {
-		group[i] = find(int32(i))
+		group[i] = int32(i)
+	}
+	of := func(i int32) []int32 {
+		if list := members[group[i]]; list != nil {
+			return list
+		}
+		return []int32{i}
+	}
+	for _, p := range pairs {
+		if group[p.a] == group[p.b] {
+			continue
+		}
+		as, bs := of(p.a), of(p.b)
+		agree, asked := 0, 0
+		for _, a := range as[:min(len(as), copyAsked)] {
+			for _, b := range bs[:min(len(bs), copyAsked)] {
+				asked++
+				if _, copied := sameText(ws[a], ws[b]); copied {
+					agree++
+				}
+			}
+		}
+		if 2*agree < asked {
+			continue
+		}
+		into, from := min(group[p.a], group[p.b]), max(group[p.a], group[p.b])
+		joined := slices.Concat(as, bs)
+		slices.Sort(joined)
+		delete(members, from)
+		members[into] = joined
+		for _, i := range joined {
+			group[i] = into
+		}
 	}
 	labels, _ := withoutOneOffs(group)
 	return labels

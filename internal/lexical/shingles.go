@@ -1,6 +1,11 @@
 package lexical
 
-import "slices"
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 const (
 	// shingleWords is how many words in a row are one shingle. Reports that were written apart share words, names and
@@ -17,11 +22,17 @@ const (
 // (Broder 1997), and it does not matter where in either it stands.
 type Shingles []uint32
 
-// shingles reads the shingles of a text. Words are folded as for term vectors, and function words count: it is their order
-// that tells one writer from another. A text of fewer than five words has none.
+// shingles reads the shingles of a text, quotations left out: reports that were written apart quote the same statement, some
+// of them for most of their length. Words are folded as for term vectors, and function words count: it is their order that
+// tells one writer from another. A text of fewer than five words has none, and one that is little more than quotations those
+// of all it says.
 func (a *analyzer) shingles(text string) Shingles {
 	a.tokens, a.runs = a.tokens[:0], a.runs[:0]
-	a.read(text, shingledWords)
+	a.read(unquoted(text), shingledWords)
+	if len(a.tokens) < ownWords {
+		a.tokens = a.tokens[:0]
+		a.read(text, shingledWords)
+	}
 	for i := range len(a.tokens) - shingleWords + 1 {
 		h := uint64(14695981039346656037)
 		for _, t := range a.tokens[i : i+shingleWords] {
@@ -33,6 +44,46 @@ func (a *analyzer) shingles(text string) Shingles {
 	slices.Sort(a.runs)
 	distinct := slices.Compact(a.runs)
 	return append(Shingles(nil), distinct[:min(len(distinct), maxShingles)]...)
+}
+
+// ownWords is how many words outside of quotations are enough to tell a text by.
+const ownWords = 24
+
+// quotedBytes bounds a quotation: a mark that is not closed for longer is a slip.
+const quotedBytes = 1000
+
+// closing is the mark that ends a quotation, by the one that begins it.
+var closing = map[rune]string{'“': "”", '„': "“”", '«': "»", '"': "\""}
+
+// unquoted is a text without what stands between double quotation marks within one paragraph.
+func unquoted(text string) string {
+	if !strings.ContainsAny(text, "\"“„«") {
+		return text
+	}
+	var out strings.Builder
+	out.Grow(len(text))
+	space, skip := true, 0 // before r; bytes that a quotation still has
+	for i, r := range text {
+		if skip > i {
+			continue
+		}
+		if marks, ok := closing[r]; ok && (space || r != '"') {
+			from := i + utf8.RuneLen(r)
+			rest := text[from:min(len(text), from+quotedBytes)]
+			if paragraph := strings.Index(rest, "\n\n"); paragraph >= 0 {
+				rest = rest[:paragraph]
+			}
+			if end := strings.IndexAny(rest, marks); end >= 0 {
+				_, size := utf8.DecodeRuneInString(rest[end:])
+				skip, space = from+end+size, false
+				out.WriteByte(' ')
+				continue
+			}
+		}
+		space = unicode.IsSpace(r) || r == '('
+		out.WriteRune(r)
+	}
+	return out.String()
 }
 
 // Contained estimates which share of the shingles of the shorter text the longer one has too, and says of how many

@@ -92,3 +92,30 @@ func TestShinglesOfLongTexts(t *testing.T) {
 		t.Errorf("%.2f of %d of one half are in the other", share, of)
 	}
 }
+
+func TestUnquoted(t *testing.T) {
+	for text, want := range map[string]string{
+		"no quotation": "no quotation", `He said: "We will rebuild," and left.`: "He said:   and left.", "“Never,” she said. “Never.”": "  she said.  ",
+		`a "quotation" and "another"`: "a   and  ", "an inch is 5\" and no quotation": "an inch is 5\" and no quotation",
+		"“not closed\n\nand so no quotation”": "“not closed\n\nand so no quotation”", "„deutsch“ und «français»": "  und  ", "“": "“", `("in brackets")`: "( )",
+		"“" + strings.Repeat("long ", 300) + "”": "“" + strings.Repeat("long ", 300) + "”", "\xff\"": "\uFFFD\"",
+	} {
+		if got := unquoted(text); got != want {
+			t.Errorf("%.40q is %.60q, want %.60q", text, got, want)
+		}
+	}
+	words := func(from, n int) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString("w" + strings.Repeat(string(rune('a'+(from+i)%26)), 1+(from+i)/26) + " ")
+		}
+		return b.String()
+	}
+	statement := `"` + words(0, 60) + `" `
+	if share, _ := shinglesOf(words(100, 60) + statement).Contained(shinglesOf(words(200, 60) + statement)); share != 0 {
+		t.Errorf("two reports share %.2f but for a statement that both quote", share)
+	}
+	if share, of := shinglesOf(words(100, 10) + statement).Contained(shinglesOf(words(200, 10) + statement)); share < .5 || of < 50 {
+		t.Errorf("two texts that are mostly quotation share %.2f of %d", share, of)
+	}
+}
