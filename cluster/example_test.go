@@ -78,6 +78,29 @@ func ExampleRun_resume() {
 	// stories: [0 1 0 1 -1 0 -1]
 }
 
+func ExampleIndex() {
+	ctx := context.Background()
+	m, err := cluster.MatrixOf(rows)
+	if err != nil {
+		log.Fatal(err)
+	}
+	index, err := cluster.NewIndex(ctx, m, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	query := cluster.Matrix{Rows: 1, Dim: 5, Data: []float32{0, 1, 0, 0, 0}}
+	hits, err := index.Search(ctx, query, 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, h := range hits[0] {
+		fmt.Printf("row %d: %.1f\n", h.Row, h.Score)
+	}
+	// Output:
+	// row 1: 0.9
+	// row 3: 0.9
+}
+
 func ExampleLink() {
 	ctx := context.Background()
 	m, err := cluster.MatrixOf(rows)

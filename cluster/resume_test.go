@@ -11,6 +11,9 @@ import (
 func TestRunResumes(t *testing.T) {
 	for name, rows := range map[string]int{"exact": 1500, "cells": 17000} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && rows > 16000 {
+				t.Skip("takes long under the race detector: run without -short")
+			}
 			m, _, _ := nested(7, rows, 48, 100, 10)
 			for range 80 { // copies, which the search treats apart
 				m.Data = append(m.Data, m.Row(3)...)

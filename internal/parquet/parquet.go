@@ -10,6 +10,7 @@
 package parquet
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,7 @@ type column struct {
 	*format.Column
 	path []string // names down to the value, without the levels that a list is made of
 	list bool
+	kind format.Kind
 }
 
 // Open opens a file and reads its schema.
@@ -96,6 +98,9 @@ func Open(path string) (_ *File, err error) {
 // New reads the schema of a file of the given size.
 func New(r io.ReaderAt, size int64) (_ *File, err error) {
 	defer damaged(&err)
+	if err := checkFooter(r, size); err != nil {
+		return nil, err
+	}
 	opened, err := format.OpenFile(r, size, format.SkipPageIndex(true), format.SkipBloomFilters(true))
 	if err != nil {
 		return nil, &Error{Kind: ErrFormat, Row: -1, Detail: err.Error()}
@@ -108,7 +113,7 @@ func New(r io.ReaderAt, size int64) (_ *File, err error) {
 	walk = func(c *format.Column, path []string) {
 		if c.Leaf() {
 			if c.MaxRepetitionLevel() <= 1 {
-				file.columns = append(file.columns, column{c, path, c.MaxRepetitionLevel() == 1})
+				file.columns = append(file.columns, column{c, path, c.MaxRepetitionLevel() == 1, c.Type().Kind()}) // asked here, where a panic is an error
 			}
 			return
 		}
@@ -122,6 +127,22 @@ func New(r io.ReaderAt, size int64) (_ *File, err error) {
 	}
 	walk(opened.Root(), nil)
 	return file, nil
+}
+
+// checkFooter compares the length that a file claims for its footer with its own: the library would allocate whatever is claimed.
+func checkFooter(r io.ReaderAt, size int64) error {
+	var end [8]byte
+	least := int64(len(magic) + len(end))
+	if size < least {
+		return &Error{Kind: ErrFormat, Row: -1, Detail: fmt.Sprintf("%d bytes", size)}
+	}
+	if _, err := r.ReadAt(end[:], size-int64(len(end))); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if footer := int64(binary.LittleEndian.Uint32(end[:])); footer > size-least {
+		return &Error{Kind: ErrFormat, Row: -1, Detail: fmt.Sprintf("a footer of %d bytes in a file of %d", footer, size)}
+	}
+	return nil
 }
 
 // listLevel reports whether a child is one of the two levels that a list is made of: a repeated group in an annotated one, and the
@@ -150,8 +171,7 @@ func damaged(err *error) {
 
 // numbers reports whether a column is a list of floating-point numbers.
 func (c column) numbers() bool {
-	kind := c.Type().Kind()
-	return c.list && (kind == format.Float || kind == format.Double)
+	return c.list && (c.kind == format.Float || c.kind == format.Double)
 }
 
 // name of a column, with dots between levels.

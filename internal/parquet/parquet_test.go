@@ -242,6 +242,34 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestOneByteWrong changes every byte of a good file, in every bit. Nothing panics or takes long.
+func TestOneByteWrong(t *testing.T) {
+	good := written(t, []vectorRow{{1, []float32{1, 2}}, {2, []float32{3, 4}}})
+	for at := range good {
+		for bit := range 8 {
+			data := slices.Clone(good)
+			data[at] ^= 1 << bit
+			readAll(t, data)
+		}
+	}
+}
+
+// readAll reads everything there is, whatever comes of it.
+func readAll(t *testing.T, data []byte) {
+	t.Helper()
+	file, err := New(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return
+	}
+	for _, name := range file.VectorColumns() {
+		if v, dim, err := file.Vectors(context.Background(), name, nil); err == nil && len(v) != file.Rows*dim {
+			t.Fatalf("%d numbers for %d rows of %d", len(v), file.Rows, dim)
+		}
+	}
+	_ = file.WriteJSON(context.Background(), &bytes.Buffer{}) // an error is an answer
+	_ = file.Each(context.Background(), file.Columns(), func(int, []string) error { return nil })
+}
+
 // FuzzRead damages a good file. Whatever comes of it, reading ends with rows or an error.
 func FuzzRead(f *testing.F) {
 	good := written(f, []vectorRow{{1, []float32{1, 2}}, {2, []float32{3, 4}}})
@@ -252,15 +280,6 @@ func FuzzRead(f *testing.F) {
 		data := slices.Clone(good)
 		data[at%uint(len(data))] ^= change
 		data = data[:min(size, uint(len(data)))]
-		file, err := New(bytes.NewReader(data), int64(len(data)))
-		if err != nil {
-			return
-		}
-		for _, name := range file.VectorColumns() {
-			if v, dim, err := file.Vectors(context.Background(), name, nil); err == nil && len(v) != file.Rows*dim {
-				t.Fatalf("%d numbers for %d rows of %d", len(v), file.Rows, dim)
-			}
-		}
-		_ = file.WriteJSON(context.Background(), &bytes.Buffer{})
+		readAll(t, data)
 	})
 }

@@ -96,7 +96,7 @@ func (f *File) Vectors(ctx context.Context, name string, dst []float32) (_ []flo
 	}
 	in := c.open()
 	defer func() { err = errors.Join(err, in.close()) }()
-	wide := c.Type().Kind() == format.Double
+	wide := c.kind == format.Double
 	for row := 0; ; row++ {
 		if row%checkEvery == 0 && ctx.Err() != nil {
 			return nil, 0, ctx.Err()

@@ -177,7 +177,7 @@ func (o *object) end() []byte {
 
 // appendJSON writes a value that is not null.
 func (c column) appendJSON(out *bytes.Buffer, v format.Value) error {
-	switch c.Type().Kind() {
+	switch c.kind {
 	case format.Boolean:
 		out.WriteString(strconv.FormatBool(v.Boolean()))
 		return nil
@@ -190,7 +190,7 @@ func (c column) appendJSON(out *bytes.Buffer, v format.Value) error {
 		return nil
 	case format.Int32, format.Int64:
 		if _, isTime := c.time(v); !isTime {
-			out.WriteString(strconv.FormatInt(integer(c.Type().Kind(), v), 10))
+			out.WriteString(strconv.FormatInt(integer(c.kind, v), 10))
 			return nil
 		}
 	}
@@ -214,11 +214,11 @@ func (c column) text(v format.Value) string {
 	if text, ok := c.time(v); ok {
 		return text
 	}
-	switch kind := c.Type().Kind(); kind {
+	switch c.kind {
 	case format.Boolean:
 		return strconv.FormatBool(v.Boolean())
 	case format.Int32, format.Int64:
-		return strconv.FormatInt(integer(kind, v), 10)
+		return strconv.FormatInt(integer(c.kind, v), 10)
 	case format.Float:
 		return strconv.FormatFloat(float64(v.Float()), 'g', -1, 32)
 	case format.Double:
@@ -233,18 +233,17 @@ func (c column) text(v format.Value) string {
 
 // time is a day or a moment as text, if the column holds such.
 func (c column) time(v format.Value) (string, bool) {
-	kind := c.Type().Kind()
-	if kind == format.Int96 {
+	if c.kind == format.Int96 {
 		// Nanoseconds of a day, and the Julian day; 2440588 is 1970-01-01.
 		parts := v.Int96()
 		nanoseconds := int64(parts[1])<<32 | int64(parts[0])
 		return moment(time.Unix((int64(parts[2])-2440588)*86400, nanoseconds)), true
 	}
 	logical := c.Type().LogicalType()
-	if logical == nil || kind != format.Int32 && kind != format.Int64 {
+	if logical == nil || c.kind != format.Int32 && c.kind != format.Int64 {
 		return "", false
 	}
-	n := integer(kind, v)
+	n := integer(c.kind, v)
 	switch value := logical.Value.(type) {
 	case *types.DateType:
 		return time.Unix(n*86400, 0).UTC().Format(time.DateOnly), true
