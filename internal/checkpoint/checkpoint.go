@@ -94,7 +94,8 @@ func (d *Dir) Save(stage string, write func(*Writer) error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("keeping stage %s: %w", stage, err), f.Close(), os.Remove(f.Name()))
+			_ = f.Close() // unless it is closed
+			err = errors.Join(fmt.Errorf("keeping stage %s: %w", stage, err), os.Remove(f.Name()))
 		}
 	}()
 	sum := sha256.New()
@@ -111,13 +112,10 @@ func (d *Dir) Save(stage string, write func(*Writer) error) (err error) {
 	if _, err := f.Write(sum.Sum(nil)); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), d.file(stage)); err != nil {
-		return err
-	}
-	return f.Close() // everything is on disk already
+	return os.Rename(f.Name(), d.file(stage))
 }
 
 // bufferSize is what reading and writing a stage holds of it.
