@@ -42,7 +42,7 @@ type LinkOptions struct {
 // similarities before it, all of which are the same for any number of workers. The most similar pair of all always names each other, so every
 // round joins something.
 //
-// Memory beyond the input is a copy of the dense vectors and some 8 bytes for every end of an edge. Time is a dot product for every candidate
+// Memory beyond the input is a copy of the dense vectors and some 12 bytes for every end of an edge. Time is a dot product for every candidate
 // of every merge.
 func Link(ctx context.Context, items Items, g *Graph, opts LinkOptions) (*Dendrogram, error) {
 	if err := items.check(); err != nil {
