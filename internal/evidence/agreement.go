@@ -45,44 +45,54 @@ const viewCuts = 40
 // farGroups is how many times the groups of one partition another may have and still be compared with it.
 const farGroups = 4
 
+// steadyFrom is how many articles in groups make an agreement count as much as all the others together. Where few are together, in copies
+// say, that views agree on them may be chance.
+const steadyFrom = 15
+
 // agreement returns, for every logit that is tried as a cut, how far the partition there agrees with the best one of each view: the
-// mean logarithm over the views, 0 where they agree entirely.
+// mean logarithm over the views, 0 where they agree entirely. Where few articles are in groups it says little, and counts in part as what it
+// is on average over all cuts.
 func agreement(tree *cluster.Dendrogram, views []*cluster.Dendrogram) []float64 {
 	out := make([]float64, cutSteps+1)
-	cuts := make([][]partition, len(views))
-	for v, view := range views {
-		cuts[v] = evenCuts(view)
-	}
+	grouped := make([]float64, cutSteps+1)
 	heights := tree.Heights()
-	joins, value := -1, 0.0
-	for i := cutSteps; i >= 0; i-- {
-		n := max(joins, 0)
-		for n < len(heights) && float64(heights[n]) >= cutAt(i) {
-			n++
+	for _, view := range views {
+		cuts := evenCuts(view)
+		agreed := make([]float64, cutSteps+1)
+		joins := -1
+		sum, total := 0.0, 0.0
+		for i := cutSteps; i >= 0; i-- {
+			n := max(joins, 0)
+			for n < len(heights) && float64(heights[n]) >= cutAt(i) {
+				n++
+			}
+			if n != joins {
+				p := newPartition(tree.Cut(float32(cutAt(i))))
+				joins, agreed[i], grouped[i] = n, bestAgreement(p, cuts), p.grouped()
+			} else { // nothing was joined since the last step
+				agreed[i], grouped[i] = agreed[i+1], grouped[i+1]
+			}
+			sum += grouped[i] * agreed[i]
+			total += grouped[i]
 		}
-		if n != joins { // else nothing was joined since the last step
-			joins, value = n, agreementOf(newPartition(tree.Cut(float32(cutAt(i)))), cuts)
+		for i, a := range agreed {
+			const least = 1e-3 // the logarithm of no agreement
+			a = (grouped[i]*a + steadyFrom*sum/max(total, 1)) / (grouped[i] + steadyFrom)
+			out[i] += math.Log(max(a, least)) / float64(len(views))
 		}
-		out[i] = value
 	}
 	return out
 }
 
-// agreementOf is agreement at one cut. Where few articles are together, in copies say, that views agree on them may be chance: what counts
-// is the agreement less its standard error, with the grouped articles as the observations.
-func agreementOf(p partition, views [][]partition) float64 {
-	const least = 1e-3 // the logarithm of no agreement
-	sum, grouped := 0.0, p.grouped()
-	for _, cuts := range views {
-		best := 0.0
-		for _, q := range cuts {
-			if q.groups() <= farGroups*p.groups() && p.groups() <= farGroups*q.groups() {
-				best = max(best, agree(p, q))
-			}
+// bestAgreement is how far a partition agrees with the one of several that it agrees with most.
+func bestAgreement(p partition, cuts []partition) float64 {
+	best := 0.0
+	for _, q := range cuts {
+		if q.groups() <= farGroups*p.groups() && p.groups() <= farGroups*q.groups() {
+			best = max(best, agree(p, q))
 		}
-		sum += math.Log(max(least, best-math.Sqrt(best*(1-best)/(grouped+1))))
 	}
-	return sum / float64(max(len(views), 1))
+	return best
 }
 
 // evenCuts returns cuts of a dendrogram from nearly all items apart to a few groups.
