@@ -14,8 +14,8 @@ import (
 	"throughline/embed"
 	"throughline/internal/article"
 	"throughline/internal/checkpoint"
+	"throughline/internal/corpus"
 	"throughline/internal/evidence"
-	"throughline/internal/lexical"
 	"throughline/internal/parquet"
 	"throughline/internal/report"
 )
@@ -58,11 +58,14 @@ func (c *clusterCmd) arrangeArticles(ctx context.Context, p *program, j *job, in
 		return nil, err
 	}
 	j.begin("stories")
-	corpus := evidence.NewCorpus()
+	known := evidence.NewCorpus()
 	for i := range read.profiles {
-		corpus.Add(&read.profiles[i])
+		known.Add(&read.profiles[i])
 	}
-	ladder, err := evidence.Default().Ladder(ctx, corpus, read.profiles, evidence.LadderOptions{
+	if err := calibrateTo(ctx, p, embedder, known, read); err != nil {
+		return nil, err
+	}
+	ladder, err := evidence.Default().Ladder(ctx, known, read.profiles, evidence.LadderOptions{
 		Workers: p.cli.Workers, Topics: c.Topics, Precision: p.cli.Precision,
 	})
 	if err != nil {
@@ -79,6 +82,37 @@ func (c *clusterCmd) arrangeArticles(ctx context.Context, p *program, j *job, in
 	j.save("stories", a.saveTo)
 	j.end("")
 	return a, nil
+}
+
+// calibrateTo measures an embedding space that the coefficients of scores are not for on some of the articles, in the order of their ids so that
+// that of the files does not matter.
+func calibrateTo(ctx context.Context, p *program, embedder embed.Embedder, known *evidence.Corpus, read *readArticles) error {
+	reference, err := referenceFor(embedder, evidence.Default(), p.cli.Workers)
+	if err != nil || reference == nil || len(read.profiles) < corpus.ScaleFrom {
+		return err
+	}
+	order := make([]int, len(read.profiles))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return strings.Compare(read.profiles[i].ID, read.profiles[j].ID) })
+	var wholes []corpus.Whole
+	for _, i := range order {
+		if a := &read.profiles[i]; corpus.Halvable(len(strings.Fields(read.texts[i]))) && len(wholes) < corpus.ScaleSample {
+			wholes = append(wholes, corpus.Whole{ID: a.ID, Text: read.texts[i], Source: a.Source, Published: a.Published})
+		}
+	}
+	scale, _, err := corpus.MeasureScale(ctx, embedder, reference, wholes)
+	if errors.Is(err, corpus.ErrTooFew) {
+		return nil // the spread of the vectors has to do
+	}
+	if err != nil {
+		return fmt.Errorf("calibrating to the embedding model %q: %w", embedder.Space().Model, err)
+	}
+	known.SetScale(scale)
+	p.logger().InfoContext(ctx, "calibrated to the embedding model on halves of articles", "model", embedder.Space().Model,
+		"factor", scale.Factor, "separation", scale.Separation, "articles", scale.Articles)
+	return nil
 }
 
 // arrangeMemory is what arranging so many articles takes beside what was read of them, in bytes: vectors, words as they are weighed and
@@ -150,7 +184,8 @@ func (c *clusterCmd) readArticles(ctx context.Context, j *job, in sources, dim i
 		text := article.LeadText(a)
 		read.key.Add(a.ID, a.Hash())
 		read.key.Add("text", text)
-		read.profiles, read.texts = append(read.profiles, profileOf(a)), append(read.texts, text)
+		read.profiles = append(read.profiles, evidence.Profile{ID: a.ID, Lex: corpus.Lexical(a), Published: a.Published, Source: a.Source})
+		read.texts = append(read.texts, text)
 		if c.wantsPage() {
 			read.documents = append(read.documents, report.Document{ID: a.ID, Title: a.Title, Lead: text, Source: a.Source, URL: a.URL, Published: a.Published})
 		}
@@ -213,14 +248,6 @@ func (j *job) embed(ctx context.Context, embedder embed.Embedder, read *readArti
 	}
 	j.end(detail)
 	return nil
-}
-
-// profileOf is an article as it is compared once it is stored, but for its vector.
-func profileOf(a article.Article) evidence.Profile {
-	text := a.Text()
-	lex := lexical.Analyze(a.Title, text)
-	lex.Words = max(lex.Words, len(strings.Fields(a.Title))+len(strings.Fields(text)))
-	return evidence.Profile{ID: a.ID, Lex: lex, Published: a.Published, Source: a.Source}
 }
 
 // articles reads the articles of all inputs, in order.

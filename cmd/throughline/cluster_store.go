@@ -67,6 +67,11 @@ func (c *clusterCmd) arrangeStore(ctx context.Context, p *program, j *job) (_ *a
 		return nil, err
 	}
 	j.end("")
+	if c.Apply {
+		if err := e.nameStories(ctx); err != nil {
+			return nil, err
+		}
+	}
 	var a *arrangement
 	if len(c.Output) == 0 { // nobody asks where everything is
 		a = arrangementOf(nil)
@@ -96,7 +101,7 @@ func (u *unwritten) engine(ctx context.Context, p *program, e *engine) (*stories
 		return nil, err
 	}
 	return stories.New(stories.Config{
-		Store: u, Embedder: e.embedder, Corpus: known, Model: evidence.Default(), Logger: p.logger(), Now: time.Now, NewID: newID, Workers: p.cli.Workers,
+		Store: u, Embedder: e.embedder, Reference: e.reference, Corpus: known, Model: evidence.Default(), Logger: p.logger(), Now: time.Now, NewID: newID, Workers: p.cli.Workers,
 		Precision: p.cli.Precision,
 	})
 }

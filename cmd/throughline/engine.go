@@ -31,10 +31,12 @@ type engine struct {
 	conn     *points.Conn
 	store    *points.Store
 	embedder embed.Embedder
-	ingest   *ingest.Pipeline
-	coverage *coverage.Engine
-	stories  *stories.Engine
-	namer    stories.Namer // who writes titles; nil: nobody
+	// reference embeds in the space that the coefficients of scores are for; nil where embedder does.
+	reference embed.Embedder
+	ingest    *ingest.Pipeline
+	coverage  *coverage.Engine
+	stories   *stories.Engine
+	namer     stories.Namer // who writes titles; nil: nobody
 }
 
 // logger writes to stderr at the level asked for.
@@ -164,9 +166,8 @@ func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, s
 	}
 	e := &engine{conn: conn, store: store, embedder: embedder}
 	model := evidence.Default()
-	var reference embed.Embedder
-	if !s.fixed && embedder.Space().Model != model.Provenance.Space { // the model's coefficients are for another space
-		if reference, err = minilm.New(minilm.Options{Workers: s.workers}); err != nil {
+	if !s.fixed {
+		if e.reference, err = referenceFor(embedder, model, s.workers); err != nil {
 			return nil, err
 		}
 	}
@@ -174,12 +175,20 @@ func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, s
 		return nil, err
 	}
 	if e.stories, err = stories.New(stories.Config{
-		Store: store, Embedder: embedder, Reference: reference, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, NewID: newID, Workers: s.workers, Precision: s.precision,
+		Store: store, Embedder: embedder, Reference: e.reference, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, NewID: newID, Workers: s.workers, Precision: s.precision,
 	}); err != nil {
 		return nil, err
 	}
 	e.ingest, err = ingest.NewPipeline(ingest.Config{Store: store, Embedder: embedder, Corpus: known, Filer: e.stories, Logger: s.logger, Now: time.Now})
 	return e, err
+}
+
+// referenceFor returns an embedder of the space that a model's coefficients are for, nil when the embedder's is that one.
+func referenceFor(embedder embed.Embedder, model *evidence.Model, workers int) (embed.Embedder, error) {
+	if embedder.Space().Model == model.Provenance.Space {
+		return nil, nil
+	}
+	return minilm.New(minilm.Options{Workers: workers})
 }
 
 // Close gives the store back.

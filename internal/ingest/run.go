@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -180,11 +179,10 @@ func (r *run) accept(a article.Article, err error, position int) *work {
 		w.puts.Sections = append(w.puts.Sections, section)
 	}
 	w.report.Sections = len(w.puts.Sections)
-	text := a.Text()
-	lex := lexical.Analyze(a.Title, text)
+	lex := corpus.Lexical(a)
 	w.puts.Article = points.Article{
 		ID: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, URL: a.URL, Source: a.Source, Language: a.Language, Authors: a.Authors,
-		Published: a.Published, DateOnly: a.DateOnly, Sections: len(w.puts.Sections), Hash: stored.Hash(), Words: max(lex.Words, len(strings.Fields(a.Title))+len(strings.Fields(text))),
+		Published: a.Published, DateOnly: a.DateOnly, Sections: len(w.puts.Sections), Hash: stored.Hash(), Words: lex.Words,
 	}
 	w.puts.Vectors = points.Vectors{DenseOf: points.TextKey(w.lead), Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles}
 	return w

@@ -8,33 +8,21 @@ import (
 	"strings"
 	"sync"
 
-	"throughline/embed"
+	"throughline/internal/corpus"
 	"throughline/internal/evidence"
-	"throughline/internal/lexical"
 	"throughline/internal/points"
 )
 
-const (
-	// scaleFrom is how large a corpus must be for its embedding space to be measured, scaleGrowth how many times larger it must have become
-	// for that to be done again, and scaleSample how many articles are halved.
-	scaleFrom   = 64
-	scaleGrowth = 8
-	scaleSample = 96
-	// halfWords is how many words a half has at most, and fewestHalfWords at least: about what a lede and a headline have.
-	halfWords       = 90
-	fewestHalfWords = 6
-)
+// scaleGrowth is how many times larger a corpus must have become for its embedding space to be measured anew.
+const scaleGrowth = 8
 
 // scaling is what is known of the embedding space. It matters only where that is not the one the model's coefficients are for.
 type scaling struct {
-	mu     sync.Mutex // held while it is measured
-	asked  bool       // the store, for what was measured before
-	size   int        // of the corpus when it was measured; 0: never
-	halves []halved   // that it was measured on, by this process
+	mu     sync.Mutex      // held while it is measured
+	asked  bool            // the store, for what was measured before
+	size   int             // of the corpus when it was measured; 0: never
+	halves []corpus.Halved // that it was measured on, by this process
 }
-
-// halved is one article's halves as they would be compared if they were articles.
-type halved [2]evidence.Profile
 
 // scale sees to it that cosines mean what the model's coefficients take them for, by measuring an unfamiliar embedding space on halves of stored
 // articles, which need no labels. It reports whether it has measured. A space that tells nothing is an *evidence.InertError: words alone would
@@ -57,7 +45,7 @@ func (e *Engine) scale(ctx context.Context) (measured bool, err error) {
 		}
 	}
 	size := e.cfg.Corpus.Len()
-	if size < scaleFrom || s.size > 0 && size < scaleGrowth*s.size {
+	if size < corpus.ScaleFrom || s.size > 0 && size < scaleGrowth*s.size {
 		return false, nil
 	}
 	if err := e.measureScale(ctx, s, size); err != nil {
@@ -66,39 +54,25 @@ func (e *Engine) scale(ctx context.Context) (measured bool, err error) {
 	return true, nil
 }
 
-// measureScale halves articles, embeds the halves in both spaces and compares.
+// measureScale measures the space on stored articles, and keeps what it finds.
 func (e *Engine) measureScale(ctx context.Context, s *scaling, size int) error {
-	sample, texts, err := e.halve(ctx)
+	model := e.cfg.Embedder.Space().Model
+	sample, err := e.wholes(ctx)
 	if err != nil {
 		return err
 	}
-	own, err := e.cfg.Embedder.Embed(ctx, embed.Document, texts)
-	if err != nil {
-		return fmt.Errorf("embedding halves of articles: %w", err)
-	}
-	reference, err := e.cfg.Reference.Embed(ctx, embed.Document, texts)
-	if err != nil {
-		return fmt.Errorf("embedding halves of articles with the reference model: %w", err)
-	}
-	articles := make([]evidence.Halves, len(sample))
-	for i := range sample {
-		articles[i] = evidence.Halves{Published: sample[i][0].Published,
-			Own: [2][]float32{own[2*i], own[2*i+1]}, Reference: [2][]float32{reference[2*i], reference[2*i+1]}}
-		sample[i][0].Dense, sample[i][1].Dense = own[2*i], own[2*i+1]
-	}
-	scale, err := evidence.MeasureScale(articles)
-	var inert *evidence.InertError
-	switch {
-	case errors.As(err, &inert):
-		return err
-	case err != nil: // too few texts: not before there are more
-		e.cfg.Logger.InfoContext(ctx, "the embedding model is not calibrated", "model", e.cfg.Embedder.Space().Model, "why", err)
+	scale, halves, err := corpus.MeasureScale(ctx, e.cfg.Embedder, e.cfg.Reference, sample)
+	if errors.Is(err, corpus.ErrTooFew) { // not before there are more
+		e.cfg.Logger.InfoContext(ctx, "the embedding model is not calibrated", "model", model, "why", err)
 		s.size = size
 		return nil
 	}
+	if err != nil {
+		return err
+	}
 	e.cfg.Corpus.SetScale(scale)
-	s.size, s.halves = size, sample
-	e.cfg.Logger.InfoContext(ctx, "calibrated to the embedding model on halves of articles", "model", e.cfg.Embedder.Space().Model,
+	s.size, s.halves = size, halves
+	e.cfg.Logger.InfoContext(ctx, "calibrated to the embedding model on halves of articles", "model", model,
 		"factor", scale.Factor, "separation", scale.Separation, "articles", scale.Articles)
 	err = e.cfg.Store.PutScale(ctx, points.Scale{Factor: scale.Factor, Separation: scale.Separation, Articles: scale.Articles, Corpus: size})
 	if err != nil && !errors.Is(err, points.ErrReadOnly) {
@@ -107,20 +81,20 @@ func (e *Engine) measureScale(ctx context.Context, s *scaling, size int) error {
 	return nil
 }
 
-// halve returns the halves of articles that have enough text, without vectors, and their texts, two each.
-func (e *Engine) halve(ctx context.Context) ([]halved, []string, error) {
+// wholes returns some stored articles that can be halved.
+func (e *Engine) wholes(ctx context.Context) ([]corpus.Whole, error) {
 	var found []*points.Stored
 	err := e.cfg.Store.Scan(ctx, points.WithNothing, func(s *points.Stored) error {
-		if s.Article.Words >= 2*fewestHalfWords {
+		if corpus.Halvable(s.Article.Words) {
 			found = append(found, s)
 		}
-		if len(found) == scaleSample {
+		if len(found) == corpus.ScaleSample {
 			return errEnough
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {
-		return nil, nil, err
+		return nil, err
 	}
 	slices.SortFunc(found, byID)
 	ids := make([]string, len(found))
@@ -129,31 +103,20 @@ func (e *Engine) halve(ctx context.Context) ([]halved, []string, error) {
 	}
 	sections, err := e.cfg.Store.Sections(ctx, ids, false)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var sample []halved
-	var texts []string
-	for _, s := range found {
-		var words []string
+	out := make([]corpus.Whole, len(found))
+	for i, s := range found {
+		var text strings.Builder
 		for _, section := range sections[s.Article.ID] {
-			words = append(words, strings.Fields(section.Text)...)
+			text.WriteString(section.Text + " ")
 		}
-		if len(words) < 2*fewestHalfWords { // a headline
-			words = append(strings.Fields(s.Article.Title), words...)
+		if !corpus.Halvable(len(strings.Fields(text.String()))) { // a headline
+			text.WriteString(s.Article.Title)
 		}
-		words = words[:min(len(words), 2*halfWords)]
-		if len(words) < 2*fewestHalfWords {
-			continue
-		}
-		var h halved
-		for k, half := range [2][]string{words[:len(words)/2], words[len(words)/2:]} {
-			text := strings.Join(half, " ")
-			texts = append(texts, text)
-			h[k] = evidence.Profile{ID: s.Article.ID, Lex: lexical.Analyze("", text), Published: s.Article.Published, Source: s.Article.Source}
-		}
-		sample = append(sample, h)
+		out[i] = corpus.Whole{ID: s.Article.ID, Text: text.String(), Source: s.Article.Source, Published: s.Article.Published}
 	}
-	return sample, texts, nil
+	return out, nil
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"throughline/embed"
+	"throughline/internal/corpus"
 	"throughline/internal/evidence"
 	"throughline/internal/points"
 )
@@ -49,14 +50,14 @@ func (h *harness) long(n int) {
 func TestScaleIsMeasuredAndKept(t *testing.T) {
 	h := newHarness(t, t.Cleanup, coarse{}, byWords())
 	h.cfg.Reference = hashed{}
-	h.long(scaleFrom - 1)
+	h.long(corpus.ScaleFrom - 1)
 	if measured, err := h.scale(t.Context()); err != nil || measured {
 		t.Fatalf("measured on a few articles: %v, %v", measured, err)
 	}
-	h.long(scaleFrom + 20)
+	h.long(corpus.ScaleFrom + 20)
 	h.recluster()
 	kept, err := h.store.Scale(t.Context())
-	if err != nil || kept == nil || kept.Articles < scaleFrom || kept.Separation < .9 || kept.Factor == 1 {
+	if err != nil || kept == nil || kept.Articles < corpus.ScaleFrom || kept.Separation < .9 || kept.Factor == 1 {
 		t.Fatalf("kept %+v, %v", kept, err)
 	}
 	if measured, err := h.scale(t.Context()); err != nil || measured {
@@ -79,7 +80,7 @@ func TestScaleIsMeasuredAndKept(t *testing.T) {
 func TestInertVectorsAreRefused(t *testing.T) {
 	h := newHarness(t, t.Cleanup, blind{}, byWords())
 	h.cfg.Reference = hashed{}
-	h.long(scaleFrom + 10)
+	h.long(corpus.ScaleFrom + 10)
 	_, err := h.Recluster(t.Context(), ReclusterOptions{}, func(string, float64) {})
 	var inert *evidence.InertError
 	if !errors.As(err, &inert) || !strings.Contains(err.Error(), "hashed") {
@@ -96,7 +97,7 @@ func TestInertVectorsAreRefused(t *testing.T) {
 func TestInertCutIsRefused(t *testing.T) {
 	h := newHarness(t, t.Cleanup, coarse{}, byWords())
 	h.cfg.Reference = hashed{}
-	h.long(scaleFrom + 10)
+	h.long(corpus.ScaleFrom + 10)
 	if _, err := h.scale(t.Context()); err != nil {
 		t.Fatal(err)
 	}
