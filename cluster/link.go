@@ -181,6 +181,9 @@ func (s *seen) first(slot int32) bool {
 	return true
 }
 
+// listsTogether is how many lists share an allocation at first. One for all of them would stay as long as any is in use.
+const listsTogether = 16
+
 // begin computes the similarity of every edge.
 func (l *linkage) begin(ctx context.Context, g *Graph) error {
 	n := l.n
@@ -194,12 +197,16 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 	for w := range l.seen {
 		l.seen[w].stamps = make([]int32, n)
 	}
-	all := make([]candidate, len(g.Neighbors))
 	return parallel(ctx, l.workers, n, 256, func(_, from, to int) {
+		var room []candidate
 		for i := from; i < to; i++ {
+			if (i-from)%listsTogether == 0 {
+				room = make([]candidate, g.Offsets[min(i+listsTogether, to)]-g.Offsets[i])
+			}
 			l.node[i], l.changed[i] = l.rank[i], int32(i)
 			neighbors := g.Neighbors[g.Offsets[i]:g.Offsets[i+1]]
-			list := all[g.Offsets[i]:g.Offsets[i+1]:g.Offsets[i+1]]
+			list := room[:len(neighbors):len(neighbors)]
+			room = room[len(neighbors):]
 			for e, j := range neighbors {
 				list[e] = candidate{j, l.compare(int32(i), j)}
 			}

@@ -86,6 +86,10 @@ type job struct {
 // processMemory is what the process takes beside what the garbage collector accounts for: the pages of the program that are in use.
 const processMemory = 48 << 20
 
+// collecting is the share of memory, one in so many, that is filled while the garbage collector is at work on what it was started for. With
+// a million rows, less was measured to be too little.
+const collecting = 16
+
 func (c *clusterCmd) newJob(p *program) *job {
 	j := &job{p: p, bar: p.stages(), started: time.Now(), limit: int64(c.MaxMemory), restore: -1, work: c.Work}
 	if j.work == "" {
@@ -96,7 +100,7 @@ func (c *clusterCmd) newJob(p *program) *job {
 		}
 	}
 	if j.limit > 0 {
-		j.restore = debug.SetMemoryLimit(max(j.limit-processMemory, 1<<20))
+		j.restore = debug.SetMemoryLimit(max((j.limit-processMemory)*(collecting-1)/collecting, 1<<20))
 	}
 	return j
 }
@@ -118,7 +122,8 @@ func (j *job) needs(what string, bytes int64) error {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	need := bytes + int64(m.HeapAlloc+m.StackInuse+m.MSpanInuse+m.MCacheInuse+m.GCSys+m.OtherSys) + processMemory
+	need := bytes + int64(m.HeapAlloc+m.StackInuse+m.MSpanInuse+m.MCacheInuse+m.GCSys+m.OtherSys)
+	need = need*collecting/(collecting-1) + processMemory
 	if need > j.limit {
 		return &memoryError{what, need, j.limit}
 	}
