@@ -18,7 +18,7 @@ type Options struct {
 	Full func(set string) embed.Embedder
 	// Short embeds texts that were cut short, in the same space.
 	Short embed.Embedder
-	// InForce holds the constants that stay unless others are better by more than noise.
+	// InForce holds the constants that change as little as noise allows.
 	InForce evidence.CutRule
 	// Kinds are sets of one kind each, by name, to be left out together.
 	Kinds   []Kind
@@ -205,7 +205,7 @@ func (c *Calibration) model(ctx context.Context, on seen, rule *evidence.CutRule
 		m.Cut = *rule
 	} else {
 		c.opts.Progress("choosing constants")
-		m.Cut, _ = chooseRule(trees, c.opts.InForce)
+		m.Cut = chooseRule(trees, c.opts.InForce)
 	}
 	if m.Reliability, err = reliability(trees, m.Cut); err != nil {
 		return nil, err
@@ -234,4 +234,4 @@ func (c *Calibration) Model(ctx context.Context) (*evidence.Model, error) {
 const method = "throughline calibrate: logistic regression on candidate pairs (20 nearest by words and by vector), balanced per corpus, of each set " +
 	"and of copies of it with 30 words of text, with titles only, without dates, with a part of the stories, with at most three articles a story, and of " +
 	"half of the articles; constants of the cut by story F1, and reliability, on trees of coefficients fitted without their set, with the constants of the " +
-	"model in force kept unless others were better by more than noise"
+	"model in force changed as little as being within .003 of the best allows"

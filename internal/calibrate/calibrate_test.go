@@ -215,8 +215,8 @@ func TestNothingIsLearntFromWhatIsLeftOut(t *testing.T) {
 		return rows[0]
 	}
 	good, bad := row(false), row(true)
-	if good.Cut != bad.Cut || good.Rule != bad.Rule {
-		t.Errorf("the cut is %v with %+v; with other labels %v with %+v", good.Cut, good.Rule, bad.Cut, bad.Rule)
+	if good.Cut != bad.Cut || *good.Rule != *bad.Rule || *good.Reliability != *bad.Reliability {
+		t.Errorf("the cut is %v with %+v; with other labels %v with %+v", good.Cut, *good.Rule, bad.Cut, *bad.Rule)
 	}
 	if !(bad.F1 < good.F1-.2) {
 		t.Errorf("F1 %v, and %v where all labels are wrong", good.F1, bad.F1)

@@ -12,7 +12,7 @@
 //
 //   - Coefficients: logistic regression on candidate pairs, see fit.
 //   - Constants of the cut: those with which stories come out best, where the trees of each set are linked with coefficients fitted without
-//     it, see chooseRule. The constants in force stay unless others are better by more than noise.
+//     it, see chooseRule. What is in force changes as little as noise allows.
 //   - Reliability: what logits turned out to be worth in those trees, see reliability.
 //
 // The figures reported for a set are of a model none of whose steps has seen it. For the steps that need trees of sets left out, that

@@ -148,16 +148,30 @@ func (l *linked) ranking() float64 {
 	return sum / queries
 }
 
+// filed returns how pairs are filed by a cut. A one-off is in no story.
+func (l *linked) filed(cut float64) func(evidence.Pair) evidence.Membership {
+	story := l.tree.Joins.Cut(float32(cut))
+	sizes := make([]int, len(story))
+	for _, s := range story {
+		sizes[s]++
+	}
+	return func(p evidence.Pair) evidence.Membership {
+		switch a, b := story[p.A], story[p.B]; {
+		case a == b:
+			return evidence.Together
+		case sizes[a] == 1 || sizes[b] == 1:
+			return evidence.Unfiled
+		}
+		return evidence.Apart
+	}
+}
+
 // calibrationError is the expected calibration error of the probabilities of candidate pairs, in ten bins of equal width.
 func (l *linked) calibrationError(m *evidence.Model, even float64) float64 {
 	var bins [10]struct{ expected, observed float64 }
-	story := l.tree.Joins.Cut(float32(even))
+	filed := l.filed(even)
 	for k, pair := range l.corpus.pairs {
-		filed := evidence.Apart
-		if story[pair.A] == story[pair.B] {
-			filed = evidence.Together
-		}
-		p := m.ProbabilityAt(l.tree.Logits[k], even, filed, l.corpus.copies[k])
+		p := m.ProbabilityAt(l.tree.Logits[k], even, filed(pair), l.corpus.copies[k])
 		b := &bins[min(int(p*float64(len(bins))), len(bins)-1)]
 		b.expected += p
 		if l.corpus.same(pair) {

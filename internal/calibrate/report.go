@@ -25,8 +25,9 @@ type Row struct {
 	Cut       evaluate.Score             `json:"cut"`
 	// Loss is by how much F1 is less than where the set alone was left out; in reports of a kind.
 	Loss *evaluate.Score `json:"loss,omitempty"`
-	// Rule holds the constants that were chosen without the set.
-	Rule evidence.CutRule `json:"rule"`
+	// Rule and Reliability were made without the set; nil in a mean.
+	Rule        *evidence.CutRule     `json:"rule,omitempty"`
+	Reliability *evidence.Reliability `json:"reliability,omitempty"`
 }
 
 // Table is rows with their mean.
@@ -79,7 +80,11 @@ func (c *Calibration) Report(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	mean := r.Tables[0].Mean
-	r.Model.Provenance.LeftOut = evidence.LeftOut{StoryF1: rounded(float64(mean.F1)), Delivered: rounded(float64(mean.Delivered[len(asked)-1])), ECE: rounded(float64(mean.ECE))}
+	r.Model.Provenance.LeftOut = evidence.LeftOut{StoryF1: rounded(float64(mean.F1)), ECE: rounded(float64(mean.ECE))}
+	if most := mean.Delivered[len(asked)-1]; most.Known() {
+		delivered := rounded(float64(most))
+		r.Model.Provenance.LeftOut.Delivered = &delivered
+	}
 	return &r, nil
 }
 
@@ -118,7 +123,7 @@ func measure(name string, l *linked, m *evidence.Model) Row {
 	p, r, f1 := l.quality(even)
 	row := Row{
 		Set: name, F1: evaluate.Score(f1), Precision: evaluate.Score(p), Recall: evaluate.Score(r), Best: evaluate.Score(l.best()),
-		NDCG10: evaluate.Score(l.ranking()), ECE: evaluate.Score(l.calibrationError(m, even)), Cut: evaluate.Score(even), Rule: m.Cut,
+		NDCG10: evaluate.Score(l.ranking()), ECE: evaluate.Score(l.calibrationError(m, even)), Cut: evaluate.Score(even), Rule: &m.Cut, Reliability: &m.Reliability,
 	}
 	for k, wanted := range asked {
 		row.Delivered[k] = evaluate.Score(l.pairPrecision(m.Reliability.CutFor(l.tree, even, wanted)))

@@ -55,9 +55,9 @@ type LabelledSet struct {
 
 // LeftOut holds means over the sets, each measured with a model of which nothing was made from that set.
 type LeftOut struct {
-	StoryF1   float64 `json:"story_f1"`  // B-cubed
-	Delivered float64 `json:"delivered"` // pair precision where .95 was asked for
-	ECE       float64 `json:"ece"`       // expected calibration error of the probabilities of candidate pairs
+	StoryF1   float64  `json:"story_f1"`            // B-cubed
+	Delivered *float64 `json:"delivered,omitempty"` // pair precision where .95 was asked for; nil where nothing was put together
+	ECE       float64  `json:"ece"`                 // expected calibration error of the probabilities of candidate pairs
 }
 
 // Term is the coefficient of a cosine. Short texts make cosines mean something else, so each article contributes a factor
