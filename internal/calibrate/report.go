@@ -80,7 +80,7 @@ func (c *Calibration) Report(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	mean := r.Tables[0].Mean
-	r.Model.Provenance.LeftOut = evidence.LeftOut{StoryF1: rounded(float64(mean.F1)), ECE: rounded(float64(mean.ECE))}
+	r.Model.Provenance.LeftOut = &evidence.LeftOut{StoryF1: rounded(float64(mean.F1)), ECE: rounded(float64(mean.ECE))}
 	if most := mean.Delivered[len(asked)-1]; most.Known() {
 		delivered := rounded(float64(most))
 		r.Model.Provenance.LeftOut.Delivered = &delivered

@@ -37,12 +37,12 @@ type Model struct {
 
 // Provenance says where the coefficients come from.
 type Provenance struct {
-	Space       string        `json:"space"`          // embedding model
-	Fingerprint string        `json:"fingerprint"`    // of the embedding space
-	Date        string        `json:"date,omitempty"` // when they were made, where that was said
-	Sets        []LabelledSet `json:"sets"`           // that they were fitted on
-	Method      string        `json:"method"`         // how
-	LeftOut     LeftOut       `json:"left_out"`
+	Space       string        `json:"space"`              // embedding model
+	Fingerprint string        `json:"fingerprint"`        // of the embedding space
+	Date        string        `json:"date,omitempty"`     // when they were made, where that was said
+	Sets        []LabelledSet `json:"sets"`               // that they were fitted on
+	Method      string        `json:"method"`             // how
+	LeftOut     *LeftOut      `json:"left_out,omitempty"` // nil: not measured when they were made
 }
 
 // LabelledSet is a set of articles of which it is known what belongs together.
