@@ -20,6 +20,9 @@ const (
 	maxTopics = 128
 	// topicPatience is after how many numbers of topics without a better one the search ends.
 	topicPatience = 12
+	// topicResolution is the weight of what chance would connect. With 1, plain modularity, the sample articles fall into 6 topics, where readers
+	// see 11 (AMI .63, with 1.3 .79); with 1.6 the five topics of the BBC fall into 32.
+	topicResolution = 1.3
 	// themeResolution is how much less a theme minds being large than a topic: the weight of what chance would connect.
 	themeResolution = 0.4
 )
@@ -59,7 +62,7 @@ func topics(ctx context.Context, ws []*Weighed, story []int32, want, workers int
 		last = found
 		m := refine(part, labels)
 		since++
-		if q := modularity(graph, labels, 1); q > best {
+		if q := modularity(graph, labels, topicResolution); q > best {
 			best, means, since = q, m, 0
 		}
 		if since == topicPatience {
