@@ -39,7 +39,6 @@ type seen uint64
 // mostSets is how many bits there are.
 const mostSets = 64
 
-func (s seen) has(set int) bool     { return s>>set&1 == 1 }
 func (s seen) without(set int) seen { return s &^ (1 << set) }
 func (s seen) sets() (numbers []int) {
 	for ; s != 0; s &= s - 1 {
