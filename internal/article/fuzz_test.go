@@ -83,6 +83,7 @@ var seeds = []string{
 	"<feed xmlns=\"http://www.w3.org/2005/Atom\"><entry><title>t</title><updated>2024-03-29T18:05:00Z</updated><content type=\"html\">&lt;h2&gt;x</content></entry></feed>",
 	"\xff\xfeT\x00e\x00x\x00t\x00",
 	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
+	"\x1f\x8b\x08A00000070",
 }
 
 func fuzzFormat(f *testing.F, name string) {

@@ -3,6 +3,7 @@ package article
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -305,7 +306,8 @@ func (f *inflation) Read(p []byte) (int, error) {
 	if f.n > maxInflated && f.n > maxInflation*f.packed.n {
 		return n, &problem{ErrTooLarge, fmt.Sprintf("gzip data that expands more than %d fold", maxInflation)}
 	}
-	if errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) {
+	var corrupt flate.CorruptInputError
+	if errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &corrupt) {
 		err = &problem{ErrSyntax, "gzip: " + err.Error()}
 	}
 	return n, err
