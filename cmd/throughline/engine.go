@@ -171,11 +171,13 @@ func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, s
 			return nil, err
 		}
 	}
-	if e.coverage, err = coverage.New(coverage.Config{Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: s.logger, Now: time.Now}); err != nil {
-		return nil, err
-	}
 	if e.stories, err = stories.New(stories.Config{
 		Store: store, Embedder: embedder, Reference: e.reference, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, NewID: newID, Workers: s.workers, Precision: s.precision,
+	}); err != nil {
+		return nil, err
+	}
+	if e.coverage, err = coverage.New(coverage.Config{
+		Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, Ready: e.stories.Ready,
 	}); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,8 @@ type Config struct {
 	Model    *evidence.Model
 	Logger   *slog.Logger
 	Now      func() time.Time
+	// Ready, when not nil, is called before articles are compared, and sees to it that Corpus knows where stories end. It must be cheap when it does.
+	Ready func(ctx context.Context) error
 }
 
 // Engine answers questions. It is safe for concurrent use.
@@ -36,7 +38,7 @@ type Engine struct{ cfg Config }
 // New makes an engine.
 func New(cfg Config) (*Engine, error) {
 	if cfg.Store == nil || cfg.Embedder == nil || cfg.Corpus == nil || cfg.Model == nil || cfg.Logger == nil || cfg.Now == nil {
-		return nil, errors.New("coverage: every field of Config is needed")
+		return nil, errors.New("coverage: every field of Config but Ready is needed")
 	}
 	return &Engine{cfg: cfg}, nil
 }
@@ -46,6 +48,13 @@ func New(cfg Config) (*Engine, error) {
 func (e *Engine) Related(ctx context.Context, req Request) (*List, error) {
 	if err := validate(req); err != nil {
 		return nil, err
+	}
+	if e.cfg.Ready != nil {
+		if err := e.cfg.Ready(ctx); ctx.Err() != nil {
+			return nil, ctx.Err()
+		} else if err != nil { // what is related can be ranked all the same
+			e.cfg.Logger.WarnContext(ctx, "probabilities are those of a corpus that shows nothing yet", "why", err)
+		}
 	}
 	s, err := e.resolve(ctx, req.Seed)
 	if err != nil {

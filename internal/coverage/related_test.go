@@ -294,6 +294,27 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// TestProbabilitiesAreOfThisCorpus has a corpus that learns where its stories end when it is first asked, and one that fails to.
+func TestProbabilitiesAreOfThisCorpus(t *testing.T) {
+	h := setUp(t)
+	h.fill()
+	ask := func() Result {
+		t.Helper()
+		results := h.related(Request{Seed: Seed{ArticleID: "seed"}, Shape: Shape{Explain: true}})
+		if len(results) == 0 {
+			t.Fatal("nothing is related")
+		}
+		return results[0]
+	}
+	h.Engine.cfg.Ready = func(context.Context) error { return errors.New("no store") }
+	before := ask()
+	h.Engine.cfg.Ready = func(context.Context) error { h.corpus.SetCut(-3); return nil }
+	after := ask()
+	if before.Signals["cut"] != h.cfg.Model.StartCut().Even || after.Signals["cut"] != -3 || after.Probability <= before.Probability {
+		t.Errorf("cut %v and probability %v, once it is known %v and %v", before.Signals["cut"], before.Probability, after.Signals["cut"], after.Probability)
+	}
+}
+
 // What each signal gave sums to the log-odds that the score is made of.
 func TestScoresExplainThemselves(t *testing.T) {
 	h := setUp(t)

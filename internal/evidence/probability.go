@@ -52,7 +52,7 @@ func (m *Model) ProbabilityAt(logit, cut float64, filed Membership, copied bool)
 }
 
 // copyProbability is how likely a copy is to be about the event that the original is about. Of pairs called copies 1,000 of 1,042 are labelled as
-// one event (TestCopies over six sets), and most others are labelled wrongly.
+// one event (TestCopyQuality, six sets), and most others are labelled wrongly.
 const copyProbability = 0.96
 
 // Belonging returns the probability that what has a mean logit to the members of a story, an article or another group, is about the

@@ -59,6 +59,13 @@ func (e *Engine) cut(ctx context.Context) (evidence.Cut, error) {
 	return cut, nil
 }
 
+// Ready finds out, once, what scores of this corpus depend on: how its embedding space was calibrated, and where its stories end. Filing and
+// reclustering do so by themselves; in a process that only reads, the corpus would not know.
+func (e *Engine) Ready(ctx context.Context) error {
+	_, err := e.cut(ctx)
+	return err
+}
+
 func (e *Engine) setCut(cut evidence.Cut) {
 	c := &e.cutting
 	c.mu.Lock()
