@@ -16,6 +16,7 @@ import (
 	"throughline/internal/checkpoint"
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
+	"throughline/internal/lexical"
 	"throughline/internal/parquet"
 	"throughline/internal/report"
 )
@@ -184,7 +185,7 @@ func (c *clusterCmd) readArticles(ctx context.Context, j *job, in sources, dim i
 		text := article.LeadText(a)
 		read.key.Add(a.ID, a.Hash())
 		read.key.Add("text", text)
-		read.profiles = append(read.profiles, evidence.Profile{ID: a.ID, Lex: corpus.Lexical(a), Published: a.Published, Source: a.Source})
+		read.profiles = append(read.profiles, evidence.Profile{ID: a.ID, Lex: lexical.Analyze(a.Title, a.Text()), Published: a.Published, Source: a.Source})
 		read.texts = append(read.texts, text)
 		if c.wantsPage() {
 			read.documents = append(read.documents, report.Document{ID: a.ID, Title: a.Title, Lead: text, Source: a.Source, URL: a.URL, Published: a.Published})

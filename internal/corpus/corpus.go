@@ -6,7 +6,6 @@ package corpus
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"throughline/embed"
 	"throughline/internal/article"
@@ -25,15 +24,6 @@ func Profile(s *points.Stored) *evidence.Profile {
 		Published: s.Article.Published,
 		Source:    s.Article.Source,
 	}
-}
-
-// Lexical analyses the words of an article. Scripts without spaces between words have more words than can be told apart by spaces,
-// others may have fewer that are counted as words; an article is as long as either says.
-func Lexical(a article.Article) lexical.Vectors {
-	text := a.Text()
-	lex := lexical.Analyze(a.Title, text)
-	lex.Words = max(lex.Words, len(strings.Fields(a.Title))+len(strings.Fields(text)))
-	return lex
 }
 
 // Scanner is what Load needs of a store.

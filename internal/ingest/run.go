@@ -179,7 +179,7 @@ func (r *run) accept(a article.Article, err error, position int) *work {
 		w.puts.Sections = append(w.puts.Sections, section)
 	}
 	w.report.Sections = len(w.puts.Sections)
-	lex := corpus.Lexical(a)
+	lex := lexical.Analyze(a.Title, a.Text())
 	w.puts.Article = points.Article{
 		ID: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, URL: a.URL, Source: a.Source, Language: a.Language, Authors: a.Authors,
 		Published: a.Published, DateOnly: a.DateOnly, Sections: len(w.puts.Sections), Hash: stored.Hash(), Words: lex.Words,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 
 	"throughline/cluster/vector"
@@ -21,7 +22,10 @@ type Vectors struct {
 	Full  vector.Sparse // the title, twice, and the first 300 words of the body
 	Lead  vector.Sparse // the title and the first 40 words of the body
 	Names vector.Sparse // the names and numbers of both: capitalised words and digits
-	Words int           // words read: those of the title and at most 300 of the body, stop words included
+	// Words counts the words of title and body: the tokens that were read (at most 300 of the body, stop
+	// words included) or the parts that white space separates, whichever are more. Scripts that put no
+	// spaces between words have more tokens, text with signs and abbreviations may have fewer.
+	Words int
 
 	Shingles Shingles // of the body; they do not belong to a corpus and are not weighed
 }
@@ -40,10 +44,19 @@ func Analyze(title, body string) Vectors {
 		Full:  a.count(a.tokens[:titleEnd], a.tokens, titleTF-1, keepAll),
 		Lead:  a.count(nil, a.tokens[:lead], 0, keepAll),
 		Names: a.count(nil, a.tokens, 0, keepNames),
-		Words: len(a.tokens),
+		Words: max(len(a.tokens), countFields(title)+countFields(body)),
 	}
 	v.Shingles = a.shingles(body)
 	return v
+}
+
+// countFields counts the parts of a text that white space separates.
+func countFields(text string) int {
+	n := 0
+	for range strings.FieldsSeq(text) {
+		n++
+	}
+	return n
 }
 
 // QueryTerms returns the terms of a short text, such as what a reader types into a search box or one section of an

@@ -52,8 +52,11 @@ func TestAnalyzeFields(t *testing.T) {
 			t.Errorf("%s weight of %q = %v, want %v", c.field, c.word, got, want)
 		}
 	}
-	if v.Words != 3+bodyWords {
-		t.Errorf("words = %d, want %d", v.Words, 3+bodyWords)
+	if want := 3 + countFields(body); v.Words != want || want <= 3+bodyWords {
+		t.Errorf("words = %d, want %d, more than the %d that are read", v.Words, want, 3+bodyWords)
+	}
+	if v := Analyze("停电", "西班牙和葡萄牙全国停电"); v.Words < 5 {
+		t.Errorf("words = %d in a script without spaces, want those that are read", v.Words)
 	}
 }
 
@@ -84,7 +87,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestAnalyzeWithoutWords(t *testing.T) {
-	if v := Analyze("", " \n…\xff "); !reflect.DeepEqual(v, Vectors{}) {
+	if v := Analyze("", " \n…\xff "); !reflect.DeepEqual(v, Vectors{Words: 1}) {
 		t.Errorf("got %+v", v)
 	}
 	if q := QueryTerms("the of and"); len(q.Terms) != 0 {
