@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"strings"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 	"throughline/internal/stories"
 )
 
@@ -18,7 +18,7 @@ func (c *serveCmd) announce(ctx context.Context, p *program, e *engine, grpcList
 	if err != nil {
 		return err
 	}
-	topics, err := e.stories.Topics(ctx, stories.TopicsRequest{Level: points.LevelTopic})
+	topics, err := e.stories.Topics(ctx, stories.TopicsRequest{Level: store.LevelTopic})
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func example(ctx context.Context, e *engine) (id, words string, err error) {
 		}
 		return list[0].Representative, words, nil
 	}
-	articles, _, err := e.store.List(ctx, points.Filter{}, 1, "")
+	articles, _, err := e.store.List(ctx, store.Filter{}, 1, "")
 	if err != nil {
 		return "", "", err
 	}

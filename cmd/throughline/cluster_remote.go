@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"throughline/internal/points"
 	"throughline/internal/report"
+	"throughline/internal/store"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -106,7 +106,7 @@ func listFiled(ctx context.Context, a *api) (*arrangement, error) {
 			return nil, err
 		}
 		for _, art := range page.GetArticles() {
-			f := filed{Assignment: points.Assignment{ArticleID: art.GetId(), StoryID: art.GetStoryId(), TopicIDs: art.GetTopicIds(), Probability: art.GetStoryProbability()},
+			f := filed{Assignment: store.Assignment{ArticleID: art.GetId(), StoryID: art.GetStoryId(), TopicIDs: art.GetTopicIds(), Probability: art.GetStoryProbability()},
 				document: report.Document{ID: art.GetId(), Title: art.GetTitle(), Source: art.GetSource(), URL: art.GetUrl()}}
 			if t := art.GetPublishedTime(); t != nil {
 				f.document.Published = t.AsTime()

@@ -11,9 +11,9 @@ import (
 
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
-	"throughline/internal/points"
 	"throughline/internal/qdrantlite"
 	"throughline/internal/report"
+	"throughline/internal/store"
 	"throughline/internal/stories"
 )
 
@@ -36,7 +36,7 @@ func (c *clusterCmd) arrangeStored(ctx context.Context, p *program, j *job) (*ar
 func (c *clusterCmd) arrangeStore(ctx context.Context, p *program, j *job) (_ *arrangement, err error) {
 	j.begin("read")
 	e, err := p.openEngine(ctx, !c.Apply)
-	if errors.Is(err, points.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, errNoStore // nothing was ever stored
 	}
 	if err != nil {
@@ -55,7 +55,7 @@ func (c *clusterCmd) arrangeStore(ctx context.Context, p *program, j *job) (_ *a
 	}
 	engine, kept := e.stories, (*unwritten)(nil)
 	if !c.Apply {
-		kept = &unwritten{Store: e.store, filed: make(map[string]points.Assignment)}
+		kept = &unwritten{Store: e.store, filed: make(map[string]store.Assignment)}
 		if engine, err = kept.engine(ctx, p, e); err != nil {
 			return nil, err
 		}
@@ -91,7 +91,7 @@ func (c *clusterCmd) arrangeStore(ctx context.Context, p *program, j *job) (_ *a
 type unwritten struct {
 	stories.Store
 	mu    sync.Mutex
-	filed map[string]points.Assignment
+	filed map[string]store.Assignment
 }
 
 // engine makes stories over it.
@@ -107,7 +107,7 @@ func (u *unwritten) engine(ctx context.Context, p *program, e *engine) (*stories
 }
 
 // Assign remembers.
-func (u *unwritten) Assign(_ context.Context, assignments []points.Assignment) error {
+func (u *unwritten) Assign(_ context.Context, assignments []store.Assignment) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, a := range assignments {
@@ -118,26 +118,26 @@ func (u *unwritten) Assign(_ context.Context, assignments []points.Assignment) e
 
 // The other writes are forgotten.
 
-func (*unwritten) PutStories(context.Context, []points.Story) error { return nil }
-func (*unwritten) DeleteStories(context.Context, []string) error    { return nil }
-func (*unwritten) PutScale(context.Context, points.Scale) error     { return nil }
-func (*unwritten) PutTopics(context.Context, []points.Topic) error  { return nil }
-func (*unwritten) DeleteTopics(context.Context, []string) error     { return nil }
-func (*unwritten) Append(context.Context, []points.Event) error     { return nil }
+func (*unwritten) PutStories(context.Context, []store.Story) error { return nil }
+func (*unwritten) DeleteStories(context.Context, []string) error   { return nil }
+func (*unwritten) PutScale(context.Context, store.Scale) error     { return nil }
+func (*unwritten) PutTopics(context.Context, []store.Topic) error  { return nil }
+func (*unwritten) DeleteTopics(context.Context, []string) error    { return nil }
+func (*unwritten) Append(context.Context, []store.Event) error     { return nil }
 
 // filed is an article of the store with where it is filed, or would be.
 type filed struct {
-	points.Assignment
+	store.Assignment
 	document report.Document
 	dense    []float32
 }
 
 // filedAs reads where every article is filed, or would be, in the order of ids, and what the outputs need beside.
-func (c *clusterCmd) filedAs(ctx context.Context, store *points.Store, kept *unwritten) (*arrangement, error) {
+func (c *clusterCmd) filedAs(ctx context.Context, from *store.Store, kept *unwritten) (*arrangement, error) {
 	var all []filed
-	err := store.Scan(ctx, points.WithDense, func(s *points.Stored) error {
+	err := from.Scan(ctx, store.WithDense, func(s *store.Stored) error {
 		art := &s.Article
-		f := filed{Assignment: points.Assignment{ArticleID: art.ID, StoryID: art.StoryID, TopicIDs: art.TopicIDs, Probability: art.Probability}, dense: s.Vectors.Dense,
+		f := filed{Assignment: store.Assignment{ArticleID: art.ID, StoryID: art.StoryID, TopicIDs: art.TopicIDs, Probability: art.Probability}, dense: s.Vectors.Dense,
 			document: report.Document{ID: art.ID, Title: art.Title, Source: art.Source, URL: art.URL, Published: art.Published}}
 		if kept != nil {
 			if would, ok := kept.filed[art.ID]; ok {
@@ -152,7 +152,7 @@ func (c *clusterCmd) filedAs(ctx context.Context, store *points.Store, kept *unw
 	}
 	slices.SortFunc(all, func(a, b filed) int { return cmp.Compare(a.ArticleID, b.ArticleID) })
 	if c.wantsPage() {
-		if err := readLeads(ctx, store, all); err != nil {
+		if err := readLeads(ctx, from, all); err != nil {
 			return nil, err
 		}
 	}
@@ -175,13 +175,13 @@ const leadsAtOnce = 500
 const leadLength = 500
 
 // readLeads reads the beginnings of articles.
-func readLeads(ctx context.Context, store *points.Store, all []filed) error {
+func readLeads(ctx context.Context, from *store.Store, all []filed) error {
 	for part := range slices.Chunk(all, leadsAtOnce) {
 		ids := make([]string, len(part))
 		for i := range part {
 			ids[i] = part[i].ArticleID
 		}
-		sections, err := store.Sections(ctx, ids, false)
+		sections, err := from.Sections(ctx, ids, false)
 		if err != nil {
 			return err
 		}

@@ -18,23 +18,23 @@ import (
 	"throughline/embed/minilm"
 	"throughline/internal/article"
 	"throughline/internal/corpus"
-	"throughline/internal/coverage"
 	"throughline/internal/evidence"
 	"throughline/internal/ingest"
-	"throughline/internal/points"
+	"throughline/internal/related"
+	"throughline/internal/store"
 	"throughline/internal/stories"
 )
 
 // engine is everything that works on one store. Every command that needs articles has one, in this process or, through the
 // API, in a server's.
 type engine struct {
-	conn     *points.Conn
-	store    *points.Store
+	conn     *store.Conn
+	store    *store.Store
 	embedder embed.Embedder
 	// reference embeds in the space that the coefficients of scores are for; nil where embedder does.
 	reference embed.Embedder
 	ingest    *ingest.Pipeline
-	coverage  *coverage.Engine
+	coverage  *related.Engine
 	stories   *stories.Engine
 	namer     stories.Namer // who writes titles; nil: nobody
 }
@@ -92,7 +92,7 @@ func (p *program) embedder(ctx context.Context) (embed.Embedder, error) {
 }
 
 // connect reaches the storage: a Qdrant, or the file in the data directory.
-func (p *program) connect(ctx context.Context, readOnly bool) (*points.Conn, error) {
+func (p *program) connect(ctx context.Context, readOnly bool) (*store.Conn, error) {
 	f := p.cli.StoreFlags
 	if f.Qdrant == "" {
 		return p.openLocal(ctx, readOnly)
@@ -101,7 +101,7 @@ func (p *program) connect(ctx context.Context, readOnly bool) (*points.Conn, err
 	if err != nil {
 		return nil, fmt.Errorf("--qdrant-api-key-file: %w", err)
 	}
-	cfg := points.DialConfig{Addr: f.Qdrant, APIKey: key, Timeout: f.Timeout, Logger: p.logger()}
+	cfg := store.DialConfig{Addr: f.Qdrant, APIKey: key, Timeout: f.Timeout, Logger: p.logger()}
 	if f.QdrantTLS {
 		host, _, err := net.SplitHostPort(f.Qdrant)
 		if err != nil {
@@ -109,7 +109,7 @@ func (p *program) connect(ctx context.Context, readOnly bool) (*points.Conn, err
 		}
 		cfg.TLS = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
 	}
-	return points.Dial(ctx, cfg)
+	return store.Dial(ctx, cfg)
 }
 
 // openEngine opens the store that the flags name. Close it.
@@ -148,8 +148,8 @@ type settings struct {
 }
 
 // assemble wires the packages together on a connection, which the engine then owns.
-func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, s settings) (_ *engine, err error) {
-	store, err := points.Open(ctx, conn, points.Config{
+func assemble(ctx context.Context, conn *store.Conn, embedder embed.Embedder, s settings) (_ *engine, err error) {
+	store, err := store.Open(ctx, conn, store.Config{
 		Prefix: s.prefix, Space: embedder.Space(), Chunker: article.Chunker, ReadOnly: s.readOnly, Logger: s.logger, Now: time.Now, Owner: owner(),
 	})
 	if err != nil {
@@ -176,7 +176,7 @@ func assemble(ctx context.Context, conn *points.Conn, embedder embed.Embedder, s
 	}); err != nil {
 		return nil, err
 	}
-	if e.coverage, err = coverage.New(coverage.Config{
+	if e.coverage, err = related.New(related.Config{
 		Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, Ready: e.stories.Ready,
 	}); err != nil {
 		return nil, err

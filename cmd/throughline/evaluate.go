@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"throughline/internal/evaluate"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 type evaluateCmd struct {
@@ -132,7 +132,7 @@ func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSo
 		return nil, err
 	}
 	opts.Vectors = vectors
-	conn, err := points.Local("", p.logger())
+	conn, err := store.Local("", p.logger())
 	if err != nil {
 		return nil, err
 	}

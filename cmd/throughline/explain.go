@@ -12,13 +12,13 @@ import (
 	"google.golang.org/grpc/status"
 
 	"throughline/embed"
-	"throughline/internal/points"
 	"throughline/internal/qdrantlite"
+	"throughline/internal/store"
 )
 
 // explain is the text of an error for people: what happened and, where it is known, what to do.
 func (p *program) explain(ctx context.Context, err error) string {
-	var missing *points.NotFoundError
+	var missing *store.NotFoundError
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled:
 		return "interrupted"
@@ -30,11 +30,11 @@ func (p *program) explain(ctx context.Context, err error) string {
 		return fmt.Sprintf("%s has the store in %s open: stop it first, or name another --data directory", who, p.cli.Data)
 	case errors.As(err, &missing) && missing.Kind == "store":
 		return fmt.Sprintf("nothing is stored yet in %s: put something in with throughline ingest PATH, or throughline serve PATH", p.storeName())
-	case errors.Is(err, points.ErrLeaseHeld):
+	case errors.Is(err, store.ErrLeaseHeld):
 		return err.Error() + "\n  a running server takes articles in too: throughline ingest --addr HOST:PORT PATH"
-	case errors.Is(err, points.ErrUnavailable):
+	case errors.Is(err, store.ErrUnavailable):
 		return err.Error() + "\n  --qdrant takes the address of Qdrant's gRPC port, usually 6334"
-	case errors.Is(err, points.ErrUnauthorized):
+	case errors.Is(err, store.ErrUnauthorized):
 		return err.Error() + "\n  the key comes from QDRANT_API_KEY or --qdrant-api-key-file"
 	}
 	var answer interface{ GRPCStatus() *status.Status }

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"throughline/internal/points"
 	"throughline/internal/qdrantlite"
+	"throughline/internal/store"
 )
 
 // What lies in the data directory.
@@ -29,18 +29,18 @@ const (
 const lockWait = 2 * time.Second
 
 // openLocal opens the store in the data directory. For reading, nothing is created.
-func (p *program) openLocal(ctx context.Context, readOnly bool) (*points.Conn, error) {
+func (p *program) openLocal(ctx context.Context, readOnly bool) (*store.Conn, error) {
 	dir := p.cli.Data
 	path := filepath.Join(dir, storeFile)
 	if readOnly {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, &points.NotFoundError{Kind: "store", ID: p.cli.Prefix}
+			return nil, &store.NotFoundError{Kind: "store", ID: p.cli.Prefix}
 		}
 	} else if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data %s: cannot make this directory: %w", dir, err)
 	}
 	for giveUp := time.Now().Add(lockWait); ; {
-		conn, err := points.Local(path, p.logger())
+		conn, err := store.Local(path, p.logger())
 		switch {
 		case err == nil:
 			// Whoever left an address is gone, since the store was free. Another server may listen there by now.

@@ -1,6 +1,6 @@
 // Package corpus holds what an article is made into on its way from text to scoring, so that a stored article, a draft and
 // a seed given by text are treated alike: how long its sections may be, and the form in which internal/evidence compares
-// what internal/points keeps. It also reads the picture of the whole corpus that scoring needs at start.
+// what internal/store keeps. It also reads the picture of the whole corpus that scoring needs at start.
 package corpus
 
 import (
@@ -11,11 +11,11 @@ import (
 	"throughline/internal/article"
 	"throughline/internal/evidence"
 	"throughline/internal/lexical"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // Profile is a stored article as scoring sees it. It shares the slices of s.
-func Profile(s *points.Stored) *evidence.Profile {
+func Profile(s *store.Stored) *evidence.Profile {
 	return &evidence.Profile{
 		ID:    s.Article.ID,
 		Dense: s.Vectors.Dense,
@@ -28,13 +28,13 @@ func Profile(s *points.Stored) *evidence.Profile {
 
 // Scanner is what Load needs of a store.
 type Scanner interface {
-	Scan(ctx context.Context, with points.With, fn func(*points.Stored) error) error
+	Scan(ctx context.Context, with store.With, fn func(*store.Stored) error) error
 }
 
 // Load reads document frequencies and background of everything that is stored: one pass, one page in memory at a time.
-func Load(ctx context.Context, store Scanner) (*evidence.Corpus, error) {
+func Load(ctx context.Context, from Scanner) (*evidence.Corpus, error) {
 	c := evidence.NewCorpus()
-	err := store.Scan(ctx, points.WithVectors, func(s *points.Stored) error {
+	err := from.Scan(ctx, store.WithVectors, func(s *store.Stored) error {
 		c.Add(Profile(s))
 		return nil
 	})

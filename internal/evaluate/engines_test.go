@@ -16,11 +16,11 @@ import (
 	"throughline/embed/minilm"
 	"throughline/internal/article"
 	"throughline/internal/corpus"
-	"throughline/internal/coverage"
 	"throughline/internal/evidence"
 	"throughline/internal/ingest"
-	"throughline/internal/points"
+	"throughline/internal/related"
 	"throughline/internal/seedtest"
+	"throughline/internal/store"
 	"throughline/internal/stories"
 )
 
@@ -51,7 +51,7 @@ func (p product) engines(t testing.TB) Engines {
 			t.Fatal(err)
 		}
 	}
-	conn, err := points.Local("", nil)
+	conn, err := store.Local("", nil)
 	must(err)
 	t.Cleanup(func() {
 		if err := conn.Close(); err != nil {
@@ -59,7 +59,7 @@ func (p product) engines(t testing.TB) Engines {
 		}
 	})
 	log := slog.New(slog.DiscardHandler)
-	store, err := points.Open(ctx, conn, points.Config{Prefix: "test", Space: p.embedder.Space(), Chunker: article.Chunker, Logger: log, Now: time.Now, Owner: t.Name()})
+	store, err := store.Open(ctx, conn, store.Config{Prefix: "test", Space: p.embedder.Space(), Chunker: article.Chunker, Logger: log, Now: time.Now, Owner: t.Name()})
 	must(err)
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
@@ -70,7 +70,7 @@ func (p product) engines(t testing.TB) Engines {
 	must(err)
 	var e Engines
 	e.Store = store
-	e.Coverage, err = coverage.New(coverage.Config{Store: store, Embedder: p.embedder, Corpus: known, Model: evidence.Default(), Logger: log, Now: time.Now})
+	e.Coverage, err = related.New(related.Config{Store: store, Embedder: p.embedder, Corpus: known, Model: evidence.Default(), Logger: log, Now: time.Now})
 	must(err)
 	var ids atomic.Int64
 	e.Stories, err = stories.New(stories.Config{Store: store, Embedder: p.embedder, Corpus: known, Model: evidence.Default(), Logger: log, Now: time.Now,

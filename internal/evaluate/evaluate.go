@@ -67,7 +67,7 @@ func Run(ctx context.Context, sys System, name string, items iter.Seq2[Labelled,
 	if opts.Vectors != nil {
 		items = opts.Vectors.Of(items)
 	}
-	g, err := store(ctx, sys, items, opts, result)
+	g, err := ingestAll(ctx, sys, items, opts, result)
 	if err != nil {
 		return nil, fmt.Errorf("%s: storing the articles: %w", name, err)
 	}

@@ -31,7 +31,7 @@ type gold struct {
 }
 
 // store puts the articles into the system and returns the labels of those it took.
-func store(ctx context.Context, sys System, items iter.Seq2[Labelled, error], opts Options, result *Result) (*gold, error) {
+func ingestAll(ctx context.Context, sys System, items iter.Seq2[Labelled, error], opts Options, result *Result) (*gold, error) {
 	// The pipeline pulls articles in a goroutine of its own; that goroutine alone touches seen and result.Duplicates, and
 	// it has ended when Ingest returns.
 	var seen []Labelled

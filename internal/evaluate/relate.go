@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"throughline/cluster"
-	"throughline/internal/coverage"
+	"throughline/internal/related"
 )
 
 const (
@@ -146,7 +146,7 @@ func (g *gold) judge(ctx context.Context, i int, list List, index map[string]int
 	if a.reciprocal > 0 || len(top) < candidateDepth {
 		return a, nil
 	}
-	rest, err := list.Hits(ctx, candidateDepth, coverage.Depth)
+	rest, err := list.Hits(ctx, candidateDepth, related.Depth)
 	if err != nil {
 		return a, err
 	}

@@ -17,7 +17,7 @@ import (
 	"throughline/cluster/vector"
 	"throughline/embed"
 	"throughline/embed/minilm"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // wordVectors is an embedder of three lines: a text is the sum of directions of its words. The vectors of a faulty one depend on
@@ -72,7 +72,7 @@ func everything(t *testing.T, e Engines, items []Labelled) []string {
 		note("figure %s %x %x %x", f.name, float64(f.at(result)), float64(around[0]), float64(around[1]))
 	}
 	members := map[string][]string{}
-	if err := e.Store.Scan(ctx, points.WithNothing, func(s *points.Stored) error {
+	if err := e.Store.Scan(ctx, store.WithNothing, func(s *store.Stored) error {
 		a := s.Article
 		members[a.StoryID] = append(members[a.StoryID], a.ID)
 		for _, topic := range a.TopicIDs {
@@ -84,13 +84,13 @@ func everything(t *testing.T, e Engines, items []Labelled) []string {
 		t.Fatal(err)
 	}
 	of := func(id string) string { return strings.Join(slices.Sorted(slices.Values(members[id])), ",") }
-	if err := e.Store.ScanStories(ctx, points.StoryFilter{}, points.WithNothing, func(s *points.Story) error {
+	if err := e.Store.ScanStories(ctx, store.StoryFilter{}, store.WithNothing, func(s *store.Story) error {
 		note("story of %s: %q %q, represented by %s, topic of %s", of(s.ID), s.Title, s.Keywords, s.Representative, of(s.TopicID))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Store.ScanTopics(ctx, points.TopicFilter{}, points.WithNothing, func(topic *points.Topic) error {
+	if err := e.Store.ScanTopics(ctx, store.TopicFilter{}, store.WithNothing, func(topic *store.Topic) error {
 		note("%s of %s: %q %q", topic.Level, of(topic.ID), topic.Title, topic.Keywords)
 		return nil
 	}); err != nil {

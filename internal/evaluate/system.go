@@ -6,9 +6,9 @@ import (
 	"iter"
 
 	"throughline/internal/article"
-	"throughline/internal/coverage"
 	"throughline/internal/ingest"
-	"throughline/internal/points"
+	"throughline/internal/related"
+	"throughline/internal/store"
 	"throughline/internal/stories"
 )
 
@@ -41,9 +41,9 @@ type Hit struct {
 // Engines is the product itself as a System. All are needed, and work on one store.
 type Engines struct {
 	Pipeline *ingest.Pipeline
-	Coverage *coverage.Engine
+	Coverage *related.Engine
 	Stories  *stories.Engine
-	Store    *points.Store
+	Store    *store.Store
 }
 
 // Ingest stores articles without filing them: File does that for all of them at once, as the program does after a large ingest.
@@ -56,8 +56,8 @@ func (e Engines) File(ctx context.Context) (map[string]Place, error) {
 	if _, err := e.Stories.Recluster(ctx, stories.ReclusterOptions{}, nil); err != nil {
 		return nil, err
 	}
-	level := make(map[string]points.Level)
-	for _, l := range []points.Level{points.LevelTopic, points.LevelTheme} {
+	level := make(map[string]store.Level)
+	for _, l := range []store.Level{store.LevelTopic, store.LevelTheme} {
 		topics, err := e.Stories.Topics(ctx, stories.TopicsRequest{Level: l})
 		if err != nil {
 			return nil, err
@@ -67,10 +67,10 @@ func (e Engines) File(ctx context.Context) (map[string]Place, error) {
 		}
 	}
 	places := make(map[string]Place)
-	err := e.Store.Scan(ctx, points.WithNothing, func(s *points.Stored) error {
+	err := e.Store.Scan(ctx, store.WithNothing, func(s *store.Stored) error {
 		place := Place{Story: s.Article.StoryID}
 		for _, id := range s.Article.TopicIDs {
-			if level[id] == points.LevelTopic {
+			if level[id] == store.LevelTopic {
 				place.Topic = id
 			}
 		}
@@ -82,8 +82,8 @@ func (e Engines) File(ctx context.Context) (map[string]Place, error) {
 
 // Related asks with default settings, except that copies are kept: a copy is coverage of the same story.
 func (e Engines) Related(ctx context.Context, id string) (List, error) {
-	found, err := e.Coverage.Related(ctx, coverage.Request{
-		Seed: coverage.Seed{ArticleID: id}, Shape: coverage.Shape{IncludeCopies: true},
+	found, err := e.Coverage.Related(ctx, related.Request{
+		Seed: related.Seed{ArticleID: id}, Shape: related.Shape{IncludeCopies: true},
 	})
 	if err != nil {
 		return nil, err
@@ -91,12 +91,12 @@ func (e Engines) Related(ctx context.Context, id string) (List, error) {
 	if found.Partial() {
 		return nil, fmt.Errorf("part of the store did not answer")
 	}
-	return related{found}, nil
+	return rankedList{found}, nil
 }
 
-type related struct{ found *coverage.List }
+type rankedList struct{ found *related.List }
 
-func (r related) Hits(ctx context.Context, offset, n int) ([]Hit, error) {
+func (r rankedList) Hits(ctx context.Context, offset, n int) ([]Hit, error) {
 	page, err := r.found.Page(ctx, offset, n)
 	if err != nil {
 		return nil, err

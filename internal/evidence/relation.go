@@ -57,7 +57,7 @@ const (
 // one event, how they are filed, and when each was published, zero when unknown. An unknown date rules nothing out but a
 // relation in time.
 //
-// "go test ./internal/coverage -run TestSeeds -v" prints what relations the sample articles get: none of two stories that look
+// "go test ./internal/related -run TestSeeds -v" prints what relations the sample articles get: none of two stories that look
 // alike is called the same story.
 //
 // Seen from the other side, a copy is a copy and the same topic the same topic; what follows up on an article has that one

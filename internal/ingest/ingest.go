@@ -22,15 +22,15 @@ import (
 	"throughline/internal/article"
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
-// Store is what ingest needs of the store; see internal/points for the contract of each method.
+// Store is what ingest needs of the store; see internal/store for the contract of each method.
 type Store interface {
-	Known(ctx context.Context, ids []string) (map[string]points.Known, error)
-	Put(ctx context.Context, puts []points.Put) []error
-	Get(ctx context.Context, ids []string, with points.With) ([]*points.Stored, error)
-	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]points.Section, error)
+	Known(ctx context.Context, ids []string) (map[string]store.Known, error)
+	Put(ctx context.Context, puts []store.Put) []error
+	Get(ctx context.Context, ids []string, with store.With) ([]*store.Stored, error)
+	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]store.Section, error)
 	Delete(ctx context.Context, id string) error
 	KeptVectors(ctx context.Context, keys []string) (map[string][]float32, error)
 	KeepVectors(ctx context.Context, vectors map[string][]float32) error
@@ -39,7 +39,7 @@ type Store interface {
 // Filer decides which story a committed article belongs to.
 type Filer interface {
 	File(ctx context.Context, articleIDs []string) error
-	Forget(ctx context.Context, removed points.Article) error
+	Forget(ctx context.Context, removed store.Article) error
 }
 
 // Config is what a Pipeline is made of. Store, Embedder, Corpus, Logger and Now are needed.
@@ -144,14 +144,14 @@ func (p *Pipeline) Put(ctx context.Context, a article.Article) (Report, error) {
 	return report, err
 }
 
-// Delete removes an article and takes it out of its story. An unknown id is points.ErrNotFound.
+// Delete removes an article and takes it out of its story. An unknown id is store.ErrNotFound.
 func (p *Pipeline) Delete(ctx context.Context, id string) error {
 	release, err := p.pending.claim(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer release()
-	found, err := p.cfg.Store.Get(ctx, []string{id}, points.WithVectors)
+	found, err := p.cfg.Store.Get(ctx, []string{id}, store.WithVectors)
 	if err != nil {
 		return err
 	}

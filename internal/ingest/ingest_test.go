@@ -18,7 +18,7 @@ import (
 	"throughline/embed"
 	"throughline/internal/article"
 	"throughline/internal/evidence"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -74,15 +74,15 @@ func (f *filed) File(_ context.Context, ids []string) error {
 	return f.err
 }
 
-func (f *filed) Forget(_ context.Context, a points.Article) error {
+func (f *filed) Forget(_ context.Context, a store.Article) error {
 	f.forgotten = append(f.forgotten, a.ID)
 	return nil
 }
 
 type harness struct {
 	*Pipeline
-	conn     *points.Conn
-	store    *points.Store
+	conn     *store.Conn
+	store    *store.Store
 	embedder *hashed
 	corpus   *evidence.Corpus
 	filer    *filed
@@ -96,13 +96,13 @@ func newHarness(t *testing.T) *harness {
 // openHarness works on a file, or in memory only.
 func openHarness(t *testing.T, path string) *harness {
 	t.Helper()
-	conn, err := points.Local(path, slog.New(slog.DiscardHandler))
+	conn, err := store.Local(path, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	h := &harness{conn: conn, embedder: &hashed{}, corpus: evidence.NewCorpus(), filer: &filed{}}
-	h.store, err = points.Open(t.Context(), conn, points.Config{
+	h.store, err = store.Open(t.Context(), conn, store.Config{
 		Prefix: "test", Space: h.embedder.Space(), Chunker: article.Chunker, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Owner: "test",
 	})
 	if err != nil {
@@ -326,7 +326,7 @@ func TestDelete(t *testing.T) {
 	if h.corpus.Len() != 0 || len(h.filer.forgotten) != 1 {
 		t.Errorf("corpus %d, forgotten %v", h.corpus.Len(), h.filer.forgotten)
 	}
-	if err := h.Delete(t.Context(), "a001"); !errors.Is(err, points.ErrNotFound) {
+	if err := h.Delete(t.Context(), "a001"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("deleting again: %v", err)
 	}
 }

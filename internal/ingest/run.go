@@ -11,7 +11,7 @@ import (
 	"throughline/internal/article"
 	"throughline/internal/corpus"
 	"throughline/internal/lexical"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // run is one call of Pipeline.Run. Only the commit stage touches the summary and calls Each.
@@ -26,7 +26,7 @@ type work struct {
 	report Report
 	a      article.Article
 	lead   string // what the article's own vector is made of
-	puts   points.Put
+	puts   store.Put
 	claim  bool // the id is held until the commit
 	// replaced are the vectors of the revision that this one replaces, by the key of their text.
 	replaced map[string][]float32
@@ -174,17 +174,17 @@ func (r *run) accept(a article.Article, err error, position int) *work {
 	stored := a // as an export will show it, so that the export is the same article again
 	stored.Sections = article.Split(a, r.limit)
 	for i, s := range stored.Sections {
-		section := points.Section{ArticleID: a.ID, Index: i, Heading: s.Heading, Text: s.Text, Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)}
-		section.DenseOf = points.TextKey(sectionText(&a, section))
+		section := store.Section{ArticleID: a.ID, Index: i, Heading: s.Heading, Text: s.Text, Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)}
+		section.DenseOf = store.TextKey(sectionText(&a, section))
 		w.puts.Sections = append(w.puts.Sections, section)
 	}
 	w.report.Sections = len(w.puts.Sections)
 	lex := lexical.Analyze(a.Title, a.Text())
-	w.puts.Article = points.Article{
+	w.puts.Article = store.Article{
 		ID: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, URL: a.URL, Source: a.Source, Language: a.Language, Authors: a.Authors,
 		Published: a.Published, DateOnly: a.DateOnly, Sections: len(w.puts.Sections), Hash: stored.Hash(), Words: lex.Words,
 	}
-	w.puts.Vectors = points.Vectors{DenseOf: points.TextKey(w.lead), Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles}
+	w.puts.Vectors = store.Vectors{DenseOf: store.TextKey(w.lead), Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles}
 	return w
 }
 
@@ -227,7 +227,7 @@ func (w *work) toWrite() bool { return w.report.Outcome == New || w.report.Outco
 func (r *run) commit(ctx context.Context, b *batch) error {
 	defer r.drop(b)
 	writing := context.WithoutCancel(ctx)
-	var puts []points.Put
+	var puts []store.Put
 	var written []*work
 	var replaced []string
 	for _, w := range b.items {
@@ -238,10 +238,10 @@ func (r *run) commit(ctx context.Context, b *batch) error {
 			}
 		}
 	}
-	var before []*points.Stored
+	var before []*store.Stored
 	if len(replaced) > 0 {
 		var err error
-		if before, err = r.cfg.Store.Get(writing, replaced, points.WithVectors); err != nil {
+		if before, err = r.cfg.Store.Get(writing, replaced, store.WithVectors); err != nil {
 			return fmt.Errorf("reading %d articles that changed: %w", len(replaced), err)
 		}
 	}
@@ -255,10 +255,10 @@ func (r *run) commit(ctx context.Context, b *batch) error {
 			w := written[i]
 			if err == nil {
 				stored = append(stored, w.report.ID)
-				r.cfg.Corpus.Add(corpus.Profile(&points.Stored{Article: w.puts.Article, Vectors: w.puts.Vectors}))
+				r.cfg.Corpus.Add(corpus.Profile(&store.Stored{Article: w.puts.Article, Vectors: w.puts.Vectors}))
 				continue
 			}
-			if errors.Is(err, points.ErrInvalid) {
+			if errors.Is(err, store.ErrInvalid) {
 				w.report.Outcome, w.report.Err = Rejected, err
 				continue
 			}

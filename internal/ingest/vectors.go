@@ -6,7 +6,7 @@ import (
 
 	"throughline/embed"
 	"throughline/internal/article"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // A text is embedded once: what is stored says which text each of its vectors was made of, and the store keeps the vectors
@@ -26,7 +26,7 @@ func (n *needed) add(key, text string) {
 }
 
 // sectionText is what is embedded for a section of an article.
-func sectionText(a *article.Article, s points.Section) string {
+func sectionText(a *article.Article, s store.Section) string {
 	return article.EmbedText(a.Title, article.Section{Heading: s.Heading, Text: s.Text})
 }
 
@@ -123,7 +123,7 @@ func (p *Pipeline) vectorsOf(ctx context.Context, ids []string) (map[string]map[
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	articles, err := p.cfg.Store.Get(ctx, ids, points.WithDense)
+	articles, err := p.cfg.Store.Get(ctx, ids, store.WithDense)
 	if err != nil {
 		return nil, err
 	}

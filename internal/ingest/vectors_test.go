@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"throughline/internal/article"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // report is an article whose lead ends before its second section. Each of its parts has a revision.
@@ -150,13 +150,13 @@ func TestATextIsEmbeddedOnceInABatch(t *testing.T) {
 
 // faulty fails where it is told to.
 type faulty struct {
-	*points.Store
+	*store.Store
 	sections, kept, keep, put, remove bool
 }
 
 var errStore = errors.New("the store is down")
 
-func (f *faulty) Sections(ctx context.Context, ids []string, vectors bool) (map[string][]points.Section, error) {
+func (f *faulty) Sections(ctx context.Context, ids []string, vectors bool) (map[string][]store.Section, error) {
 	if f.sections {
 		return nil, errStore
 	}
@@ -177,7 +177,7 @@ func (f *faulty) KeepVectors(ctx context.Context, vectors map[string][]float32) 
 	return f.Store.KeepVectors(ctx, vectors)
 }
 
-func (f *faulty) Put(ctx context.Context, puts []points.Put) []error {
+func (f *faulty) Put(ctx context.Context, puts []store.Put) []error {
 	if !f.put {
 		return f.Store.Put(ctx, puts)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"throughline/internal/article"
 	"throughline/internal/ingest"
-	"throughline/internal/points"
+	"throughline/internal/store"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -100,8 +100,8 @@ func placed(err error, sent *throughlinev1.Article) error {
 	return under("article", err)
 }
 
-func (a *articleService) get(ctx context.Context, id string) (*points.Stored, error) {
-	found, err := a.server.cfg.Reader.Get(ctx, []string{id}, points.WithNothing)
+func (a *articleService) get(ctx context.Context, id string) (*store.Stored, error) {
+	found, err := a.server.cfg.Reader.Get(ctx, []string{id}, store.WithNothing)
 	if err != nil {
 		return nil, err
 	}
@@ -253,15 +253,15 @@ func (a *articleService) ingestChunk(ctx context.Context, stream throughlinev1.A
 }
 
 // stored reads articles back after a commit: their revision and story. An article that someone deleted meanwhile is absent.
-func (a *articleService) stored(ctx context.Context, ids []string) (map[string]*points.Stored, error) {
+func (a *articleService) stored(ctx context.Context, ids []string) (map[string]*store.Stored, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	found, err := a.server.cfg.Reader.Get(ctx, ids, points.WithNothing)
+	found, err := a.server.cfg.Reader.Get(ctx, ids, store.WithNothing)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]*points.Stored, len(found))
+	out := make(map[string]*store.Stored, len(found))
 	for _, f := range found {
 		if f != nil {
 			out[f.Article.ID] = f

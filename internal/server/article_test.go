@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"throughline/internal/ingest"
-	"throughline/internal/points"
+	"throughline/internal/store"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -199,7 +199,7 @@ func TestIngestTellsOfStoreFailurePerItem(t *testing.T) {
 			return nil
 		}
 		if puts++; puts == 2 {
-			return fmt.Errorf("upsert: secret address: %w", points.ErrUnavailable)
+			return fmt.Errorf("upsert: secret address: %w", store.ErrUnavailable)
 		}
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 	longrunning "cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/protobuf/proto"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 	"throughline/internal/stories"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
@@ -96,7 +96,7 @@ func latest(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func storyRank(s *points.Story, order throughlinev1.StoryOrder) rank {
+func storyRank(s *store.Story, order throughlinev1.StoryOrder) rank {
 	if order == throughlinev1.StoryOrder_STORY_ORDER_LARGEST {
 		return rank{int64(s.Articles), latest(s.Last), s.ID}
 	}
@@ -149,7 +149,7 @@ func (c *clusterService) ListStories(ctx context.Context, in *throughlinev1.List
 	if err != nil {
 		return nil, err
 	}
-	best := top[*points.Story]{after: after, most: pageSize(in.GetPageSize(), 50)}
+	best := top[*store.Story]{after: after, most: pageSize(in.GetPageSize(), 50)}
 	for i := range found {
 		best.offer(storyRank(&found[i], in.GetOrder()), &found[i])
 	}
@@ -191,7 +191,7 @@ func (c *clusterService) ListTopics(ctx context.Context, in *throughlinev1.ListT
 	if err != nil {
 		return nil, err
 	}
-	best := top[*points.Topic]{after: after, most: pageSize(in.GetPageSize(), 50)}
+	best := top[*store.Topic]{after: after, most: pageSize(in.GetPageSize(), 50)}
 	for i := range found {
 		best.offer(rank{int64(found[i].Articles), int64(found[i].Stories), found[i].ID}, &found[i])
 	}
@@ -254,7 +254,7 @@ func (c *clusterService) WatchStories(in *throughlinev1.WatchStoriesRequest, str
 	defer cancel()
 	defer context.AfterFunc(c.server.draining, cancel)()
 	request := stories.WatchRequest{After: in.GetAfterSequence(), StoryIDs: in.GetStoryIds(), StopAtEnd: in.GetStopAtEnd()}
-	err = engine.Watch(ctx, request, func(e points.Event) error {
+	err = engine.Watch(ctx, request, func(e store.Event) error {
 		return stream.Send(&throughlinev1.WatchStoriesResponse{Event: fromEvent(e)})
 	})
 	if errors.Is(err, context.Canceled) && stream.Context().Err() == nil && c.server.draining.Err() != nil {

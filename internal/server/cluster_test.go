@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 	"throughline/internal/stories"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
@@ -169,9 +169,9 @@ func TestFindStory(t *testing.T) {
 
 func TestWatchStories(t *testing.T) {
 	m := seeded()
-	m.record(points.Event{Kind: points.StoryCreated, StoryID: "s1", ArticleIDs: []string{"a0", "a1"}, Time: day(1)})
-	m.record(points.Event{Kind: points.StoryMerged, StoryID: "s1", OtherStoryIDs: []string{"s0"}})
-	m.record(points.Event{Kind: points.StoryCreated, StoryID: "s2"})
+	m.record(store.Event{Kind: store.StoryCreated, StoryID: "s1", ArticleIDs: []string{"a0", "a1"}, Time: day(1)})
+	m.record(store.Event{Kind: store.StoryMerged, StoryID: "s1", OtherStoryIDs: []string{"s0"}})
+	m.record(store.Event{Kind: store.StoryCreated, StoryID: "s2"})
 	s := start(t, config(t, m))
 
 	read := func(in *throughlinev1.WatchStoriesRequest) (got []int64) {
@@ -206,7 +206,7 @@ func TestWatchStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.record(points.Event{Kind: points.StoryRenamed, StoryID: "s2", Title: "The election"})
+	m.record(store.Event{Kind: store.StoryRenamed, StoryID: "s2", Title: "The election"})
 	got, err := stream.Recv()
 	if err != nil || got.GetEvent().GetSequence() != 4 || got.GetEvent().GetKind() != throughlinev1.StoryEventKind_STORY_EVENT_KIND_RENAMED {
 		t.Fatalf("%v, %v", got, err)

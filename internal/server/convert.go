@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"throughline/internal/article"
-	"throughline/internal/coverage"
 	"throughline/internal/ingest"
-	"throughline/internal/points"
+	"throughline/internal/related"
+	"throughline/internal/store"
 	"throughline/internal/stories"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
@@ -66,7 +66,7 @@ func fromTime(t time.Time) *timestamppb.Timestamp {
 // count converts a number of things; more than an int32 holds is not a number this API ever has to tell.
 func count(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
-func fromArticle(a points.Article) *throughlinev1.Article {
+func fromArticle(a store.Article) *throughlinev1.Article {
 	return &throughlinev1.Article{
 		Id: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, Url: a.URL, Source: a.Source, Language: a.Language,
 		Authors: a.Authors, PublishedTime: fromTime(a.Published), PublishedDateOnly: a.DateOnly,
@@ -75,7 +75,7 @@ func fromArticle(a points.Article) *throughlinev1.Article {
 	}
 }
 
-func fromSections(sections []points.Section) []*throughlinev1.Section {
+func fromSections(sections []store.Section) []*throughlinev1.Section {
 	out := make([]*throughlinev1.Section, len(sections))
 	for i, s := range sections {
 		out[i] = &throughlinev1.Section{Heading: s.Heading, Text: s.Text}
@@ -108,8 +108,8 @@ func toArticle(in *throughlinev1.Article) (article.Article, error) {
 }
 
 // filter reads a request's field "filter".
-func (f *fields) filter(in *throughlinev1.ArticleFilter) points.Filter {
-	return points.Filter{
+func (f *fields) filter(in *throughlinev1.ArticleFilter) store.Filter {
+	return store.Filter{
 		Sources: in.GetSources(), ExcludeSources: in.GetExcludeSources(), Languages: in.GetLanguages(),
 		TopicIDs: in.GetTopicIds(), StoryIDs: in.GetStoryIds(),
 		After:  f.time("filter.published_after", in.GetPublishedAfter()),
@@ -131,8 +131,8 @@ type asker interface {
 }
 
 // shape reads how a list is to be shaped. It asks for all that paging can reach: pages are cut from it.
-func (f *fields) shape(in asker) coverage.Shape {
-	return coverage.Shape{
+func (f *fields) shape(in asker) related.Shape {
+	return related.Shape{
 		Filter: f.filter(in.GetFilter()), ExcludeArticles: in.GetExcludeArticleIds(), ExcludeStories: in.GetExcludeStoryIds(),
 		MaxPerSource: int(in.GetMaxPerSource()), MaxPerStory: int(in.GetMaxPerStory()),
 		Diversity: in.GetDiversity(), HalfLife: f.duration("half_life", in.GetHalfLife()),
@@ -140,10 +140,10 @@ func (f *fields) shape(in asker) coverage.Shape {
 	}
 }
 
-func toRelatedRequest(in *throughlinev1.RelatedRequest) (coverage.Request, error) {
+func toRelatedRequest(in *throughlinev1.RelatedRequest) (related.Request, error) {
 	var f fields
-	out := coverage.Request{
-		Seed: coverage.Seed{
+	out := related.Request{
+		Seed: related.Seed{
 			ArticleID: in.GetArticleId(), Text: in.GetText(), Title: in.GetTitle(), StoryID: in.GetStoryId(),
 			Published: f.time("published_time", in.GetPublishedTime()),
 			Liked:     in.GetLikedArticleIds(), Disliked: in.GetDislikedArticleIds(),
@@ -160,12 +160,12 @@ func toRelatedRequest(in *throughlinev1.RelatedRequest) (coverage.Request, error
 	return out, f.err()
 }
 
-func toSearchRequest(in *throughlinev1.SearchRequest) (coverage.SearchRequest, error) {
+func toSearchRequest(in *throughlinev1.SearchRequest) (related.SearchRequest, error) {
 	var f fields
-	return coverage.SearchRequest{Query: in.GetQuery(), Shape: f.shape(in)}, f.err()
+	return related.SearchRequest{Query: in.GetQuery(), Shape: f.shape(in)}, f.err()
 }
 
-func fromEvidence(pairs []coverage.Evidence) []*throughlinev1.Evidence {
+func fromEvidence(pairs []related.Evidence) []*throughlinev1.Evidence {
 	out := make([]*throughlinev1.Evidence, len(pairs))
 	for i, p := range pairs {
 		out[i] = &throughlinev1.Evidence{Section: count(p.Section), Heading: p.Heading, Snippet: p.Snippet, Similarity: p.Similarity}
@@ -177,7 +177,7 @@ func fromEvidence(pairs []coverage.Evidence) []*throughlinev1.Evidence {
 	return out
 }
 
-func fromRelated(results []coverage.Result) []*throughlinev1.RelatedResult {
+func fromRelated(results []related.Result) []*throughlinev1.RelatedResult {
 	out := make([]*throughlinev1.RelatedResult, len(results))
 	for i, r := range results {
 		out[i] = &throughlinev1.RelatedResult{
@@ -189,7 +189,7 @@ func fromRelated(results []coverage.Result) []*throughlinev1.RelatedResult {
 	return out
 }
 
-func fromSearch(results []coverage.Result) []*throughlinev1.SearchResult {
+func fromSearch(results []related.Result) []*throughlinev1.SearchResult {
 	out := make([]*throughlinev1.SearchResult, len(results))
 	for i, r := range results {
 		out[i] = &throughlinev1.SearchResult{
@@ -214,7 +214,7 @@ func fromOutcome(o ingest.Outcome) throughlinev1.IngestOutcome {
 	return throughlinev1.IngestOutcome_INGEST_OUTCOME_UNSPECIFIED
 }
 
-func fromStory(s *points.Story) *throughlinev1.Story {
+func fromStory(s *store.Story) *throughlinev1.Story {
 	return &throughlinev1.Story{
 		Id: s.ID, Title: s.Title, Keywords: s.Keywords, FirstPublishedTime: fromTime(s.First), LastPublishedTime: fromTime(s.Last),
 		ArticleCount: count(s.Articles), Sources: s.Sources, RepresentativeArticleId: s.Representative,
@@ -225,14 +225,14 @@ func fromStory(s *points.Story) *throughlinev1.Story {
 }
 
 // fromNaming says where a title comes from; otherwise when no model wrote it.
-func fromNaming(n points.Naming, otherwise throughlinev1.TitleSource) throughlinev1.TitleSource {
+func fromNaming(n store.Naming, otherwise throughlinev1.TitleSource) throughlinev1.TitleSource {
 	if n.TitleModel != "" {
 		return throughlinev1.TitleSource_TITLE_SOURCE_MODEL
 	}
 	return otherwise
 }
 
-func fromTopic(t *points.Topic) *throughlinev1.Topic {
+func fromTopic(t *store.Topic) *throughlinev1.Topic {
 	titled := throughlinev1.TitleSource_TITLE_SOURCE_KEYWORDS
 	if len(t.Keywords) == 0 {
 		titled = throughlinev1.TitleSource_TITLE_SOURCE_ARTICLE
@@ -245,30 +245,30 @@ func fromTopic(t *points.Topic) *throughlinev1.Topic {
 	}
 }
 
-func fromEvent(e points.Event) *throughlinev1.LedgerEvent {
+func fromEvent(e store.Event) *throughlinev1.LedgerEvent {
 	return &throughlinev1.LedgerEvent{
 		Sequence: e.Sequence, Time: fromTime(e.Time), Kind: fromKind(e.Kind), StoryId: e.StoryID,
 		ArticleIds: e.ArticleIDs, OtherStoryIds: e.OtherStoryIDs, Title: e.Title,
 	}
 }
 
-func fromLevel(l points.Level) throughlinev1.TopicLevel {
+func fromLevel(l store.Level) throughlinev1.TopicLevel {
 	switch l {
-	case points.LevelTopic:
+	case store.LevelTopic:
 		return throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC
-	case points.LevelTheme:
+	case store.LevelTheme:
 		return throughlinev1.TopicLevel_TOPIC_LEVEL_THEME
 	}
 	return throughlinev1.TopicLevel_TOPIC_LEVEL_UNSPECIFIED
 }
 
 // toLevel is the other way; unspecified is both levels.
-func toLevel(l throughlinev1.TopicLevel) points.Level {
+func toLevel(l throughlinev1.TopicLevel) store.Level {
 	switch l {
 	case throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC:
-		return points.LevelTopic
+		return store.LevelTopic
 	case throughlinev1.TopicLevel_TOPIC_LEVEL_THEME:
-		return points.LevelTheme
+		return store.LevelTheme
 	}
 	return ""
 }
@@ -289,21 +289,21 @@ func fromSummary(s stories.Summary) *throughlinev1.ReclusterResponse {
 	}
 }
 
-func fromKind(k points.EventKind) throughlinev1.StoryEventKind {
+func fromKind(k store.EventKind) throughlinev1.StoryEventKind {
 	switch k {
-	case points.StoryCreated:
+	case store.StoryCreated:
 		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_CREATED
-	case points.StoryJoined:
+	case store.StoryJoined:
 		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_JOINED
-	case points.StoryLeft:
+	case store.StoryLeft:
 		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_LEFT
-	case points.StoryMerged:
+	case store.StoryMerged:
 		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_MERGED
-	case points.StorySplit:
+	case store.StorySplit:
 		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_SPLIT
-	case points.StoryRenamed:
+	case store.StoryRenamed:
 		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_RENAMED
-	case points.StoryDeleted:
+	case store.StoryDeleted:
 		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_DELETED
 	}
 	return throughlinev1.StoryEventKind_STORY_EVENT_KIND_UNSPECIFIED

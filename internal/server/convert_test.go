@@ -12,10 +12,10 @@ import (
 	"pgregory.net/rapid"
 
 	"throughline/internal/article"
-	"throughline/internal/coverage"
 	"throughline/internal/evidence"
 	"throughline/internal/ingest"
-	"throughline/internal/points"
+	"throughline/internal/related"
+	"throughline/internal/store"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -37,8 +37,8 @@ var (
 	})
 )
 
-func stored(t *rapid.T) points.Article {
-	return points.Article{
+func stored(t *rapid.T) store.Article {
+	return store.Article{
 		ID: texts.Draw(t, "id"), Title: texts.Draw(t, "title"), TitleDerived: rapid.Bool().Draw(t, "derived"), URL: texts.Draw(t, "url"),
 		Source: texts.Draw(t, "source"), Language: texts.Draw(t, "language"), Authors: lists.Draw(t, "authors"),
 		Published: times.Draw(t, "published"), DateOnly: rapid.Bool().Draw(t, "date only"), Sections: counts.Draw(t, "sections"),
@@ -68,7 +68,7 @@ func TestArticleSurvivesTheWire(t *testing.T) {
 		if err := proto.Unmarshal(bytes, &m); err != nil {
 			t.Fatal(err)
 		}
-		got := points.Article{
+		got := store.Article{
 			ID: m.GetId(), Title: m.GetTitle(), TitleDerived: m.GetTitleDerived(), URL: m.GetUrl(), Source: m.GetSource(), Language: m.GetLanguage(),
 			Authors: m.GetAuthors(), Published: unknownTime(m.GetPublishedTime()), DateOnly: m.GetPublishedDateOnly(),
 			Sections: int(m.GetSectionCount()), Revision: m.GetRevision(), Hash: m.GetContentHash(), Words: int(m.GetWordCount()),
@@ -134,13 +134,13 @@ func TestRelatedRequestArrives(t *testing.T) {
 			Diversity: shares.Draw(t, "diversity"), MinProbability: shares.Draw(t, "probability"),
 			IncludeCopies: rapid.Bool().Draw(t, "copies"), Explain: rapid.Bool().Draw(t, "explain"),
 		}
-		want := coverage.Request{
-			Seed: coverage.Seed{
+		want := related.Request{
+			Seed: related.Seed{
 				ArticleID: in.ArticleId, Text: in.Text, Title: in.Title, StoryID: in.StoryId, Published: unknownTime(in.PublishedTime),
 				Liked: in.LikedArticleIds, Disliked: in.DislikedArticleIds,
 			},
-			Shape: coverage.Shape{
-				Filter: points.Filter{
+			Shape: related.Shape{
+				Filter: store.Filter{
 					Sources: in.Filter.Sources, ExcludeSources: in.Filter.ExcludeSources, Languages: in.Filter.Languages,
 					After: unknownTime(in.Filter.PublishedAfter), Before: unknownTime(in.Filter.PublishedBefore),
 					TopicIDs: in.Filter.TopicIds, StoryIDs: in.Filter.StoryIds,
@@ -182,7 +182,7 @@ func TestRelatedRequestArrives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(coverage.SearchRequest{Query: in.Text, Shape: want.Shape}, search); diff != "" {
+		if diff := cmp.Diff(related.SearchRequest{Query: in.Text, Shape: want.Shape}, search); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -198,8 +198,8 @@ func TestRequestFieldsAreAllTested(t *testing.T) {
 		}
 	}
 	for typ, want := range map[reflect.Type]int{
-		reflect.TypeFor[points.Article](): 18, reflect.TypeFor[coverage.Result](): 8, reflect.TypeFor[coverage.Evidence](): 5,
-		reflect.TypeFor[points.Event](): 7,
+		reflect.TypeFor[store.Article](): 18, reflect.TypeFor[related.Result](): 8, reflect.TypeFor[related.Evidence](): 5,
+		reflect.TypeFor[store.Event](): 7,
 	} {
 		if got := typ.NumField(); got != want {
 			t.Errorf("%v has %d fields, the conversion tests know %d: teach them", typ, got, want)
@@ -220,13 +220,13 @@ func TestEnums(t *testing.T) {
 	if fromRelation(evidence.RelationNone) != throughlinev1.Relation_RELATION_UNSPECIFIED {
 		t.Error("no relation is some relation")
 	}
-	for _, l := range []points.Level{"", points.LevelTopic, points.LevelTheme} {
+	for _, l := range []store.Level{"", store.LevelTopic, store.LevelTheme} {
 		if toLevel(fromLevel(l)) != l {
 			t.Errorf("level %q becomes %q", l, toLevel(fromLevel(l)))
 		}
 	}
-	seen := map[throughlinev1.StoryEventKind]points.EventKind{}
-	for _, k := range []points.EventKind{points.StoryCreated, points.StoryJoined, points.StoryLeft, points.StoryMerged, points.StorySplit, points.StoryRenamed, points.StoryDeleted} {
+	seen := map[throughlinev1.StoryEventKind]store.EventKind{}
+	for _, k := range []store.EventKind{store.StoryCreated, store.StoryJoined, store.StoryLeft, store.StoryMerged, store.StorySplit, store.StoryRenamed, store.StoryDeleted} {
 		p := fromKind(k)
 		if other, ok := seen[p]; ok || p == 0 {
 			t.Errorf("%s is %v, like %q", k, p, other)
@@ -247,22 +247,22 @@ func TestEnums(t *testing.T) {
 
 func TestResults(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := coverage.Result{
+		want := related.Result{
 			Article: stored(t), Score: shares.Draw(t, "score"), Probability: shares.Draw(t, "probability"), CopyOf: texts.Draw(t, "copy of"),
 			Relation: evidence.RelationFollowUp, Signals: map[string]float64{texts.Draw(t, "signal"): shares.Draw(t, "value")},
 			Contributions: map[string]float64{texts.Draw(t, "contribution"): shares.Draw(t, "gave")},
 		}
 		for range rapid.IntRange(1, 3).Draw(t, "pairs") {
-			want.Evidence = append(want.Evidence, coverage.Evidence{
+			want.Evidence = append(want.Evidence, related.Evidence{
 				SeedSection: rapid.IntRange(-1, 5).Draw(t, "seed section"), Section: counts.Draw(t, "section"), Heading: texts.Draw(t, "heading"),
 				Snippet: texts.Draw(t, "snippet"), Similarity: shares.Draw(t, "similarity"),
 			})
 		}
-		m := fromRelated([]coverage.Result{want})[0]
-		got := coverage.Result{Article: want.Article, Score: m.GetScore(), Probability: m.GetProbability(), Relation: toRelation(m.GetRelation()),
+		m := fromRelated([]related.Result{want})[0]
+		got := related.Result{Article: want.Article, Score: m.GetScore(), Probability: m.GetProbability(), Relation: toRelation(m.GetRelation()),
 			CopyOf: m.GetCopyOf(), Signals: m.GetSignals(), Contributions: m.GetContributions()}
 		for _, e := range m.GetEvidence() {
-			pair := coverage.Evidence{SeedSection: -1, Section: int(e.GetSection()), Heading: e.GetHeading(), Snippet: e.GetSnippet(), Similarity: e.GetSimilarity()}
+			pair := related.Evidence{SeedSection: -1, Section: int(e.GetSection()), Heading: e.GetHeading(), Snippet: e.GetSnippet(), Similarity: e.GetSimilarity()}
 			if e.SeedSection != nil {
 				pair.SeedSection = int(e.GetSeedSection())
 			}
@@ -274,7 +274,7 @@ func TestResults(t *testing.T) {
 		if !proto.Equal(m.GetArticle(), fromArticle(want.Article)) || m.GetStoryId() != want.Article.StoryID {
 			t.Fatalf("got %v", m)
 		}
-		search := fromSearch([]coverage.Result{want})[0]
+		search := fromSearch([]related.Result{want})[0]
 		if !proto.Equal(search.GetArticle(), m.GetArticle()) || search.GetScore() != m.GetScore() || search.GetCopyOf() != m.GetCopyOf() ||
 			len(search.GetEvidence()) != len(m.GetEvidence()) || search.GetStoryId() != m.GetStoryId() || len(search.GetSignals()) != 1 {
 			t.Fatalf("got %v", search)
@@ -284,17 +284,17 @@ func TestResults(t *testing.T) {
 
 func TestStoriesTopicsAndEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := points.Story{ID: texts.Draw(t, "id"), Title: texts.Draw(t, "title"), Keywords: lists.Draw(t, "keywords"), First: times.Draw(t, "first"),
+		s := store.Story{ID: texts.Draw(t, "id"), Title: texts.Draw(t, "title"), Keywords: lists.Draw(t, "keywords"), First: times.Draw(t, "first"),
 			Last: times.Draw(t, "last"), Articles: counts.Draw(t, "articles"), Sources: lists.Draw(t, "sources"), Representative: texts.Draw(t, "one"),
 			TopicID: texts.Draw(t, "topic"), ThemeID: texts.Draw(t, "theme"), Version: rapid.Int64().Draw(t, "version"),
 			IndependentReports: counts.Draw(t, "reports"), IndependentSources: counts.Draw(t, "own sources"),
-			Naming: points.Naming{TitleModel: rapid.SampledFrom([]string{"", "model"}).Draw(t, "model"), TitleArticles: lists.Draw(t, "cited")}}
+			Naming: store.Naming{TitleModel: rapid.SampledFrom([]string{"", "model"}).Draw(t, "model"), TitleArticles: lists.Draw(t, "cited")}}
 		m := fromStory(&s)
-		back := points.Story{ID: m.GetId(), Title: m.GetTitle(), Keywords: m.GetKeywords(), First: unknownTime(m.GetFirstPublishedTime()),
+		back := store.Story{ID: m.GetId(), Title: m.GetTitle(), Keywords: m.GetKeywords(), First: unknownTime(m.GetFirstPublishedTime()),
 			Last: unknownTime(m.GetLastPublishedTime()), Articles: int(m.GetArticleCount()), Sources: m.GetSources(),
 			Representative: m.GetRepresentativeArticleId(), TopicID: m.GetTopicId(), ThemeID: m.GetThemeId(), Version: m.GetVersion(),
 			IndependentReports: int(m.GetIndependentReportCount()), IndependentSources: int(m.GetIndependentSourceCount()),
-			Naming: points.Naming{TitleArticles: m.GetTitleArticleIds()}}
+			Naming: store.Naming{TitleArticles: m.GetTitleArticleIds()}}
 		switch m.GetTitleSource() {
 		case throughlinev1.TitleSource_TITLE_SOURCE_MODEL:
 			back.TitleModel = "model"
@@ -305,11 +305,11 @@ func TestStoriesTopicsAndEvents(t *testing.T) {
 		if diff := cmp.Diff(s, back); diff != "" {
 			t.Fatal(diff)
 		}
-		topic := points.Topic{ID: s.ID, Title: s.Title, ParentID: s.TopicID, Level: points.LevelTopic, Keywords: s.Keywords, Stories: counts.Draw(t, "stories"),
+		topic := store.Topic{ID: s.ID, Title: s.Title, ParentID: s.TopicID, Level: store.LevelTopic, Keywords: s.Keywords, Stories: counts.Draw(t, "stories"),
 			Articles: s.Articles, First: s.First, Last: s.Last, Naming: s.Naming}
 		n := fromTopic(&topic)
-		again := points.Topic{ID: n.GetId(), Title: n.GetTitle(), ParentID: n.GetParentId(), Level: toLevel(n.GetLevel()), Keywords: n.GetKeywords(),
-			Stories: int(n.GetStoryCount()), Articles: int(n.GetArticleCount()), First: unknownTime(n.GetFirstPublishedTime()), Last: unknownTime(n.GetLastPublishedTime()), Naming: points.Naming{TitleArticles: n.GetTitleArticleIds()}}
+		again := store.Topic{ID: n.GetId(), Title: n.GetTitle(), ParentID: n.GetParentId(), Level: toLevel(n.GetLevel()), Keywords: n.GetKeywords(),
+			Stories: int(n.GetStoryCount()), Articles: int(n.GetArticleCount()), First: unknownTime(n.GetFirstPublishedTime()), Last: unknownTime(n.GetLastPublishedTime()), Naming: store.Naming{TitleArticles: n.GetTitleArticleIds()}}
 		switch source := n.GetTitleSource(); {
 		case source == throughlinev1.TitleSource_TITLE_SOURCE_MODEL:
 			again.TitleModel = "model"
@@ -319,9 +319,9 @@ func TestStoriesTopicsAndEvents(t *testing.T) {
 		if diff := cmp.Diff(topic, again); diff != "" {
 			t.Fatal(diff)
 		}
-		event := points.Event{Sequence: s.Version, Time: s.First, Kind: points.StorySplit, StoryID: s.ID, ArticleIDs: s.Keywords, OtherStoryIDs: s.Sources, Title: s.Title}
+		event := store.Event{Sequence: s.Version, Time: s.First, Kind: store.StorySplit, StoryID: s.ID, ArticleIDs: s.Keywords, OtherStoryIDs: s.Sources, Title: s.Title}
 		e := fromEvent(event)
-		same := points.Event{Sequence: e.GetSequence(), Time: unknownTime(e.GetTime()), Kind: points.StorySplit, StoryID: e.GetStoryId(),
+		same := store.Event{Sequence: e.GetSequence(), Time: unknownTime(e.GetTime()), Kind: store.StorySplit, StoryID: e.GetStoryId(),
 			ArticleIDs: e.GetArticleIds(), OtherStoryIDs: e.GetOtherStoryIds(), Title: e.GetTitle()}
 		if diff := cmp.Diff(event, same); diff != "" || e.GetKind() != throughlinev1.StoryEventKind_STORY_EVENT_KIND_SPLIT {
 			t.Fatal(diff)

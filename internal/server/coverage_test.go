@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"throughline/internal/coverage"
+	"throughline/internal/related"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -232,7 +232,7 @@ func TestMissingEnginesAreUnimplemented(t *testing.T) {
 func TestFrozenIsBounded(t *testing.T) {
 	now := time.Unix(0, 0)
 	f := newFrozen(func() time.Time { return now }, time.Minute, 10)
-	list := func(n int) Ranking { return ranking{results: make([]coverage.Result, n)} }
+	list := func(n int) Ranking { return ranking{results: make([]related.Result, n)} }
 	var cursors []string
 	for range 5 { // 15 results: the first two lists go
 		cursors = append(cursors, position{id: f.put(list(3))}.cursor())

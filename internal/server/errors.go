@@ -15,8 +15,8 @@ import (
 
 	"throughline/embed"
 	"throughline/internal/article"
-	"throughline/internal/coverage"
-	"throughline/internal/points"
+	"throughline/internal/related"
+	"throughline/internal/store"
 )
 
 // Domain is the domain of every ErrorInfo.
@@ -159,15 +159,15 @@ var table = []row{
 	{context.DeadlineExceeded, later(codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the answer was ready", time.Second)},
 	{context.Canceled, fixed(codes.Canceled, "CANCELLED", "the call was cancelled")},
 
-	{points.ErrNotFound, fixed(codes.NotFound, "NOT_FOUND", "not found")},
-	{points.ErrReadOnly, fixed(errReadOnly.code, errReadOnly.reason, errReadOnly.message)},
-	{points.ErrLeaseHeld, fixed(codes.FailedPrecondition, "WRITER_ELSEWHERE", "another server writes to this store: send writes to it")},
-	{points.ErrLeaseLost, fixed(codes.FailedPrecondition, "WRITER_ELSEWHERE", "this server may not write any more: another one took over")},
-	{points.ErrOverloaded, later(codes.ResourceExhausted, "STORE_OVERLOADED", "the store refuses more requests for now", time.Second)},
-	{points.ErrUnavailable, later(codes.Unavailable, "STORE_UNAVAILABLE", "the store does not answer", time.Second)},
-	{points.ErrClosed, later(codes.Unavailable, "SHUTTING_DOWN", "the server is shutting down", time.Second)},
-	{points.ErrUnauthorized, fixed(codes.Internal, "STORE_CREDENTIALS", "the store refuses this server's credentials")},
-	{points.ErrInvalid, fixed(codes.InvalidArgument, "INVALID_INPUT", "the request cannot be carried out as given")},
+	{store.ErrNotFound, fixed(codes.NotFound, "NOT_FOUND", "not found")},
+	{store.ErrReadOnly, fixed(errReadOnly.code, errReadOnly.reason, errReadOnly.message)},
+	{store.ErrLeaseHeld, fixed(codes.FailedPrecondition, "WRITER_ELSEWHERE", "another server writes to this store: send writes to it")},
+	{store.ErrLeaseLost, fixed(codes.FailedPrecondition, "WRITER_ELSEWHERE", "this server may not write any more: another one took over")},
+	{store.ErrOverloaded, later(codes.ResourceExhausted, "STORE_OVERLOADED", "the store refuses more requests for now", time.Second)},
+	{store.ErrUnavailable, later(codes.Unavailable, "STORE_UNAVAILABLE", "the store does not answer", time.Second)},
+	{store.ErrClosed, later(codes.Unavailable, "SHUTTING_DOWN", "the server is shutting down", time.Second)},
+	{store.ErrUnauthorized, fixed(codes.Internal, "STORE_CREDENTIALS", "the store refuses this server's credentials")},
+	{store.ErrInvalid, fixed(codes.InvalidArgument, "INVALID_INPUT", "the request cannot be carried out as given")},
 
 	{embed.ErrUnreachable, later(codes.Unavailable, "EMBEDDER_UNAVAILABLE", "the embedding endpoint does not answer", 2*time.Second)},
 	{embed.ErrBusy, later(codes.Unavailable, "EMBEDDER_UNAVAILABLE", "the embedding endpoint is overloaded", 2*time.Second)},
@@ -178,7 +178,7 @@ var table = []row{
 	{embed.ErrBadResponse, fixed(codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured)},
 	{embed.ErrDimensions, fixed(codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured)},
 
-	{coverage.ErrNoVectors, fixed(codes.InvalidArgument, "NOTHING_TO_COMPARE", "the seed has no words to compare with")},
+	{related.ErrNoVectors, fixed(codes.InvalidArgument, "NOTHING_TO_COMPARE", "the seed has no words to compare with")},
 }
 
 // classify turns any error into what a client is told. Anything unknown is INTERNAL and says nothing more: a status that
@@ -213,15 +213,15 @@ func classifyTyped(err error) *apiError {
 	if errors.As(err, &item) && item.Field != "" {
 		return invalid(violation{joinPath(prefix, or(articleFields[item.Field], item.Field)), fmt.Sprint(item.Err)})
 	}
-	var stored *points.InvalidError
+	var stored *store.InvalidError
 	if errors.As(err, &stored) {
 		return invalid(violation{joinPath(prefix, stored.Field), stored.Reason})
 	}
-	var asked *coverage.FieldError
+	var asked *related.FieldError
 	if errors.As(err, &asked) {
 		return invalid(violation{joinPath(prefix, asked.Field), asked.Reason})
 	}
-	var missing *points.NotFoundError
+	var missing *store.NotFoundError
 	if errors.As(err, &missing) {
 		return notFound(missing.Kind, missing.ID)
 	}

@@ -14,8 +14,8 @@ import (
 
 	"throughline/embed"
 	"throughline/internal/article"
-	"throughline/internal/coverage"
-	"throughline/internal/points"
+	"throughline/internal/related"
+	"throughline/internal/store"
 )
 
 func TestErrorTable(t *testing.T) {
@@ -29,20 +29,20 @@ func TestErrorTable(t *testing.T) {
 	}{
 		"deadline":         {context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", true, nil, ""},
 		"cancelled":        {context.Canceled, codes.Canceled, "CANCELLED", false, nil, ""},
-		"unknown article":  {&points.NotFoundError{Kind: "article", ID: "x"}, codes.NotFound, "ARTICLE_NOT_FOUND", false, nil, "throughline.v1.Article x"},
-		"unknown story":    {&points.NotFoundError{Kind: "story", ID: "x"}, codes.NotFound, "STORY_NOT_FOUND", false, nil, "throughline.v1.Story x"},
-		"not found":        {points.ErrNotFound, codes.NotFound, "NOT_FOUND", false, nil, ""},
-		"read-only":        {points.ErrReadOnly, codes.FailedPrecondition, "READ_ONLY", false, nil, ""},
-		"lease held":       {&points.LeaseHeldError{Owner: "secret"}, codes.FailedPrecondition, "WRITER_ELSEWHERE", false, nil, ""},
-		"lease lost":       {&points.LeaseLostError{Owner: "secret"}, codes.FailedPrecondition, "WRITER_ELSEWHERE", false, nil, ""},
-		"overloaded":       {points.ErrOverloaded, codes.ResourceExhausted, "STORE_OVERLOADED", true, nil, ""},
-		"unavailable":      {points.ErrUnavailable, codes.Unavailable, "STORE_UNAVAILABLE", true, nil, ""},
-		"closed":           {points.ErrClosed, codes.Unavailable, "SHUTTING_DOWN", true, nil, ""},
-		"credentials":      {points.ErrUnauthorized, codes.Internal, "STORE_CREDENTIALS", false, nil, ""},
-		"invalid":          {points.ErrInvalid, codes.InvalidArgument, "INVALID_INPUT", false, nil, ""},
-		"invalid field":    {&points.InvalidError{ID: "x", Field: "title", Reason: "is bad"}, codes.InvalidArgument, "INVALID_FIELD", false, []string{"title"}, ""},
-		"no words":         {coverage.ErrNoVectors, codes.InvalidArgument, "NOTHING_TO_COMPARE", false, nil, ""},
-		"coverage field":   {&coverage.FieldError{Field: "section", Reason: "is too high"}, codes.InvalidArgument, "INVALID_FIELD", false, []string{"section"}, ""},
+		"unknown article":  {&store.NotFoundError{Kind: "article", ID: "x"}, codes.NotFound, "ARTICLE_NOT_FOUND", false, nil, "throughline.v1.Article x"},
+		"unknown story":    {&store.NotFoundError{Kind: "story", ID: "x"}, codes.NotFound, "STORY_NOT_FOUND", false, nil, "throughline.v1.Story x"},
+		"not found":        {store.ErrNotFound, codes.NotFound, "NOT_FOUND", false, nil, ""},
+		"read-only":        {store.ErrReadOnly, codes.FailedPrecondition, "READ_ONLY", false, nil, ""},
+		"lease held":       {&store.LeaseHeldError{Owner: "secret"}, codes.FailedPrecondition, "WRITER_ELSEWHERE", false, nil, ""},
+		"lease lost":       {&store.LeaseLostError{Owner: "secret"}, codes.FailedPrecondition, "WRITER_ELSEWHERE", false, nil, ""},
+		"overloaded":       {store.ErrOverloaded, codes.ResourceExhausted, "STORE_OVERLOADED", true, nil, ""},
+		"unavailable":      {store.ErrUnavailable, codes.Unavailable, "STORE_UNAVAILABLE", true, nil, ""},
+		"closed":           {store.ErrClosed, codes.Unavailable, "SHUTTING_DOWN", true, nil, ""},
+		"credentials":      {store.ErrUnauthorized, codes.Internal, "STORE_CREDENTIALS", false, nil, ""},
+		"invalid":          {store.ErrInvalid, codes.InvalidArgument, "INVALID_INPUT", false, nil, ""},
+		"invalid field":    {&store.InvalidError{ID: "x", Field: "title", Reason: "is bad"}, codes.InvalidArgument, "INVALID_FIELD", false, []string{"title"}, ""},
+		"no words":         {related.ErrNoVectors, codes.InvalidArgument, "NOTHING_TO_COMPARE", false, nil, ""},
+		"coverage field":   {&related.FieldError{Field: "section", Reason: "is too high"}, codes.InvalidArgument, "INVALID_FIELD", false, []string{"section"}, ""},
 		"article field":    {under("article", &article.ItemError{Field: "url", Err: errors.New("is bad")}), codes.InvalidArgument, "INVALID_FIELD", false, []string{"article.url"}, ""},
 		"endpoint":         {&embed.EndpointError{Reason: embed.ErrBusy, Detail: "secret"}, codes.Unavailable, "EMBEDDER_UNAVAILABLE", true, nil, ""},
 		"quota":            {&embed.EndpointError{Reason: embed.ErrQuota, Detail: "secret"}, codes.ResourceExhausted, "EMBEDDER_QUOTA", true, nil, ""},

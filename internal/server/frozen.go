@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"throughline/internal/coverage"
+	"throughline/internal/related"
 )
 
 // frozen keeps ranked lists between their pages. A ranking is computed as a whole; computed again for the next page it
@@ -135,7 +135,7 @@ func (f *frozen) slice(ctx context.Context, p page, token string, size int, rank
 
 // sliced is one page of a ranking.
 type sliced struct {
-	results []coverage.Result
+	results []related.Result
 	next    string // page token; empty on the last page
 	partial bool
 }

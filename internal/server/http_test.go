@@ -20,7 +20,7 @@ import (
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -192,8 +192,8 @@ func TestMetricsStayBounded(t *testing.T) {
 
 func TestStreamsOverHTTP(t *testing.T) {
 	m := seeded()
-	m.record(points.Event{Kind: points.StoryCreated, StoryID: "s1"})
-	m.record(points.Event{Kind: points.StoryCreated, StoryID: "s2"})
+	m.record(store.Event{Kind: store.StoryCreated, StoryID: "s1"})
+	m.record(store.Event{Kind: store.StoryCreated, StoryID: "s2"})
 	s := start(t, config(t, m))
 
 	code, header, body := exchange(t, "POST", s.http+"/v1/articles:ingest",

@@ -192,7 +192,7 @@ func (s *Server) finish(ctx context.Context, method, id string, err error) error
 		slog.String("method", method), slog.String("request_id", id), slog.String("code", e.code.String()),
 		slog.String("reason", e.reason), slog.String("error", err.Error()),
 	}
-	var detailed slog.LogValuer // e.g. points.BackendError: what the store said
+	var detailed slog.LogValuer // e.g. store.BackendError: what the store said
 	if errors.As(err, &detailed) {
 		attrs = append(attrs, slog.Any("detail", detailed))
 	}

@@ -21,7 +21,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
-	"throughline/internal/coverage"
+	"throughline/internal/related"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -79,8 +79,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.KeepResults = or(c.KeepResults, 20_000)
 	c.MaxMessage = or(c.MaxMessage, 16<<20)
 	c.MaxStreams = or(c.MaxStreams, 1000)
-	if c.KeepResults < coverage.Depth {
-		return c, fmt.Errorf("server: KeepResults is %d, less than one list of %d", c.KeepResults, coverage.Depth)
+	if c.KeepResults < related.Depth {
+		return c, fmt.Errorf("server: KeepResults is %d, less than one list of %d", c.KeepResults, related.Depth)
 	}
 	return c, nil
 }

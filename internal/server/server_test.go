@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 
-	"throughline/internal/coverage"
+	"throughline/internal/related"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -37,7 +37,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"no reader":   func(c *Config) { c.Reader = nil },
 		"no logger":   func(c *Config) { c.Logger = nil },
 		"no clock":    func(c *Config) { c.Now = nil },
-		"few results": func(c *Config) { c.KeepResults = coverage.Depth - 1 },
+		"few results": func(c *Config) { c.KeepResults = related.Depth - 1 },
 	} {
 		cfg := config(t, newMemory())
 		spoil(&cfg)
@@ -150,12 +150,12 @@ func TestDeadlines(t *testing.T) {
 // slow answers related coverage when the call runs out, and a search when the server's own deadline would have passed.
 type slow struct{ *memory }
 
-func (s slow) Related(ctx context.Context, _ coverage.Request) (Ranking, error) {
+func (s slow) Related(ctx context.Context, _ related.Request) (Ranking, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
 
-func (s slow) Search(ctx context.Context, r coverage.SearchRequest) (Ranking, error) {
+func (s slow) Search(ctx context.Context, r related.SearchRequest) (Ranking, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -304,7 +304,7 @@ type entering struct {
 	entered chan struct{}
 }
 
-func (e entering) Related(ctx context.Context, r coverage.Request) (Ranking, error) {
+func (e entering) Related(ctx context.Context, r related.Request) (Ranking, error) {
 	close(e.entered)
 	return e.slow.Related(ctx, r)
 }

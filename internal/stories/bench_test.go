@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"testing"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // BenchmarkFile files one article into a store of 2,000 that are clustered.
 func BenchmarkFile(b *testing.B) {
 	h := newHarness(b, b.Cleanup, hashed{}, byWords())
 	for from := 0; from < 2000; from += 200 {
-		var articles []points.Article
+		var articles []store.Article
 		var texts []string
 		for i := from; i < from+200; i++ {
 			event := fmt.Sprint("event", i/4, "x")
@@ -26,7 +26,7 @@ func BenchmarkFile(b *testing.B) {
 		id := fmt.Sprintf("a%04d", n*20%2000)
 		b.StopTimer()
 		h.must(h.Forget(context.Background(), h.article(id)))
-		h.must(h.store.Assign(context.Background(), []points.Assignment{{ArticleID: id}}))
+		h.must(h.store.Assign(context.Background(), []store.Assignment{{ArticleID: id}}))
 		b.StartTimer()
 		h.file(id)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 func counter() func() string {
@@ -171,12 +171,12 @@ func TestChangesReplay(t *testing.T) {
 				if where := twice(told); where != "" {
 					t.Fatalf("after event %d, %+v: %s is in two stories", i, e, where)
 				}
-				if e.Kind == points.StoryMerged {
+				if e.Kind == store.StoryMerged {
 					for _, id := range e.OtherStoryIDs {
 						resolve[id] = e.StoryID
 					}
 				}
-				if e.Kind == points.StoryDeleted {
+				if e.Kind == store.StoryDeleted {
 					resolve[e.StoryID] = ""
 				}
 			}

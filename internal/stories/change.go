@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // change is what one operation writes. The store has no transaction over several points, so the order matters: whatever
@@ -17,14 +17,14 @@ import (
 //  3. stories described anew, those that ended, and topics that no article names any more;
 //  4. the ledger, last: it tells what was done, not what was meant to be.
 type change struct {
-	topics   []points.Topic
-	fresh    []points.Story
-	assigned []points.Assignment
-	updated  []points.Story
-	ended    []points.Story // merged away
-	deleted  []string       // stories
-	dropped  []string       // topics
-	events   []points.Event
+	topics   []store.Topic
+	fresh    []store.Story
+	assigned []store.Assignment
+	updated  []store.Story
+	ended    []store.Story // merged away
+	deleted  []string      // stories
+	dropped  []string      // topics
+	events   []store.Event
 }
 
 // commit writes a change. A context that ends does not interrupt it: the writes are bounded by the store's own limits, and
@@ -51,7 +51,7 @@ func (e *Engine) commit(ctx context.Context, c *change) error {
 }
 
 // assign files articles and remembers where: see Engine.filed.
-func (e *Engine) assign(ctx context.Context, assigned []points.Assignment) error {
+func (e *Engine) assign(ctx context.Context, assigned []store.Assignment) error {
 	if err := e.cfg.Store.Assign(ctx, assigned); err != nil {
 		return err
 	}
@@ -62,11 +62,11 @@ func (e *Engine) assign(ctx context.Context, assigned []points.Assignment) error
 }
 
 // assignmentOf is how an article is filed now.
-func assignmentOf(a *points.Article) points.Assignment {
-	return points.Assignment{ArticleID: a.ID, StoryID: a.StoryID, TopicIDs: a.TopicIDs, CopyOf: a.CopyOf, Probability: a.Probability}
+func assignmentOf(a *store.Article) store.Assignment {
+	return store.Assignment{ArticleID: a.ID, StoryID: a.StoryID, TopicIDs: a.TopicIDs, CopyOf: a.CopyOf, Probability: a.Probability}
 }
 
-func sameAssignment(a, b points.Assignment) bool {
+func sameAssignment(a, b store.Assignment) bool {
 	return a.ArticleID == b.ArticleID && a.StoryID == b.StoryID && slices.Equal(a.TopicIDs, b.TopicIDs) && a.CopyOf == b.CopyOf &&
 		a.Probability == b.Probability
 }
@@ -82,7 +82,7 @@ func topicAndTheme(ids []string) (topic, theme string) {
 }
 
 // end adds to a change what becomes of stories that are no more: those with an heir resolve to it for ever.
-func (c *change) end(ended map[string]*points.Story, into map[string]string) {
+func (c *change) end(ended map[string]*store.Story, into map[string]string) {
 	for _, id := range slices.Sorted(maps.Keys(into)) {
 		story := ended[id]
 		switch heir := into[id]; {
@@ -90,7 +90,7 @@ func (c *change) end(ended map[string]*points.Story, into map[string]string) {
 		case heir == "":
 			c.deleted = append(c.deleted, id)
 		default:
-			c.ended = append(c.ended, points.Story{ID: id, Title: story.Title, MergedInto: heir, Version: story.Version + 1})
+			c.ended = append(c.ended, store.Story{ID: id, Title: story.Title, MergedInto: heir, Version: story.Version + 1})
 		}
 	}
 }

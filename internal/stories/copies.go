@@ -4,19 +4,19 @@ import (
 	"cmp"
 	"slices"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // Copies are marked within a story: every article of a copy group but one, the original, names that one.
 
 // original is the article of a copy group that the others are copies of: the earliest, those without a known time last,
 // equals by id.
-func original(group []*points.Article) *points.Article {
+func original(group []*store.Article) *store.Article {
 	return slices.MinFunc(group, earlier)
 }
 
 // earlier orders articles by publication, those without a known time last, equals by id.
-func earlier(a, b *points.Article) int {
+func earlier(a, b *store.Article) int {
 	if a.Published.IsZero() != b.Published.IsZero() {
 		if a.Published.IsZero() {
 			return 1
@@ -27,7 +27,7 @@ func earlier(a, b *points.Article) int {
 }
 
 // markCopies makes articles one copy group.
-func markCopies(group []*points.Article) {
+func markCopies(group []*store.Article) {
 	if len(group) == 0 {
 		return
 	}
@@ -42,16 +42,16 @@ func markCopies(group []*points.Article) {
 }
 
 // copyRoot is what the articles of a copy group have in common: the id of the original.
-func copyRoot(a *points.Article) string { return cmp.Or(a.CopyOf, a.ID) }
+func copyRoot(a *store.Article) string { return cmp.Or(a.CopyOf, a.ID) }
 
 // mendCopies finds, among the articles of one story, the copies of an article that is not among them, and gives them
 // another original.
-func mendCopies(members []*points.Article) {
+func mendCopies(members []*store.Article) {
 	here := make(map[string]bool, len(members))
 	for _, a := range members {
 		here[a.ID] = true
 	}
-	orphans := make(map[string][]*points.Article)
+	orphans := make(map[string][]*store.Article)
 	for _, a := range members {
 		if a.CopyOf != "" && !here[a.CopyOf] {
 			orphans[a.CopyOf] = append(orphans[a.CopyOf], a)

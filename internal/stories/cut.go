@@ -10,7 +10,7 @@ import (
 
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // cutSample is about how many articles the cut is estimated on.
@@ -80,9 +80,9 @@ func (e *Engine) setCut(cut evidence.Cut) {
 // nothing, so its beginning is such a sample if a story is in it by its representative only. A store of fewer articles is
 // its own sample, and the estimate is what reclustering finds.
 func (e *Engine) estimateCut(ctx context.Context) (evidence.Cut, error) {
-	var sample []*points.Stored
+	var sample []*store.Stored
 	seen, storyIDs := make(map[string]bool), make(map[string]bool)
-	err := e.cfg.Store.Scan(ctx, points.WithVectors, func(s *points.Stored) error {
+	err := e.cfg.Store.Scan(ctx, store.WithVectors, func(s *store.Stored) error {
 		seen[s.Article.ID] = true
 		if id := s.Article.StoryID; id == "" {
 			sample = append(sample, s)
@@ -97,7 +97,7 @@ func (e *Engine) estimateCut(ctx context.Context) (evidence.Cut, error) {
 	if err != nil && !errors.Is(err, errEnough) {
 		return evidence.Cut{}, err
 	}
-	found, err := e.cfg.Store.GetStories(ctx, slices.Sorted(maps.Keys(storyIDs)), points.WithNothing)
+	found, err := e.cfg.Store.GetStories(ctx, slices.Sorted(maps.Keys(storyIDs)), store.WithNothing)
 	if err != nil {
 		return evidence.Cut{}, err
 	}
@@ -111,7 +111,7 @@ func (e *Engine) estimateCut(ctx context.Context) (evidence.Cut, error) {
 		return e.cfg.Model.StartCut(), nil // too few articles, or one-offs alone, which show nothing
 	}
 	if len(chosen) > 0 { // no id is no filter
-		err = e.cfg.Store.ScanWhere(ctx, points.Filter{StoryIDs: chosen}, points.WithVectors, func(s *points.Stored) error {
+		err = e.cfg.Store.ScanWhere(ctx, store.Filter{StoryIDs: chosen}, store.WithVectors, func(s *store.Stored) error {
 			sample = append(sample, s)
 			return nil
 		})

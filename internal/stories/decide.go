@@ -9,7 +9,7 @@ import (
 
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 const (
@@ -34,8 +34,8 @@ type verdict struct {
 
 // decision is where an article belongs.
 type decision struct {
-	story       string         // the story to join; "" with a partner: a new one
-	partner     *points.Stored // the one-off it makes a story with
+	story       string        // the story to join; "" with a partner: a new one
+	partner     *store.Stored // the one-off it makes a story with
 	probability float64
 	copies      []string  // articles nearby that have the same text, nearest first
 	verdicts    []verdict // of the stories that were judged, best first
@@ -100,14 +100,14 @@ func (e *Engine) decide(ctx context.Context, p *evidence.Profile, self string) (
 }
 
 // near fetches the articles nearest to a profile, by meaning and by words, without self. Nearest first, each once.
-func (e *Engine) near(ctx context.Context, p *evidence.Profile, self string) ([]*points.Stored, error) {
-	filter := points.Filter{}
+func (e *Engine) near(ctx context.Context, p *evidence.Profile, self string) ([]*store.Stored, error) {
+	filter := store.Filter{}
 	if self != "" {
 		filter.ExcludeArticleIDs = []string{self}
 	}
-	queries := []points.Query{{Of: points.Articles, Dense: p.Dense, Filter: filter, Limit: nearArticles}}
+	queries := []store.Query{{Of: store.Articles, Dense: p.Dense, Filter: filter, Limit: nearArticles}}
 	if len(p.Lex.Full.Terms) > 0 {
-		queries = append(queries, points.Query{Of: points.Articles, Sparse: p.Lex.Full, Using: points.Lexical, Filter: filter, Limit: nearArticles})
+		queries = append(queries, store.Query{Of: store.Articles, Sparse: p.Lex.Full, Using: store.Lexical, Filter: filter, Limit: nearArticles})
 	}
 	hits, err := e.cfg.Store.Query(ctx, queries)
 	if err != nil {
@@ -121,20 +121,20 @@ func (e *Engine) near(ctx context.Context, p *evidence.Profile, self string) ([]
 			}
 		}
 	}
-	found, err := e.cfg.Store.Get(ctx, ids, points.WithVectors)
+	found, err := e.cfg.Store.Get(ctx, ids, store.WithVectors)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(found, func(s *points.Stored) bool { return s == nil }), nil
+	return slices.DeleteFunc(found, func(s *store.Stored) bool { return s == nil }), nil
 }
 
 // errEnough ends a scan that has seen enough.
 var errEnough = errors.New("enough")
 
 // members fetches at most n articles of a story, ordered by id; those of a larger story are any n, but always the same.
-func (e *Engine) members(ctx context.Context, storyID, but string, n int) ([]*points.Stored, error) {
-	var members []*points.Stored
-	err := e.cfg.Store.ScanWhere(ctx, points.Filter{StoryIDs: []string{storyID}}, points.WithVectors, func(s *points.Stored) error {
+func (e *Engine) members(ctx context.Context, storyID, but string, n int) ([]*store.Stored, error) {
+	var members []*store.Stored
+	err := e.cfg.Store.ScanWhere(ctx, store.Filter{StoryIDs: []string{storyID}}, store.WithVectors, func(s *store.Stored) error {
 		if s.Article.ID != but {
 			members = append(members, s)
 		}
@@ -150,7 +150,7 @@ func (e *Engine) members(ctx context.Context, storyID, but string, n int) ([]*po
 	return members, nil
 }
 
-func byID(a, b *points.Stored) int { return compare(a.Article.ID, b.Article.ID) }
+func byID(a, b *store.Stored) int { return compare(a.Article.ID, b.Article.ID) }
 
 // ask lets the members of a story judge an article.
 func (e *Engine) ask(ctx context.Context, w *evidence.Weighed, storyID, self string, cut float64) (verdict, error) {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"throughline/cluster/vector"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // meanTerms bounds the sparse means of a story: the heaviest terms, by which a story is found and compared.
@@ -16,14 +16,14 @@ const meanTerms = 256
 
 // describe fills what follows from the members of a story: span, sources, means, representative and, unless it has one that
 // a model wrote about these members, the title. It leaves id, version, topics and keywords alone. members is not empty.
-func describe(s *points.Story, members []*points.Stored) {
+func describe(s *store.Story, members []*store.Stored) {
 	s.Articles = len(members)
 	s.First, s.Last = span(members)
 	s.Sources = sources(members)
 	s.Dense = meanDense(members)
-	s.Full = meanSparse(members, func(v points.Vectors) vector.Sparse { return v.Full })
-	s.Lead = meanSparse(members, func(v points.Vectors) vector.Sparse { return v.Lead })
-	s.Names = meanSparse(members, func(v points.Vectors) vector.Sparse { return v.Names })
+	s.Full = meanSparse(members, func(v store.Vectors) vector.Sparse { return v.Full })
+	s.Lead = meanSparse(members, func(v store.Vectors) vector.Sparse { return v.Lead })
+	s.Names = meanSparse(members, func(v store.Vectors) vector.Sparse { return v.Names })
 	r := representative(members, s.Dense)
 	s.Representative = r.Article.ID
 	s.IndependentReports, s.IndependentSources = independent(articles(members))
@@ -33,16 +33,16 @@ func describe(s *points.Story, members []*points.Stored) {
 }
 
 // unnamed is what is left when a title does not hold any more. That a model had no title for what it was shown is kept.
-func unnamed(n points.Naming) points.Naming {
+func unnamed(n store.Naming) store.Naming {
 	if n.TitleModel != "" {
-		return points.Naming{}
+		return store.Naming{}
 	}
 	return n
 }
 
 // holds says whether a title that a model wrote still follows from these articles: most of those that it cites are among
 // them.
-func holds(n points.Naming, members []*points.Stored) bool {
+func holds(n store.Naming, members []*store.Stored) bool {
 	if n.TitleModel == "" {
 		return false
 	}
@@ -56,7 +56,7 @@ func holds(n points.Naming, members []*points.Stored) bool {
 }
 
 // independent counts the texts among articles, copies of one once, and the known outlets that have a text of their own.
-func independent(members []*points.Article) (reports, outlets int) {
+func independent(members []*store.Article) (reports, outlets int) {
 	texts, own := make(map[string]bool), make(map[string]bool)
 	for _, a := range members {
 		texts[copyRoot(a)] = true
@@ -67,7 +67,7 @@ func independent(members []*points.Article) (reports, outlets int) {
 	return len(texts), len(own)
 }
 
-func span(members []*points.Stored) (first, last time.Time) {
+func span(members []*store.Stored) (first, last time.Time) {
 	for _, m := range members {
 		p := m.Article.Published
 		if p.IsZero() {
@@ -83,7 +83,7 @@ func span(members []*points.Stored) (first, last time.Time) {
 	return first, last
 }
 
-func sources(members []*points.Stored) []string {
+func sources(members []*store.Stored) []string {
 	var all []string
 	for _, m := range members {
 		if m.Article.Source != "" {
@@ -102,7 +102,7 @@ const typical = 0.06
 // representative is the earliest of the members that are nearly nearest to what all have in common. An article with a title
 // of its own comes before one whose title was derived, one in the language of most before the others, an original before its
 // copies; unknown times come last and equals are ordered by id.
-func representative(members []*points.Stored, mean []float32) *points.Stored {
+func representative(members []*store.Stored, mean []float32) *store.Stored {
 	languages := make(map[string]int)
 	for _, m := range members {
 		languages[m.Article.Language]++
@@ -111,7 +111,7 @@ func representative(members []*points.Stored, mean []float32) *points.Stored {
 	for _, n := range languages {
 		most = max(most, n)
 	}
-	rank := func(m *points.Stored) int {
+	rank := func(m *store.Stored) int {
 		n := 0
 		if languages[m.Article.Language] < most {
 			n += 4
@@ -126,7 +126,7 @@ func representative(members []*points.Stored, mean []float32) *points.Stored {
 	}
 	direction := slices.Clone(mean)
 	vector.Normalize(direction)
-	near := func(m *points.Stored) float32 {
+	near := func(m *store.Stored) float32 {
 		if len(m.Vectors.Dense) != len(direction) {
 			return -1
 		}
@@ -140,7 +140,7 @@ func representative(members []*points.Stored, mean []float32) *points.Stored {
 			nearest = max(nearest, near(m))
 		}
 	}
-	var chosen *points.Stored
+	var chosen *store.Stored
 	for _, m := range members {
 		if rank(m) == best && near(m) >= nearest-typical && (chosen == nil || earlier(&m.Article, &chosen.Article) < 0) {
 			chosen = m
@@ -149,7 +149,7 @@ func representative(members []*points.Stored, mean []float32) *points.Stored {
 	return chosen
 }
 
-func meanDense(members []*points.Stored) []float32 {
+func meanDense(members []*store.Stored) []float32 {
 	var sum []float32
 	for _, m := range members {
 		if sum == nil {
@@ -168,7 +168,7 @@ func meanDense(members []*points.Stored) []float32 {
 	return sum
 }
 
-func meanSparse(members []*points.Stored, of func(points.Vectors) vector.Sparse) vector.Sparse {
+func meanSparse(members []*store.Stored, of func(store.Vectors) vector.Sparse) vector.Sparse {
 	type entry struct {
 		term   uint32
 		weight float32

@@ -11,14 +11,14 @@ import (
 
 	"pgregory.net/rapid"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // partition says which articles are together, and which are copies, whatever the stories are called.
 func (h *harness) partition() string {
 	h.Helper()
 	groups := make(map[string][]string)
-	h.must(h.store.Scan(context.Background(), points.WithNothing, func(s *points.Stored) error {
+	h.must(h.store.Scan(context.Background(), store.WithNothing, func(s *store.Stored) error {
 		a := s.Article
 		key := a.StoryID
 		if key == "" {
@@ -47,7 +47,7 @@ var operations = map[string]struct{ before, do func(h *harness) error }{
 			h.fill()
 			h.recluster()
 			h.put("m4", "match", 4)
-			h.putArticle(points.Article{ID: "m5", Title: "Great match", Published: h.now}, told("match", 5)+" "+told("match", 6))
+			h.putArticle(store.Article{ID: "m5", Title: "Great match", Published: h.now}, told("match", 5)+" "+told("match", 6))
 			return nil
 		},
 		func(h *harness) error { return h.tryFile("m4", "m5") },
@@ -64,7 +64,7 @@ var operations = map[string]struct{ before, do func(h *harness) error }{
 		func(h *harness) error {
 			h.fill()
 			h.recluster()
-			h.putArticle(points.Article{ID: "copy", Title: "Copy", Published: h.now.AddDate(0, 0, -1)}, told("match", 1))
+			h.putArticle(store.Article{ID: "copy", Title: "Copy", Published: h.now.AddDate(0, 0, -1)}, told("match", 1))
 			return nil
 		},
 		func(h *harness) error { return h.tryFile("copy") },
@@ -72,8 +72,8 @@ var operations = map[string]struct{ before, do func(h *harness) error }{
 	"Forget: an original of three": {
 		func(h *harness) error {
 			h.fill()
-			h.putArticle(points.Article{ID: "copy", Title: "Copy", Published: h.now}, told("match", 1))
-			h.putArticle(points.Article{ID: "copy2", Title: "Copy", Published: h.now}, told("match", 1))
+			h.putArticle(store.Article{ID: "copy", Title: "Copy", Published: h.now}, told("match", 1))
+			h.putArticle(store.Article{ID: "copy2", Title: "Copy", Published: h.now}, told("match", 1))
 			h.recluster()
 			h.drop("copy")
 			return nil

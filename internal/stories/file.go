@@ -8,7 +8,7 @@ import (
 
 	"throughline/cluster"
 	"throughline/internal/corpus"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // File decides for articles that were just committed which story each belongs to, in the order given, and writes that
@@ -25,7 +25,7 @@ func (e *Engine) File(ctx context.Context, articleIDs []string) error {
 	}
 	for _, id := range articleIDs {
 		// One by one: filing one article may file others.
-		found, err := e.cfg.Store.Get(ctx, []string{id}, points.WithVectors)
+		found, err := e.cfg.Store.Get(ctx, []string{id}, store.WithVectors)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (e *Engine) File(ctx context.Context, articleIDs []string) error {
 	return nil
 }
 
-func (e *Engine) file(ctx context.Context, a *points.Stored) error {
+func (e *Engine) file(ctx context.Context, a *store.Stored) error {
 	d, err := e.decide(ctx, corpus.Profile(a), a.Article.ID)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (e *Engine) file(ctx context.Context, a *points.Stored) error {
 	case d.partner != nil:
 		err = m.found(ctx, target, a, d)
 	default:
-		m.place(&a.Article, points.Assignment{ArticleID: a.Article.ID, TopicIDs: a.Article.TopicIDs})
+		m.place(&a.Article, store.Assignment{ArticleID: a.Article.ID, TopicIDs: a.Article.TopicIDs})
 	}
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (e *Engine) file(ctx context.Context, a *points.Stored) error {
 
 // Forget takes an article that was deleted from the store out of its story. Of its copies in the story another becomes the
 // original.
-func (e *Engine) Forget(ctx context.Context, removed points.Article) error {
+func (e *Engine) Forget(ctx context.Context, removed store.Article) error {
 	unlock, err := e.lock(ctx)
 	if err != nil {
 		return err
@@ -102,17 +102,17 @@ func (e *Engine) Forget(ctx context.Context, removed points.Article) error {
 type move struct {
 	*Engine
 	before, after standing
-	stories       map[string]*points.Story // as stored; those that are new are missing
+	stories       map[string]*store.Story // as stored; those that are new are missing
 	change        change
 }
 
 func (e *Engine) newMove() *move {
-	return &move{Engine: e, before: make(standing), after: make(standing), stories: make(map[string]*points.Story)}
+	return &move{Engine: e, before: make(standing), after: make(standing), stories: make(map[string]*store.Story)}
 }
 
 // load reads a story and its articles but one. A story that is not live gives nil.
-func (m *move) load(ctx context.Context, id, but string) (*points.Story, []*points.Stored, error) {
-	found, err := m.cfg.Store.GetStories(ctx, []string{id}, points.WithDense)
+func (m *move) load(ctx context.Context, id, but string) (*store.Story, []*store.Stored, error) {
+	found, err := m.cfg.Store.GetStories(ctx, []string{id}, store.WithDense)
 	if err != nil || found[0] == nil || found[0].MergedInto != "" {
 		return nil, nil, err
 	}
@@ -125,7 +125,7 @@ func (m *move) load(ctx context.Context, id, but string) (*points.Story, []*poin
 	return found[0], members, nil
 }
 
-func idsOf(members []*points.Stored) []string {
+func idsOf(members []*store.Stored) []string {
 	ids := make([]string, len(members))
 	for i, s := range members {
 		ids[i] = s.Article.ID
@@ -146,7 +146,7 @@ func (m *move) take(ctx context.Context, id, articleID string) error {
 	m.before[id].members[articleID] = true
 	if len(members) < 2 {
 		for _, s := range members {
-			m.place(&s.Article, points.Assignment{ArticleID: s.Article.ID, TopicIDs: s.Article.TopicIDs})
+			m.place(&s.Article, store.Assignment{ArticleID: s.Article.ID, TopicIDs: s.Article.TopicIDs})
 		}
 		return nil
 	}
@@ -158,13 +158,13 @@ func (m *move) take(ctx context.Context, id, articleID string) error {
 }
 
 // add puts an article into a story, or looks at it again where it is.
-func (m *move) add(ctx context.Context, id string, a *points.Stored, d *decision) error {
+func (m *move) add(ctx context.Context, id string, a *store.Stored, d *decision) error {
 	story, members, err := m.load(ctx, id, a.Article.ID)
 	if err != nil {
 		return err
 	}
 	if story == nil {
-		return &points.NotFoundError{Kind: "story", ID: id}
+		return &store.NotFoundError{Kind: "story", ID: id}
 	}
 	if a.Article.StoryID == id {
 		m.before[id].members[a.Article.ID] = true
@@ -174,24 +174,24 @@ func (m *move) add(ctx context.Context, id string, a *points.Stored, d *decision
 }
 
 // found makes a story of two articles that were in none.
-func (m *move) found(ctx context.Context, id string, a *points.Stored, d *decision) error {
-	story := points.Story{ID: id}
+func (m *move) found(ctx context.Context, id string, a *store.Stored, d *decision) error {
+	story := store.Story{ID: id}
 	story.TopicID, story.ThemeID = topicAndTheme(d.partner.Article.TopicIDs)
 	texts, err := m.cfg.Store.Sections(ctx, []string{d.partner.Article.ID, a.Article.ID}, false)
 	if err != nil {
 		return err
 	}
 	documents := make([]cluster.Document, 0, 2)
-	for _, s := range []*points.Stored{d.partner, a} {
+	for _, s := range []*store.Stored{d.partner, a} {
 		documents = append(documents, document(&s.Article, beginning(texts[s.Article.ID])))
 	}
 	story.Keywords = cluster.KeywordsWith([][]cluster.Document{documents}, keywordOptions)[0]
-	m.unite(story, []*points.Stored{d.partner}, a, d)
+	m.unite(story, []*store.Stored{d.partner}, a, d)
 	return nil
 }
 
 // unite files an article with the members of a story, those that it is a copy of included.
-func (m *move) unite(story points.Story, members []*points.Stored, a *points.Stored, d *decision) {
+func (m *move) unite(story store.Story, members []*store.Stored, a *store.Stored, d *decision) {
 	all := append(members, a)
 	slices.SortFunc(all, byID)
 	was := assignments(all)
@@ -207,7 +207,7 @@ func (m *move) unite(story points.Story, members []*points.Stored, a *points.Sto
 		}
 	}
 	if len(roots) > 0 {
-		var group []*points.Article
+		var group []*store.Article
 		for _, s := range all {
 			if s == a || roots[copyRoot(&s.Article)] {
 				group = append(group, &s.Article)
@@ -219,20 +219,20 @@ func (m *move) unite(story points.Story, members []*points.Stored, a *points.Sto
 	m.become(story, all)
 }
 
-func without(members []*points.Stored, a *points.Stored) []*points.Article {
-	return slices.DeleteFunc(articles(members), func(other *points.Article) bool { return other == &a.Article })
+func without(members []*store.Stored, a *store.Stored) []*store.Article {
+	return slices.DeleteFunc(articles(members), func(other *store.Article) bool { return other == &a.Article })
 }
 
-func articles(members []*points.Stored) []*points.Article {
-	list := make([]*points.Article, len(members))
+func articles(members []*store.Stored) []*store.Article {
+	list := make([]*store.Article, len(members))
 	for i, s := range members {
 		list[i] = &s.Article
 	}
 	return list
 }
 
-func assignments(members []*points.Stored) []points.Assignment {
-	list := make([]points.Assignment, len(members))
+func assignments(members []*store.Stored) []store.Assignment {
+	list := make([]store.Assignment, len(members))
 	for i, s := range members {
 		list[i] = assignmentOf(&s.Article)
 	}
@@ -240,7 +240,7 @@ func assignments(members []*points.Stored) []points.Assignment {
 }
 
 // replace writes the assignments of members that were changed in memory.
-func (m *move) replace(was []points.Assignment, members []*points.Stored) {
+func (m *move) replace(was []store.Assignment, members []*store.Stored) {
 	for i, s := range members {
 		if now := assignmentOf(&s.Article); !sameAssignment(was[i], now) {
 			m.change.assigned = append(m.change.assigned, now)
@@ -249,14 +249,14 @@ func (m *move) replace(was []points.Assignment, members []*points.Stored) {
 }
 
 // place files one article, if that changes anything.
-func (m *move) place(a *points.Article, filed points.Assignment) {
+func (m *move) place(a *store.Article, filed store.Assignment) {
 	if !sameAssignment(assignmentOf(a), filed) {
 		m.change.assigned = append(m.change.assigned, filed)
 	}
 }
 
 // become describes a story by the members it has now.
-func (m *move) become(story points.Story, members []*points.Stored) {
+func (m *move) become(story store.Story, members []*store.Stored) {
 	before := m.stories[story.ID]
 	describe(&story, members)
 	m.after[story.ID] = list(story.Title, idsOf(members)...)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 func TestFile(t *testing.T) {
@@ -72,7 +72,7 @@ func TestFileNeedsQuorum(t *testing.T) {
 	h.put("a3", "flood", 2)
 	h.file("a1", "a2", "a3")
 	flood := h.together("a1", "a2", "a3")
-	h.putArticle(points.Article{ID: "x", Title: "Aside", Published: h.now}, floodAside())
+	h.putArticle(store.Article{ID: "x", Title: "Aside", Published: h.now}, floodAside())
 	h.file("x")
 	h.check()
 	if got := h.article("x").StoryID; got != "" {
@@ -118,7 +118,7 @@ func TestFileUpdates(t *testing.T) {
 		n := len(h.events())
 		s, err := h.store.Story(context.Background(), flood)
 		h.must(err)
-		h.putArticle(points.Article{ID: s.Representative, Title: "Waters rise", Source: "Outlet a", Published: h.now}, told("flood", int(s.Representative[1])))
+		h.putArticle(store.Article{ID: s.Representative, Title: "Waters rise", Source: "Outlet a", Published: h.now}, told("flood", int(s.Representative[1])))
 		h.file(s.Representative)
 		h.check()
 		if got, want := h.kinds(n), []string{"renamed " + flood}; !slices.Equal(got, want) {
@@ -136,7 +136,7 @@ func TestFileUpdates(t *testing.T) {
 		if got, want := h.kinds(n), []string{"left " + flood, "deleted " + flood}; !slices.Equal(got, want) {
 			t.Errorf("events %q, want %q", got, want)
 		}
-		if _, err := h.Get(context.Background(), flood, 1); !errors.Is(err, points.ErrNotFound) {
+		if _, err := h.Get(context.Background(), flood, 1); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the ended story: %v", err)
 		}
 	})
@@ -149,8 +149,8 @@ func TestFileKeepsTopics(t *testing.T) {
 		h.put(id, map[byte]string{'a': "flood", 'b': "vote", 'c': "match", 'd': "trial"}[id[0]], 1)
 	}
 	h.recluster()
-	h.must(h.store.PutTopics(context.Background(), []points.Topic{{ID: "t", Title: "T", Level: points.LevelTopic}, {ID: "h", Title: "H", Level: points.LevelTheme}}))
-	h.must(h.store.Assign(context.Background(), []points.Assignment{{ArticleID: "a1", TopicIDs: []string{"t", "h"}}}))
+	h.must(h.store.PutTopics(context.Background(), []store.Topic{{ID: "t", Title: "T", Level: store.LevelTopic}, {ID: "h", Title: "H", Level: store.LevelTheme}}))
+	h.must(h.store.Assign(context.Background(), []store.Assignment{{ArticleID: "a1", TopicIDs: []string{"t", "h"}}}))
 	h.file("a1")
 	if got := h.article("a1").TopicIDs; !slices.Equal(got, []string{"t", "h"}) {
 		t.Errorf("filed again, a1 has topics %q", got)
@@ -174,7 +174,7 @@ func TestCopies(t *testing.T) {
 	h := setUp(t)
 	text := told("flood", 1)
 	day := func(id string, days int) {
-		h.putArticle(points.Article{ID: id, Title: "Wire", Published: h.now.Add(time.Duration(days) * 24 * time.Hour)}, text)
+		h.putArticle(store.Article{ID: id, Title: "Wire", Published: h.now.Add(time.Duration(days) * 24 * time.Hour)}, text)
 	}
 	day("b", 2)
 	h.put("other", "flood", 2)
@@ -185,7 +185,7 @@ func TestCopies(t *testing.T) {
 	if got := h.article("c").CopyOf; got != "b" {
 		t.Errorf("c is a copy of %q", got)
 	}
-	h.putArticle(points.Article{ID: "undated", Title: "Wire"}, text)
+	h.putArticle(store.Article{ID: "undated", Title: "Wire"}, text)
 	h.file("undated")
 	h.check()
 	if got := h.article("undated").CopyOf; got != "b" {
@@ -309,7 +309,7 @@ func TestFileStopsWithItsContext(t *testing.T) {
 	if _, err := h.Recluster(ctx, ReclusterOptions{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("reclustering while another works: %v", err)
 	}
-	if err := h.Forget(ctx, points.Article{ID: "a1"}); !errors.Is(err, context.Canceled) {
+	if err := h.Forget(ctx, store.Article{ID: "a1"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("forgetting while another works: %v", err)
 	}
 	unlock()

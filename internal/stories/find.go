@@ -10,7 +10,7 @@ import (
 	"throughline/internal/article"
 	"throughline/internal/evidence"
 	"throughline/internal/lexical"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // Draft is an article that is not stored.
@@ -21,8 +21,8 @@ type Draft struct {
 
 // Match is a story that a draft comes close to.
 type Match struct {
-	Story       points.Story // without vectors
-	Probability float64      // that the draft is about it
+	Story       store.Story // without vectors
+	Probability float64     // that the draft is about it
 }
 
 // Found is the answer for a draft.
@@ -53,7 +53,7 @@ func (e *Engine) Find(ctx context.Context, draft Draft, n int) (*Found, error) {
 	for i, v := range verdicts {
 		ids[i] = v.story
 	}
-	list, err := e.cfg.Store.GetStories(ctx, ids, points.WithNothing)
+	list, err := e.cfg.Store.GetStories(ctx, ids, store.WithNothing)
 	if err != nil {
 		return nil, err
 	}

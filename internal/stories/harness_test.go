@@ -22,7 +22,7 @@ import (
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
 	"throughline/internal/lexical"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -74,7 +74,7 @@ type tester interface {
 type harness struct {
 	tester
 	*Engine
-	store    *points.Store
+	store    *store.Store
 	faulty   *faulty
 	embedder embed.Embedder
 	model    *evidence.Model
@@ -83,17 +83,17 @@ type harness struct {
 	now      time.Time
 	// unfiled were put since they were last filed: their stories describe what they said before.
 	unfiled map[string]bool
-	removed points.Article // the last that was dropped
+	removed store.Article // the last that was dropped
 }
 
 func newHarness(t tester, cleanup func(func()), embedder embed.Embedder, model *evidence.Model) *harness {
 	t.Helper()
 	h := &harness{tester: t, embedder: embedder, model: model, corpus: evidence.NewCorpus(), unfiled: make(map[string]bool), now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
-	conn, err := points.Local("", log)
+	conn, err := store.Local("", log)
 	h.must(err)
 	cleanup(func() { conn.Close() })
-	h.store, err = points.Open(context.Background(), conn, points.Config{
+	h.store, err = store.Open(context.Background(), conn, store.Config{
 		Prefix: "test", Space: embedder.Space(), Chunker: article.Chunker, Logger: log, Now: h.clock, Owner: "test",
 	})
 	h.must(err)
@@ -148,8 +148,8 @@ func shuffle(words []string, event string, writer int) {
 }
 
 // on is an article on an event.
-func (h *harness) on(id, event string) points.Article {
-	return points.Article{ID: id, Title: "On the " + event, Source: "Outlet " + id[:1], Published: h.now}
+func (h *harness) on(id, event string) store.Article {
+	return store.Article{ID: id, Title: "On the " + event, Source: "Outlet " + id[:1], Published: h.now}
 }
 
 // put stores an article that tells of an event, replacing it if it is there.
@@ -158,42 +158,42 @@ func (h *harness) put(id, event string, part int) {
 	h.putArticle(h.on(id, event), told(event, part))
 }
 
-func (h *harness) putArticle(a points.Article, text string) {
+func (h *harness) putArticle(a store.Article, text string) {
 	h.Helper()
-	h.putAll([]points.Article{a}, []string{text})
+	h.putAll([]store.Article{a}, []string{text})
 }
 
-func (h *harness) putAll(articles []points.Article, texts []string) {
+func (h *harness) putAll(articles []store.Article, texts []string) {
 	h.Helper()
 	ctx := context.Background()
 	vectors, err := hashed{}.Embed(ctx, embed.Document, texts)
 	h.must(err)
-	puts, ids := make([]points.Put, len(articles)), make([]string, len(articles))
+	puts, ids := make([]store.Put, len(articles)), make([]string, len(articles))
 	for i, a := range articles {
 		lex := lexical.Analyze("", texts[i])
 		a.Words, a.Hash = lex.Words, texts[i]
-		puts[i] = points.Put{
-			Article: a, Vectors: points.Vectors{Dense: vectors[i], Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles},
-			Sections: []points.Section{{Text: texts[i], Dense: vectors[i], Lexical: lex.Full}},
+		puts[i] = store.Put{
+			Article: a, Vectors: store.Vectors{Dense: vectors[i], Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles},
+			Sections: []store.Section{{Text: texts[i], Dense: vectors[i], Lexical: lex.Full}},
 		}
 		ids[i] = a.ID
 	}
-	before, err := h.store.Get(ctx, ids, points.WithVectors)
+	before, err := h.store.Get(ctx, ids, store.WithVectors)
 	h.must(err)
 	h.must(errors.Join(h.store.Put(ctx, puts)...))
 	for i, put := range puts {
 		if before[i] != nil {
 			h.corpus.Remove(corpus.Profile(before[i]))
 		}
-		h.corpus.Add(corpus.Profile(&points.Stored{Article: put.Article, Vectors: put.Vectors}))
+		h.corpus.Add(corpus.Profile(&store.Stored{Article: put.Article, Vectors: put.Vectors}))
 		h.unfiled[ids[i]] = true
 	}
 }
 
 // drop deletes an article from the store and returns it, for Forget.
-func (h *harness) drop(id string) points.Article {
+func (h *harness) drop(id string) store.Article {
 	h.Helper()
-	found, err := h.store.Get(context.Background(), []string{id}, points.WithVectors)
+	found, err := h.store.Get(context.Background(), []string{id}, store.WithVectors)
 	h.must(err)
 	h.must(h.store.Delete(context.Background(), id))
 	h.corpus.Remove(corpus.Profile(found[0]))
@@ -232,9 +232,9 @@ func (h *harness) tryRecluster() (Summary, error) {
 	return s, err
 }
 
-func (h *harness) article(id string) points.Article {
+func (h *harness) article(id string) store.Article {
 	h.Helper()
-	found, err := h.store.Get(context.Background(), []string{id}, points.WithNothing)
+	found, err := h.store.Get(context.Background(), []string{id}, store.WithNothing)
 	h.must(err)
 	if found[0] == nil {
 		h.Fatalf("%s is not stored", id)
@@ -254,9 +254,9 @@ func (h *harness) together(ids ...string) string {
 	return story
 }
 
-func (h *harness) events() []points.Event {
+func (h *harness) events() []store.Event {
 	h.Helper()
-	events, err := h.store.Events(context.Background(), 0, points.MaxLimit)
+	events, err := h.store.Events(context.Background(), 0, store.MaxLimit)
 	h.must(err)
 	return events
 }
@@ -276,22 +276,22 @@ func (h *harness) kinds(after int) []string {
 func (h *harness) check() {
 	h.Helper()
 	ctx := context.Background()
-	articles := make(map[string]points.Article)
-	members := make(map[string][]*points.Stored)
-	h.must(h.store.Scan(ctx, points.WithVectors, func(s *points.Stored) error {
+	articles := make(map[string]store.Article)
+	members := make(map[string][]*store.Stored)
+	h.must(h.store.Scan(ctx, store.WithVectors, func(s *store.Stored) error {
 		articles[s.Article.ID] = s.Article
 		if id := s.Article.StoryID; id != "" {
 			members[id] = append(members[id], s)
 		}
 		return nil
 	}))
-	topics := make(map[string]points.Level)
-	h.must(h.store.ScanTopics(ctx, points.TopicFilter{}, points.WithNothing, func(t *points.Topic) error {
+	topics := make(map[string]store.Level)
+	h.must(h.store.ScanTopics(ctx, store.TopicFilter{}, store.WithNothing, func(t *store.Topic) error {
 		topics[t.ID] = t.Level
 		return nil
 	}))
 	stored, merged := make(standing), make(map[string]string)
-	h.must(h.store.ScanStories(ctx, points.StoryFilter{Merged: true}, points.WithDense, func(s *points.Story) error {
+	h.must(h.store.ScanStories(ctx, store.StoryFilter{Merged: true}, store.WithDense, func(s *store.Story) error {
 		if s.MergedInto != "" {
 			merged[s.ID] = s.MergedInto
 			return nil
@@ -303,14 +303,14 @@ func (h *harness) check() {
 			h.Errorf("story %s says %d articles and has %d", s.ID, s.Articles, len(in))
 			return nil
 		}
-		want := points.Story{ID: s.ID, Keywords: s.Keywords, TopicID: s.TopicID, ThemeID: s.ThemeID, Version: s.Version}
+		want := store.Story{ID: s.ID, Keywords: s.Keywords, TopicID: s.TopicID, ThemeID: s.ThemeID, Version: s.Version}
 		want.Title, want.Naming = s.Title, s.Naming
 		describe(&want, in)
-		unfiled := func(m *points.Stored) bool { return h.unfiled[m.Article.ID] }
+		unfiled := func(m *store.Stored) bool { return h.unfiled[m.Article.ID] }
 		if changedStory(s, &want) && !slices.ContainsFunc(in, unfiled) {
 			h.Errorf("story %s is described as %+v, its articles give %+v", s.ID, *s, want)
 		}
-		if topic := s.TopicID; topic != "" && topics[topic] != points.LevelTopic || s.ThemeID != "" && topics[s.ThemeID] != points.LevelTheme {
+		if topic := s.TopicID; topic != "" && topics[topic] != store.LevelTopic || s.ThemeID != "" && topics[s.ThemeID] != store.LevelTheme {
 			h.Errorf("story %s has topic %q and theme %q, of %v", s.ID, topic, s.ThemeID, topics)
 		}
 		return nil
@@ -344,11 +344,11 @@ func (h *harness) checkLedger(stored standing, merged map[string]string) {
 		if _, ended := into[e.StoryID]; ended || deleted[e.StoryID] {
 			h.Errorf("event %d, %s, is about %s, which had ended", i, e.Kind, e.StoryID)
 		}
-		if e.Kind == points.StoryCreated && tells[e.StoryID].members != nil {
+		if e.Kind == store.StoryCreated && tells[e.StoryID].members != nil {
 			h.Errorf("event %d: %s is created again", i, e.StoryID)
 		}
 		for _, id := range e.ArticleIDs {
-			if in := tells[e.StoryID].members[id]; in != (e.Kind == points.StoryLeft) {
+			if in := tells[e.StoryID].members[id]; in != (e.Kind == store.StoryLeft) {
 				h.Errorf("event %d: %s %s %s, where it was: %v", i, id, e.Kind, e.StoryID, in)
 			}
 		}
@@ -357,11 +357,11 @@ func (h *harness) checkLedger(stored standing, merged map[string]string) {
 			h.Errorf("event %d: %s is in two stories", i, id)
 		}
 		for _, id := range e.OtherStoryIDs {
-			if e.Kind == points.StoryMerged {
+			if e.Kind == store.StoryMerged {
 				into[id] = e.StoryID
 			}
 		}
-		if e.Kind == points.StoryDeleted {
+		if e.Kind == store.StoryDeleted {
 			deleted[e.StoryID] = true
 		}
 	}
@@ -380,7 +380,7 @@ func (h *harness) checkLedger(stored standing, merged map[string]string) {
 		s, err := h.store.Story(context.Background(), id)
 		switch {
 		case deleted[at]:
-			if !errors.Is(err, points.ErrNotFound) {
+			if !errors.Is(err, store.ErrNotFound) {
 				h.Errorf("%s leads to %s, which was deleted: %v", id, at, err)
 			}
 		case err != nil || s.ID != at:
@@ -423,11 +423,11 @@ func (f *faulty) write(n int, do func() error) error {
 	return errInjected
 }
 
-func (f *faulty) Assign(ctx context.Context, a []points.Assignment) error {
+func (f *faulty) Assign(ctx context.Context, a []store.Assignment) error {
 	return f.write(len(a), func() error { return f.Store.Assign(ctx, a) })
 }
 
-func (f *faulty) PutStories(ctx context.Context, s []points.Story) error {
+func (f *faulty) PutStories(ctx context.Context, s []store.Story) error {
 	return f.write(len(s), func() error { return f.Store.PutStories(ctx, s) })
 }
 
@@ -435,7 +435,7 @@ func (f *faulty) DeleteStories(ctx context.Context, ids []string) error {
 	return f.write(len(ids), func() error { return f.Store.DeleteStories(ctx, ids) })
 }
 
-func (f *faulty) PutTopics(ctx context.Context, t []points.Topic) error {
+func (f *faulty) PutTopics(ctx context.Context, t []store.Topic) error {
 	return f.write(len(t), func() error { return f.Store.PutTopics(ctx, t) })
 }
 
@@ -443,6 +443,6 @@ func (f *faulty) DeleteTopics(ctx context.Context, ids []string) error {
 	return f.write(len(ids), func() error { return f.Store.DeleteTopics(ctx, ids) })
 }
 
-func (f *faulty) Append(ctx context.Context, events []points.Event) error {
+func (f *faulty) Append(ctx context.Context, events []store.Event) error {
 	return f.write(len(events), func() error { return f.Store.Append(ctx, events) })
 }

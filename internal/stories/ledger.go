@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // The ledger tells membership by three kinds of events alone: "created" and "joined" add articles to a story, "left" takes
@@ -14,28 +14,28 @@ import (
 // the articles of a story that ends have left it before.
 
 // changes tells how one standing became another.
-func changes(before, after standing, f fates) []points.Event {
-	var events []points.Event
+func changes(before, after standing, f fates) []store.Event {
+	var events []store.Event
 	for _, id := range slices.Sorted(maps.Keys(before)) {
 		if left := before[id].without(after[id]); len(left) > 0 {
-			events = append(events, points.Event{Kind: points.StoryLeft, StoryID: id, ArticleIDs: left})
+			events = append(events, store.Event{Kind: store.StoryLeft, StoryID: id, ArticleIDs: left})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(after)) {
 		now := after[id]
 		was, old := before[id]
 		if !old {
-			events = append(events, points.Event{Kind: points.StoryCreated, StoryID: id, ArticleIDs: now.sorted(), Title: now.title})
+			events = append(events, store.Event{Kind: store.StoryCreated, StoryID: id, ArticleIDs: now.sorted(), Title: now.title})
 			if from := f.from[id]; from != "" {
-				events = append(events, points.Event{Kind: points.StorySplit, StoryID: from, OtherStoryIDs: []string{id}})
+				events = append(events, store.Event{Kind: store.StorySplit, StoryID: from, OtherStoryIDs: []string{id}})
 			}
 			continue
 		}
 		if joined := now.without(was); len(joined) > 0 {
-			events = append(events, points.Event{Kind: points.StoryJoined, StoryID: id, ArticleIDs: joined})
+			events = append(events, store.Event{Kind: store.StoryJoined, StoryID: id, ArticleIDs: joined})
 		}
 		if now.title != was.title {
-			events = append(events, points.Event{Kind: points.StoryRenamed, StoryID: id, Title: now.title})
+			events = append(events, store.Event{Kind: store.StoryRenamed, StoryID: id, Title: now.title})
 		}
 	}
 	merged := make(map[string][]string)
@@ -43,21 +43,21 @@ func changes(before, after standing, f fates) []points.Event {
 		if into := f.into[id]; into != "" {
 			merged[into] = append(merged[into], id)
 		} else {
-			events = append(events, points.Event{Kind: points.StoryDeleted, StoryID: id})
+			events = append(events, store.Event{Kind: store.StoryDeleted, StoryID: id})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(merged)) {
-		events = append(events, points.Event{Kind: points.StoryMerged, StoryID: id, OtherStoryIDs: merged[id]})
+		events = append(events, store.Event{Kind: store.StoryMerged, StoryID: id, OtherStoryIDs: merged[id]})
 	}
 	return events
 }
 
 // tell adds one event to what is known.
-func (s standing) tell(e points.Event) {
+func (s standing) tell(e store.Event) {
 	switch e.Kind {
-	case points.StoryCreated:
+	case store.StoryCreated:
 		s[e.StoryID] = list(e.Title, e.ArticleIDs...)
-	case points.StoryJoined:
+	case store.StoryJoined:
 		l, ok := s[e.StoryID]
 		if !ok {
 			l = list("")
@@ -66,20 +66,20 @@ func (s standing) tell(e points.Event) {
 		for _, id := range e.ArticleIDs {
 			l.members[id] = true
 		}
-	case points.StoryLeft:
+	case store.StoryLeft:
 		for _, id := range e.ArticleIDs {
 			delete(s[e.StoryID].members, id)
 		}
-	case points.StoryRenamed:
+	case store.StoryRenamed:
 		if l, ok := s[e.StoryID]; ok {
 			l.title = e.Title
 			s[e.StoryID] = l
 		}
-	case points.StoryMerged:
+	case store.StoryMerged:
 		for _, id := range e.OtherStoryIDs {
 			delete(s, id)
 		}
-	case points.StoryDeleted:
+	case store.StoryDeleted:
 		delete(s, e.StoryID)
 	}
 }
@@ -107,7 +107,7 @@ func (e *Engine) replay(ctx context.Context) (standing, error) {
 
 // record appends events to the ledger and wakes the watchers. Events that could not be appended are kept: the store may
 // have given them numbers, and the same events must not be told again under other ones.
-func (e *Engine) record(ctx context.Context, events []points.Event) error {
+func (e *Engine) record(ctx context.Context, events []store.Event) error {
 	if len(events) == 0 {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 	"throughline/internal/titles"
 )
 
@@ -115,8 +115,8 @@ type question struct {
 
 // find lists what has changed since it got its title.
 func (r *round) find(ctx context.Context) error {
-	inTopic := make(map[string][]points.Story) // of topics and themes
-	still := make(map[string]int64)            // of what is examined, what there still is
+	inTopic := make(map[string][]store.Story) // of topics and themes
+	still := make(map[string]int64)           // of what is examined, what there still is
 	isExamined := func(id string, version int64) bool {
 		known, ok := r.naming.examined[id]
 		if ok = ok && known == version; ok {
@@ -124,8 +124,8 @@ func (r *round) find(ctx context.Context) error {
 		}
 		return ok
 	}
-	var changed []points.Story
-	err := r.cfg.Store.ScanStories(ctx, points.StoryFilter{}, points.WithNothing, func(s *points.Story) error {
+	var changed []store.Story
+	err := r.cfg.Store.ScanStories(ctx, store.StoryFilter{}, store.WithNothing, func(s *store.Story) error {
 		for _, id := range namedTopics(s.TopicID, s.ThemeID) {
 			inTopic[id] = append(inTopic[id], *s)
 		}
@@ -137,8 +137,8 @@ func (r *round) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var topics []points.Topic
-	if err := r.cfg.Store.ScanTopics(ctx, points.TopicFilter{}, points.WithNothing, func(t *points.Topic) error {
+	var topics []store.Topic
+	if err := r.cfg.Store.ScanTopics(ctx, store.TopicFilter{}, store.WithNothing, func(t *store.Topic) error {
 		if len(inTopic[t.ID]) >= 2 && !isExamined(t.ID, t.Version) {
 			topics = append(topics, *t)
 		}
@@ -146,9 +146,9 @@ func (r *round) find(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	slices.SortFunc(topics, func(a, b points.Topic) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(topics, func(a, b store.Topic) int { return cmp.Compare(a.ID, b.ID) })
 	r.naming.examined = still
-	slices.SortFunc(changed, func(a, b points.Story) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(changed, func(a, b store.Story) int { return cmp.Compare(a.ID, b.ID) })
 	for page := range slices.Chunk(changed, wordPage) {
 		if err := r.findStories(ctx, page); err != nil {
 			return err
@@ -163,13 +163,13 @@ func (r *round) find(ctx context.Context) error {
 }
 
 // findStories asks about stories by their earliest texts, copies left out, so that the question stays when more are written.
-func (r *round) findStories(ctx context.Context, page []points.Story) error {
+func (r *round) findStories(ctx context.Context, page []store.Story) error {
 	ids := make([]string, len(page))
 	for i, s := range page {
 		ids[i] = s.ID
 	}
-	members := make(map[string][]*points.Article)
-	err := r.cfg.Store.ScanWhere(ctx, points.Filter{StoryIDs: ids}, points.WithNothing, func(a *points.Stored) error {
+	members := make(map[string][]*store.Article)
+	err := r.cfg.Store.ScanWhere(ctx, store.Filter{StoryIDs: ids}, store.WithNothing, func(a *store.Stored) error {
 		if a.Article.CopyOf == "" {
 			members[a.Article.StoryID] = append(members[a.Article.StoryID], &a.Article)
 		}
@@ -178,7 +178,7 @@ func (r *round) findStories(ctx context.Context, page []points.Story) error {
 	if err != nil {
 		return err
 	}
-	shown := make([][]*points.Article, len(page))
+	shown := make([][]*store.Article, len(page))
 	for i, s := range page {
 		list := members[s.ID]
 		slices.SortFunc(list, earlier)
@@ -195,18 +195,18 @@ func (r *round) findStories(ctx context.Context, page []points.Story) error {
 }
 
 // findTopics asks about topics by the articles that stand for their largest stories.
-func (r *round) findTopics(ctx context.Context, page []points.Topic, inTopic map[string][]points.Story) error {
-	shown := make([][]*points.Article, len(page))
+func (r *round) findTopics(ctx context.Context, page []store.Topic, inTopic map[string][]store.Story) error {
+	shown := make([][]*store.Article, len(page))
 	for i, t := range page {
 		stories := inTopic[t.ID]
-		slices.SortFunc(stories, func(a, b points.Story) int {
+		slices.SortFunc(stories, func(a, b store.Story) int {
 			return cmp.Or(cmp.Compare(b.Articles, a.Articles), cmp.Compare(a.ID, b.ID))
 		})
 		var ids []string
 		for _, s := range stories[:min(len(stories), titles.MaxArticles)] {
 			ids = append(ids, s.Representative)
 		}
-		found, err := r.cfg.Store.Get(ctx, ids, points.WithNothing)
+		found, err := r.cfg.Store.Get(ctx, ids, store.WithNothing)
 		if err != nil {
 			return err
 		}
@@ -227,7 +227,7 @@ func (r *round) findTopics(ctx context.Context, page []points.Topic, inTopic map
 }
 
 // subjects reads the ledes of articles.
-func (r *round) subjects(ctx context.Context, kind titles.Kind, shown [][]*points.Article) ([]titles.Subject, error) {
+func (r *round) subjects(ctx context.Context, kind titles.Kind, shown [][]*store.Article) ([]titles.Subject, error) {
 	var ids []string
 	for _, list := range shown {
 		for _, a := range list {
@@ -261,7 +261,7 @@ func (r *round) subjects(ctx context.Context, kind titles.Kind, shown [][]*point
 }
 
 // add puts a question on the list, unless it was answered already, or there is one text alone, which has a title.
-func (r *round) add(q question, was points.Naming) {
+func (r *round) add(q question, was store.Naming) {
 	q.key = r.namer.Key(q.subject)
 	switch {
 	case len(q.subject.Articles) < 2 || q.key == was.TitleKey:
@@ -348,7 +348,7 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 		return 0, failed, err
 	}
 	var c change
-	found, err := r.cfg.Store.GetStories(ctx, storyIDs, points.WithVectors)
+	found, err := r.cfg.Store.GetStories(ctx, storyIDs, store.WithVectors)
 	if err != nil {
 		return 0, failed, err
 	}
@@ -359,11 +359,11 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 		q, was := asked[s.ID], s.Title
 		r.title(q, &s.Title, &s.Naming, &s.Version)
 		if s.Title != was {
-			c.events = append(c.events, points.Event{Kind: points.StoryRenamed, StoryID: s.ID, Title: s.Title})
+			c.events = append(c.events, store.Event{Kind: store.StoryRenamed, StoryID: s.ID, Title: s.Title})
 		}
 		c.updated = append(c.updated, *s)
 	}
-	err = r.cfg.Store.ScanTopics(ctx, points.TopicFilter{}, points.WithDense, func(t *points.Topic) error {
+	err = r.cfg.Store.ScanTopics(ctx, store.TopicFilter{}, store.WithDense, func(t *store.Topic) error {
 		if q := asked[t.ID]; q != nil && q.topic && t.Version == q.version {
 			r.title(q, &t.Title, &t.Naming, &t.Version)
 			c.topics = append(c.topics, *t)
@@ -391,7 +391,7 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 }
 
 // title puts an answer into a story or topic. What has no title is not another version: readers see nothing of it.
-func (r *round) title(q *question, title *string, n *points.Naming, version *int64) {
+func (r *round) title(q *question, title *string, n *store.Naming, version *int64) {
 	n.TitleKey = q.key
 	if !q.done {
 		return

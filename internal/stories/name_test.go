@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 	"throughline/internal/titles"
 )
 
@@ -58,7 +58,7 @@ func (h *harness) name(c *chat) Named {
 	return named
 }
 
-func (h *harness) story(id string) points.Story {
+func (h *harness) story(id string) store.Story {
 	h.Helper()
 	s, err := h.store.Story(context.Background(), id)
 	h.must(err)
@@ -100,7 +100,7 @@ func TestName(t *testing.T) {
 		t.Errorf("%d events", len(renamed))
 	}
 	for _, e := range renamed {
-		if e.Kind != points.StoryRenamed || e.Title != h.story(e.StoryID).Title {
+		if e.Kind != store.StoryRenamed || e.Title != h.story(e.StoryID).Title {
 			t.Errorf("event %+v", e)
 		}
 	}
@@ -216,7 +216,7 @@ func TestNameWhatChanges(t *testing.T) {
 // Copies of one text are one article to the model, and one text alone needs no title.
 func TestNameLeavesCopiesOut(t *testing.T) {
 	h := setUp(t)
-	h.putAll([]points.Article{h.on("f0", "flood"), h.on("f1", "flood"), h.on("v0", "vote"), h.on("v1", "vote"), h.on("v2", "vote")},
+	h.putAll([]store.Article{h.on("f0", "flood"), h.on("f1", "flood"), h.on("v0", "vote"), h.on("v1", "vote"), h.on("v2", "vote")},
 		[]string{told("flood", 0), told("flood", 0), told("vote", 0), told("vote", 0), told("vote", 1)})
 	h.recluster()
 	c := new(chat)

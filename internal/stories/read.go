@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // Order is an order of stories; equals are ordered by id.
@@ -29,14 +29,14 @@ type ListRequest struct {
 }
 
 // List returns the stories that pass, in order, without vectors.
-func (e *Engine) List(ctx context.Context, req ListRequest) ([]points.Story, error) {
+func (e *Engine) List(ctx context.Context, req ListRequest) ([]store.Story, error) {
 	wanted := make(map[string]bool, len(req.Sources))
 	for _, s := range req.Sources {
 		wanted[strings.ToLower(s)] = true
 	}
-	filter := points.StoryFilter{TopicIDs: req.TopicIDs, After: req.After, Before: req.Before, MinArticles: req.MinArticles}
-	var found []points.Story
-	err := e.cfg.Store.ScanStories(ctx, filter, points.WithNothing, func(s *points.Story) error {
+	filter := store.StoryFilter{TopicIDs: req.TopicIDs, After: req.After, Before: req.Before, MinArticles: req.MinArticles}
+	var found []store.Story
+	err := e.cfg.Store.ScanStories(ctx, filter, store.WithNothing, func(s *store.Story) error {
 		covered := func(source string) bool { return wanted[strings.ToLower(source)] }
 		if len(wanted) == 0 || slices.ContainsFunc(s.Sources, covered) {
 			found = append(found, *s)
@@ -46,7 +46,7 @@ func (e *Engine) List(ctx context.Context, req ListRequest) ([]points.Story, err
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(found, func(a, b points.Story) int {
+	slices.SortFunc(found, func(a, b store.Story) int {
 		if req.Order == Largest {
 			return cmp.Or(cmp.Compare(b.Articles, a.Articles), b.Last.Compare(a.Last), cmp.Compare(a.ID, b.ID))
 		}
@@ -57,27 +57,27 @@ func (e *Engine) List(ctx context.Context, req ListRequest) ([]points.Story, err
 
 // Detail is a story with its articles in order of publication; unknown times come last.
 type Detail struct {
-	Story     points.Story
-	Articles  []points.Article
+	Story     store.Story
+	Articles  []store.Article
 	Truncated bool // there are more articles
 }
 
 // Get returns a story with at most maxArticles of its articles. The id of a story that was merged into another gives that
-// one. An unknown id is a *points.NotFoundError.
+// one. An unknown id is a *store.NotFoundError.
 func (e *Engine) Get(ctx context.Context, id string, maxArticles int) (*Detail, error) {
 	s, err := e.cfg.Store.Story(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	d := &Detail{Story: *s}
-	err = e.cfg.Store.ScanWhere(ctx, points.Filter{StoryIDs: []string{s.ID}}, points.WithNothing, func(a *points.Stored) error {
+	err = e.cfg.Store.ScanWhere(ctx, store.Filter{StoryIDs: []string{s.ID}}, store.WithNothing, func(a *store.Stored) error {
 		d.Articles = append(d.Articles, a.Article)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(d.Articles, func(a, b points.Article) int {
+	slices.SortFunc(d.Articles, func(a, b store.Article) int {
 		unknown := func(t time.Time) int {
 			if t.IsZero() {
 				return 1
@@ -94,22 +94,22 @@ func (e *Engine) Get(ctx context.Context, id string, maxArticles int) (*Detail, 
 
 // TopicsRequest narrows a listing of topics. The zero value lists topics and themes.
 type TopicsRequest struct {
-	Level    points.Level
+	Level    store.Level
 	ParentID string
 }
 
 // Topics returns the topics that pass, largest first, equals by id.
-func (e *Engine) Topics(ctx context.Context, req TopicsRequest) ([]points.Topic, error) {
-	var found []points.Topic
-	filter := points.TopicFilter{Level: req.Level, ParentID: req.ParentID}
-	err := e.cfg.Store.ScanTopics(ctx, filter, points.WithNothing, func(t *points.Topic) error {
+func (e *Engine) Topics(ctx context.Context, req TopicsRequest) ([]store.Topic, error) {
+	var found []store.Topic
+	filter := store.TopicFilter{Level: req.Level, ParentID: req.ParentID}
+	err := e.cfg.Store.ScanTopics(ctx, filter, store.WithNothing, func(t *store.Topic) error {
 		found = append(found, *t)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(found, func(a, b points.Topic) int {
+	slices.SortFunc(found, func(a, b store.Topic) int {
 		return cmp.Or(cmp.Compare(b.Articles, a.Articles), cmp.Compare(b.Stories, a.Stories), cmp.Compare(a.ID, b.ID))
 	})
 	return found, nil
@@ -117,21 +117,21 @@ func (e *Engine) Topics(ctx context.Context, req TopicsRequest) ([]points.Topic,
 
 // TopicDetail is a topic with its stories, or a theme with its topics and their stories, largest first.
 type TopicDetail struct {
-	Topic     points.Topic
-	Topics    []points.Topic
-	Stories   []points.Story
+	Topic     store.Topic
+	Topics    []store.Topic
+	Stories   []store.Story
 	Truncated bool // there are more stories
 }
 
-// Topic returns a topic or theme with at most maxStories stories. An unknown id is a *points.NotFoundError.
+// Topic returns a topic or theme with at most maxStories stories. An unknown id is a *store.NotFoundError.
 func (e *Engine) Topic(ctx context.Context, id string, maxStories int) (*TopicDetail, error) {
 	t, err := e.cfg.Store.Topic(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	d := &TopicDetail{Topic: *t}
-	if t.Level == points.LevelTheme {
-		if d.Topics, err = e.Topics(ctx, TopicsRequest{Level: points.LevelTopic, ParentID: id}); err != nil {
+	if t.Level == store.LevelTheme {
+		if d.Topics, err = e.Topics(ctx, TopicsRequest{Level: store.LevelTopic, ParentID: id}); err != nil {
 			return nil, err
 		}
 	}

@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"throughline/internal/article"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 func TestList(t *testing.T) {
 	h := setUp(t)
 	day := func(d int) time.Time { return time.Date(2031, 4, d, 0, 0, 0, 0, time.UTC) }
-	h.must(h.store.PutStories(context.Background(), []points.Story{
+	h.must(h.store.PutStories(context.Background(), []store.Story{
 		{ID: "a", Articles: 2, First: day(1), Last: day(3), Sources: []string{"North Post"}, TopicID: "t1", ThemeID: "h1"},
 		{ID: "b", Articles: 5, First: day(2), Last: day(9), Sources: []string{"West News", "north post"}, TopicID: "t2", ThemeID: "h1"},
 		{ID: "c", Articles: 2, First: day(5), Last: day(9), TopicID: "t1", ThemeID: "h1"},
@@ -50,10 +50,10 @@ func TestList(t *testing.T) {
 			}
 		})
 	}
-	if _, err := h.Get(context.Background(), "none", 1); !errors.Is(err, points.ErrNotFound) {
+	if _, err := h.Get(context.Background(), "none", 1); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an unknown story: %v", err)
 	}
-	if _, err := h.Topic(context.Background(), "none", 1); !errors.Is(err, points.ErrNotFound) {
+	if _, err := h.Topic(context.Background(), "none", 1); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an unknown topic: %v", err)
 	}
 	if d, err := h.Get(context.Background(), "gone", -1); err != nil || d.Story.ID != "a" {

@@ -9,7 +9,7 @@ import (
 
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // ReclusterOptions of one run.
@@ -35,17 +35,17 @@ type Progress func(stage string, done float64)
 type run struct {
 	*Engine
 	opts     ReclusterOptions
-	articles []*points.Stored    // ordered by id; their assignments become the new ones
-	was      []points.Assignment // how they were filed, in the same order
+	articles []*store.Stored    // ordered by id; their assignments become the new ones
+	was      []store.Assignment // how they were filed, in the same order
 	ladder   *evidence.Ladder
 	summary  Summary
 
-	oldStories map[string]*points.Story
-	oldTopics  map[string]*points.Topic
+	oldStories map[string]*store.Story
+	oldTopics  map[string]*store.Topic
 	texts      map[string]string // beginnings of articles, as far as they were read
 
-	stories []points.Story // in the order of the ladder's labels
-	topics  []points.Topic
+	stories []store.Story // in the order of the ladder's labels
+	topics  []store.Topic
 	change  change
 }
 
@@ -115,7 +115,7 @@ func (r *run) run(ctx context.Context, progress Progress) error {
 }
 
 func (r *run) read(ctx context.Context) error {
-	err := r.cfg.Store.Scan(ctx, points.WithVectors, func(s *points.Stored) error {
+	err := r.cfg.Store.Scan(ctx, store.WithVectors, func(s *store.Stored) error {
 		r.articles = append(r.articles, s)
 		return nil
 	})
@@ -124,14 +124,14 @@ func (r *run) read(ctx context.Context) error {
 	}
 	slices.SortFunc(r.articles, byID)
 	r.was = assignments(r.articles)
-	r.oldStories, r.oldTopics = make(map[string]*points.Story), make(map[string]*points.Topic)
-	if err := r.cfg.Store.ScanStories(ctx, points.StoryFilter{}, points.WithDense, func(s *points.Story) error {
+	r.oldStories, r.oldTopics = make(map[string]*store.Story), make(map[string]*store.Topic)
+	if err := r.cfg.Store.ScanStories(ctx, store.StoryFilter{}, store.WithDense, func(s *store.Story) error {
 		r.oldStories[s.ID] = s
 		return nil
 	}); err != nil {
 		return err
 	}
-	return r.cfg.Store.ScanTopics(ctx, points.TopicFilter{}, points.WithDense, func(t *points.Topic) error {
+	return r.cfg.Store.ScanTopics(ctx, store.TopicFilter{}, store.WithDense, func(t *store.Topic) error {
 		r.oldTopics[t.ID] = t
 		return nil
 	})
@@ -177,7 +177,7 @@ func (r *run) arrange(ctx context.Context) error {
 	}
 	after := make(standing)
 	for g, indices := range members {
-		story := points.Story{ID: ids[g], Keywords: words[g]}
+		story := store.Story{ID: ids[g], Keywords: words[g]}
 		if old := r.oldStories[story.ID]; old != nil {
 			story.Title, story.Naming = old.Title, old.Naming
 		}
@@ -246,18 +246,18 @@ func (r *run) compare(before, after standing) {
 }
 
 // count tells how many stories were created, and so on.
-func (s *Summary) count(events []points.Event) {
+func (s *Summary) count(events []store.Event) {
 	for _, e := range events {
 		switch e.Kind {
-		case points.StoryCreated:
+		case store.StoryCreated:
 			s.Created++
-		case points.StorySplit:
+		case store.StorySplit:
 			s.Split += len(e.OtherStoryIDs)
-		case points.StoryMerged:
+		case store.StoryMerged:
 			s.Merged += len(e.OtherStoryIDs)
-		case points.StoryRenamed:
+		case store.StoryRenamed:
 			s.Renamed++
-		case points.StoryDeleted:
+		case store.StoryDeleted:
 			s.Deleted++
 		}
 	}
@@ -280,8 +280,8 @@ func byLabel(labels []int32) [][]int {
 
 func (r *run) ids(indices []int) group { return idsOf(r.stored(indices)) }
 
-func (r *run) stored(indices []int) []*points.Stored {
-	s := make([]*points.Stored, len(indices))
+func (r *run) stored(indices []int) []*store.Stored {
+	s := make([]*store.Stored, len(indices))
 	for k, i := range indices {
 		s[k] = r.articles[i]
 	}
@@ -299,14 +299,14 @@ func (r *run) fileCopies() {
 }
 
 // changedStory says whether what a reader sees of a story changed, or the mean of its articles.
-func changedStory(a, b *points.Story) bool {
+func changedStory(a, b *store.Story) bool {
 	return a.Title != b.Title || a.TopicID != b.TopicID || a.ThemeID != b.ThemeID || a.Representative != b.Representative ||
 		a.Articles != b.Articles || a.IndependentReports != b.IndependentReports || a.IndependentSources != b.IndependentSources ||
 		a.TitleKey != b.TitleKey || !slices.Equal(a.Keywords, b.Keywords) || !slices.Equal(a.Sources, b.Sources) ||
 		!a.First.Equal(b.First) || !a.Last.Equal(b.Last) || apart(a.Dense, b.Dense)
 }
 
-func changedTopic(a, b *points.Topic) bool {
+func changedTopic(a, b *store.Topic) bool {
 	return a.Title != b.Title || a.TitleKey != b.TitleKey || a.Articles != b.Articles || a.Stories != b.Stories || a.ParentID != b.ParentID ||
 		a.Representative != b.Representative || !slices.Equal(a.Keywords, b.Keywords) ||
 		!a.First.Equal(b.First) || !a.Last.Equal(b.Last) || apart(a.Dense, b.Dense)

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // events is what TestRecluster and others fill a store with: five events of two to four articles, and two one-offs.
 func (h *harness) fill() {
 	h.Helper()
-	articles := []points.Article{h.on("x0", "parade"), h.on("y0", "recipe")}
+	articles := []store.Article{h.on("x0", "parade"), h.on("y0", "recipe")}
 	texts := []string{told("parade", 0), told("recipe", 0)}
 	for i, event := range []string{"flood", "vote", "match", "trial", "launch"} {
 		for part := range 2 + i%3 {
@@ -150,7 +150,7 @@ func TestReclusterKeepsTopicIDs(t *testing.T) {
 				for i := 1; i < len(words); i += 3 {
 					words[i] = fmt.Sprintf("%scommon%d", subject, i)
 				}
-				h.putArticle(points.Article{ID: fmt.Sprintf("%s%d-%d", subject, e, part), Title: subject, Published: h.now}, strings.Join(words, " "))
+				h.putArticle(store.Article{ID: fmt.Sprintf("%s%d-%d", subject, e, part), Title: subject, Published: h.now}, strings.Join(words, " "))
 			}
 		}
 		_ = s
@@ -164,14 +164,14 @@ func TestReclusterKeepsTopicIDs(t *testing.T) {
 	}
 	ids := func() map[string]string {
 		out := make(map[string]string)
-		h.must(h.store.Scan(context.Background(), points.WithNothing, func(s *points.Stored) error {
+		h.must(h.store.Scan(context.Background(), store.WithNothing, func(s *store.Stored) error {
 			out[s.Article.ID] = fmt.Sprint(s.Article.StoryID, s.Article.TopicIDs)
 			return nil
 		}))
 		return out
 	}
 	before := ids()
-	topics, err := h.Topics(context.Background(), TopicsRequest{Level: points.LevelTopic})
+	topics, err := h.Topics(context.Background(), TopicsRequest{Level: store.LevelTopic})
 	h.must(err)
 	for _, topic := range topics {
 		d, err := h.Topic(context.Background(), topic.ID, 2)
@@ -210,7 +210,7 @@ func TestReclusterForgetsTheOrderOfArrival(t *testing.T) {
 		h := setUp(t)
 		h.fill()
 		var all []string
-		h.must(h.store.Scan(context.Background(), points.WithNothing, func(s *points.Stored) error {
+		h.must(h.store.Scan(context.Background(), store.WithNothing, func(s *store.Stored) error {
 			all = append(all, s.Article.ID)
 			return nil
 		}))
@@ -244,7 +244,7 @@ func TestReclusterForgetsTheOrderOfArrival(t *testing.T) {
 func TestDeletionDuringRecluster(t *testing.T) {
 	h := setUp(t)
 	h.fill()
-	var removed points.Article
+	var removed store.Article
 	forgotten := make(chan error, 1)
 	_, err := h.Recluster(context.Background(), ReclusterOptions{}, func(stage string, _ float64) {
 		switch stage {
@@ -330,6 +330,6 @@ func TestCutAfterRestart(t *testing.T) {
 // broken is a store that cannot be scanned.
 type broken struct{ Store }
 
-func (*broken) Scan(context.Context, points.With, func(*points.Stored) error) error {
+func (*broken) Scan(context.Context, store.With, func(*store.Stored) error) error {
 	return errInjected
 }

@@ -10,7 +10,7 @@ import (
 
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // scaleGrowth is how many times larger a corpus must have become for its embedding space to be measured anew.
@@ -74,8 +74,8 @@ func (e *Engine) measureScale(ctx context.Context, s *scaling, size int) error {
 	s.size, s.halves = size, halves
 	e.cfg.Logger.InfoContext(ctx, "calibrated to the embedding model on halves of articles", "model", model,
 		"factor", scale.Factor, "separation", scale.Separation, "articles", scale.Articles)
-	err = e.cfg.Store.PutScale(ctx, points.Scale{Factor: scale.Factor, Separation: scale.Separation, Articles: scale.Articles, Corpus: size})
-	if err != nil && !errors.Is(err, points.ErrReadOnly) {
+	err = e.cfg.Store.PutScale(ctx, store.Scale{Factor: scale.Factor, Separation: scale.Separation, Articles: scale.Articles, Corpus: size})
+	if err != nil && !errors.Is(err, store.ErrReadOnly) {
 		return fmt.Errorf("keeping the calibration: %w", err)
 	}
 	return nil
@@ -83,8 +83,8 @@ func (e *Engine) measureScale(ctx context.Context, s *scaling, size int) error {
 
 // wholes returns some stored articles that can be halved.
 func (e *Engine) wholes(ctx context.Context) ([]corpus.Whole, error) {
-	var found []*points.Stored
-	err := e.cfg.Store.Scan(ctx, points.WithNothing, func(s *points.Stored) error {
+	var found []*store.Stored
+	err := e.cfg.Store.Scan(ctx, store.WithNothing, func(s *store.Stored) error {
 		if corpus.Halvable(s.Article.Words) {
 			found = append(found, s)
 		}

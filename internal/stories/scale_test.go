@@ -10,7 +10,7 @@ import (
 	"throughline/embed"
 	"throughline/internal/corpus"
 	"throughline/internal/evidence"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // blind gives every text the same vector.
@@ -43,7 +43,7 @@ func (coarse) Embed(ctx context.Context, kind embed.Kind, texts []string) ([][]f
 func (h *harness) long(n int) {
 	for i := range n {
 		text := told(fmt.Sprint("event", i), 0)
-		h.putArticle(points.Article{ID: fmt.Sprintf("long%03d", i)}, text+" "+strings.ToUpper(text))
+		h.putArticle(store.Article{ID: fmt.Sprintf("long%03d", i)}, text+" "+strings.ToUpper(text))
 	}
 }
 

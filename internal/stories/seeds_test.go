@@ -11,8 +11,8 @@ import (
 	"throughline/internal/article"
 	"throughline/internal/evidence"
 	"throughline/internal/ingest"
-	"throughline/internal/points"
 	"throughline/internal/seedtest"
+	"throughline/internal/store"
 )
 
 // TestSeeds clusters the sample articles with the built-in model. What exactly is found is held elsewhere (internal/evaluate);
@@ -45,7 +45,7 @@ func TestSeeds(t *testing.T) {
 		ids = append(ids, a.ID)
 	}
 	labels := func() []int32 {
-		found, err := h.store.Get(ctx, ids, points.WithNothing)
+		found, err := h.store.Get(ctx, ids, store.WithNothing)
 		h.must(err)
 		number, out := make(map[string]int32), make([]int32, len(ids))
 		for i, s := range found {
@@ -161,7 +161,7 @@ func TestSeeds(t *testing.T) {
 				continue
 			}
 			all++
-			h.must(h.store.Assign(ctx, []points.Assignment{{ArticleID: id, TopicIDs: was.TopicIDs}}))
+			h.must(h.store.Assign(ctx, []store.Assignment{{ArticleID: id, TopicIDs: was.TopicIDs}}))
 			h.restart()
 			h.file(id)
 			h.check()

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // Settle finishes what an interrupted operation left of stories, copies, topics and the ledger. File, Forget and Recluster do
@@ -53,9 +53,9 @@ func (e *Engine) settle(ctx context.Context) error {
 type settling struct {
 	*Engine
 	told     standing
-	stories  map[string]*points.Story // those merged away too
-	articles []*points.Article        // that are in a story or a copy
-	members  map[string][]*points.Article
+	stories  map[string]*store.Story // those merged away too
+	articles []*store.Article        // that are in a story or a copy
+	members  map[string][]*store.Article
 	topics   map[string]bool // stored
 	named    map[string]bool // topics that an article names
 	change   change
@@ -66,8 +66,8 @@ func (s *settling) read(ctx context.Context) error {
 	if s.told, err = s.replay(ctx); err != nil {
 		return err
 	}
-	s.stories, s.members = make(map[string]*points.Story), make(map[string][]*points.Article)
-	err = s.cfg.Store.ScanStories(ctx, points.StoryFilter{Merged: true}, points.WithNothing, func(story *points.Story) error {
+	s.stories, s.members = make(map[string]*store.Story), make(map[string][]*store.Article)
+	err = s.cfg.Store.ScanStories(ctx, store.StoryFilter{Merged: true}, store.WithNothing, func(story *store.Story) error {
 		s.stories[story.ID] = story
 		return nil
 	})
@@ -75,14 +75,14 @@ func (s *settling) read(ctx context.Context) error {
 		return err
 	}
 	s.topics, s.named = make(map[string]bool), make(map[string]bool)
-	err = s.cfg.Store.ScanTopics(ctx, points.TopicFilter{}, points.WithNothing, func(t *points.Topic) error {
+	err = s.cfg.Store.ScanTopics(ctx, store.TopicFilter{}, store.WithNothing, func(t *store.Topic) error {
 		s.topics[t.ID] = true
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return s.cfg.Store.Scan(ctx, points.WithNothing, func(a *points.Stored) error {
+	return s.cfg.Store.Scan(ctx, store.WithNothing, func(a *store.Stored) error {
 		for _, id := range a.Article.TopicIDs {
 			s.named[id] = true
 		}
@@ -109,7 +109,7 @@ func (s *settling) live(id string) string {
 }
 
 func (s *settling) repair(ctx context.Context) error {
-	was := make([]points.Assignment, len(s.articles))
+	was := make([]store.Assignment, len(s.articles))
 	for i, a := range s.articles {
 		was[i] = assignmentOf(a)
 	}
@@ -143,7 +143,7 @@ func (s *settling) repair(ctx context.Context) error {
 		}
 	}
 	f := follow(s.told, after)
-	ended := make(map[string]*points.Story)
+	ended := make(map[string]*store.Story)
 	for id := range f.into {
 		switch story := s.stories[id]; {
 		case story == nil:
@@ -181,7 +181,7 @@ func (s *settling) refile() {
 			delete(s.members, id)
 			continue
 		}
-		slices.SortFunc(members, func(a, b *points.Article) int { return compare(a.ID, b.ID) })
+		slices.SortFunc(members, func(a, b *store.Article) int { return compare(a.ID, b.ID) })
 		mendCopies(members)
 	}
 	for _, a := range s.articles {
@@ -216,16 +216,16 @@ func (s *settling) describe(ctx context.Context, after standing) error {
 			len(now.without(was)) == 0 && len(was.without(now)) == 0 {
 			continue
 		}
-		members, err := s.cfg.Store.Get(ctx, now.sorted(), points.WithVectors)
+		members, err := s.cfg.Store.Get(ctx, now.sorted(), store.WithVectors)
 		if err != nil {
 			return err
 		}
-		members = slices.DeleteFunc(members, func(m *points.Stored) bool { return m == nil }) // deleted just now
+		members = slices.DeleteFunc(members, func(m *store.Stored) bool { return m == nil }) // deleted just now
 		if len(members) == 0 {
 			continue
 		}
 		for _, m := range members { // as they are filed now; both lists are ordered by id
-			at, _ := slices.BinarySearchFunc(s.members[id], m.Article.ID, func(a *points.Article, id string) int { return compare(a.ID, id) })
+			at, _ := slices.BinarySearchFunc(s.members[id], m.Article.ID, func(a *store.Article, id string) int { return compare(a.ID, id) })
 			m.Article.CopyOf = s.members[id][at].CopyOf
 		}
 		next := *story

@@ -24,34 +24,34 @@ import (
 
 	"throughline/embed"
 	"throughline/internal/evidence"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
-// Store is what stories need of the store; see internal/points for the contract of each method.
+// Store is what stories need of the store; see internal/store for the contract of each method.
 type Store interface {
-	Get(ctx context.Context, ids []string, with points.With) ([]*points.Stored, error)
-	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]points.Section, error)
-	Query(ctx context.Context, queries []points.Query) ([][]points.Hit, error)
-	Scan(ctx context.Context, with points.With, fn func(*points.Stored) error) error
-	ScanWhere(ctx context.Context, filter points.Filter, with points.With, fn func(*points.Stored) error) error
-	Assign(ctx context.Context, assignments []points.Assignment) error
+	Get(ctx context.Context, ids []string, with store.With) ([]*store.Stored, error)
+	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]store.Section, error)
+	Query(ctx context.Context, queries []store.Query) ([][]store.Hit, error)
+	Scan(ctx context.Context, with store.With, fn func(*store.Stored) error) error
+	ScanWhere(ctx context.Context, filter store.Filter, with store.With, fn func(*store.Stored) error) error
+	Assign(ctx context.Context, assignments []store.Assignment) error
 
-	PutStories(ctx context.Context, stories []points.Story) error
-	Story(ctx context.Context, id string) (*points.Story, error)
-	GetStories(ctx context.Context, ids []string, with points.With) ([]*points.Story, error)
-	ScanStories(ctx context.Context, filter points.StoryFilter, with points.With, fn func(*points.Story) error) error
+	PutStories(ctx context.Context, stories []store.Story) error
+	Story(ctx context.Context, id string) (*store.Story, error)
+	GetStories(ctx context.Context, ids []string, with store.With) ([]*store.Story, error)
+	ScanStories(ctx context.Context, filter store.StoryFilter, with store.With, fn func(*store.Story) error) error
 	DeleteStories(ctx context.Context, ids []string) error
 
-	PutTopics(ctx context.Context, topics []points.Topic) error
-	Topic(ctx context.Context, id string) (*points.Topic, error)
-	ScanTopics(ctx context.Context, filter points.TopicFilter, with points.With, fn func(*points.Topic) error) error
+	PutTopics(ctx context.Context, topics []store.Topic) error
+	Topic(ctx context.Context, id string) (*store.Topic, error)
+	ScanTopics(ctx context.Context, filter store.TopicFilter, with store.With, fn func(*store.Topic) error) error
 	DeleteTopics(ctx context.Context, ids []string) error
 
-	Scale(ctx context.Context) (*points.Scale, error)
-	PutScale(ctx context.Context, scale points.Scale) error
+	Scale(ctx context.Context) (*store.Scale, error)
+	PutScale(ctx context.Context, scale store.Scale) error
 
-	Append(ctx context.Context, events []points.Event) error
-	Events(ctx context.Context, after int64, limit int) ([]points.Event, error)
+	Append(ctx context.Context, events []store.Event) error
+	Events(ctx context.Context, after int64, limit int) ([]store.Event, error)
 }
 
 // Config is what an Engine is made of. Every field but Reference, Workers and Precision is needed.
@@ -77,8 +77,8 @@ type Engine struct {
 
 	// writing holds one value while File, Forget or Recluster change stories; the fields below belong to who put it there.
 	writing chan struct{}
-	settled bool           // stories, articles and ledger agree
-	untold  []points.Event // may be missing in the ledger
+	settled bool          // stories, articles and ledger agree
+	untold  []store.Event // may be missing in the ledger
 	// filed is where articles were filed since the last reclustering began, filedBefore the same of the span before that. A
 	// caller of Forget may have read an article before it had to wait for a reclustering; not before two.
 	filed, filedBefore map[string]string

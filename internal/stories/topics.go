@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // titleKeywords is how many keywords name a topic.
@@ -16,7 +16,7 @@ const titleKeywords = 3
 // every article and story. It needs the stories to be described.
 func (r *run) fileTopics(ctx context.Context) error {
 	topics, themes := byLabel(r.ladder.Topic), byLabel(r.ladder.Theme)
-	topicIDs, themeIDs := r.carryTopics(topics, points.LevelTopic), r.carryTopics(themes, points.LevelTheme)
+	topicIDs, themeIDs := r.carryTopics(topics, store.LevelTopic), r.carryTopics(themes, store.LevelTheme)
 	topicWords, err := r.keywords(ctx, topics)
 	if err != nil {
 		return err
@@ -35,11 +35,11 @@ func (r *run) fileTopics(ctx context.Context) error {
 		return topic, theme
 	}
 	for t, indices := range themes {
-		r.topics = append(r.topics, r.topic(themeIDs[t], points.LevelTheme, "", themeWords[t], indices))
+		r.topics = append(r.topics, r.topic(themeIDs[t], store.LevelTheme, "", themeWords[t], indices))
 	}
 	for t, indices := range topics {
 		_, theme := of(indices[0])
-		r.topics = append(r.topics, r.topic(topicIDs[t], points.LevelTopic, theme, topicWords[t], indices))
+		r.topics = append(r.topics, r.topic(topicIDs[t], store.LevelTopic, theme, topicWords[t], indices))
 	}
 	r.summary.Topics, r.summary.Themes = len(topics), len(themes)
 
@@ -54,7 +54,7 @@ func (r *run) fileTopics(ctx context.Context) error {
 }
 
 // carryTopics gives the groups the ids of the old topics of that level that they overlap most with.
-func (r *run) carryTopics(groups [][]int, level points.Level) []string {
+func (r *run) carryTopics(groups [][]int, level store.Level) []string {
 	old := make(map[string]group)
 	for _, a := range r.was {
 		for _, id := range a.TopicIDs {
@@ -70,9 +70,9 @@ func (r *run) carryTopics(groups [][]int, level points.Level) []string {
 	return carry(old, now, func() string { return r.cfg.NewID(string(level)) })
 }
 
-func (r *run) topic(id string, level points.Level, parent string, words []string, indices []int) points.Topic {
+func (r *run) topic(id string, level store.Level, parent string, words []string, indices []int) store.Topic {
 	members := r.stored(indices)
-	t := points.Topic{ID: id, Level: level, ParentID: parent, Keywords: words, Articles: len(indices), Dense: meanDense(members)}
+	t := store.Topic{ID: id, Level: level, ParentID: parent, Keywords: words, Articles: len(indices), Dense: meanDense(members)}
 	t.First, t.Last = span(members)
 	sizes := make(map[int32]int)
 	for _, i := range indices {

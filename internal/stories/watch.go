@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // WatchRequest says which events to see.
@@ -23,7 +23,7 @@ const watchPoll = 2 * time.Second
 
 // Watch calls fn for every event after the cursor, in order, and waits for new ones until ctx ends, which is no error of
 // its own: the context's error is returned. An error of fn ends the watch and is returned as it is.
-func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(points.Event) error) error {
+func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(store.Event) error) error {
 	after := req.After
 	poll := time.NewTicker(watchPoll)
 	defer poll.Stop()
@@ -57,7 +57,7 @@ func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(points.Eve
 	}
 }
 
-func concerns(event points.Event, ids []string) bool {
+func concerns(event store.Event, ids []string) bool {
 	return slices.Contains(ids, event.StoryID) ||
 		slices.ContainsFunc(event.OtherStoryIDs, func(id string) bool { return slices.Contains(ids, id) })
 }

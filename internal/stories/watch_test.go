@@ -7,14 +7,14 @@ import (
 	"slices"
 	"testing"
 
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 func (h *harness) watched(req WatchRequest) []int64 {
 	h.Helper()
 	var seen []int64
 	req.StopAtEnd = true
-	h.must(h.Watch(context.Background(), req, func(e points.Event) error {
+	h.must(h.Watch(context.Background(), req, func(e store.Event) error {
 		seen = append(seen, e.Sequence)
 		return nil
 	}))
@@ -26,11 +26,11 @@ func TestWatch(t *testing.T) {
 	if got := h.watched(WatchRequest{}); len(got) > 0 {
 		t.Errorf("an empty ledger gives %v", got)
 	}
-	var events []points.Event
+	var events []store.Event
 	for i := range 2*watchPage + 3 {
-		events = append(events, points.Event{Kind: points.StoryJoined, StoryID: fmt.Sprint("s", i%3), ArticleIDs: []string{fmt.Sprint("a", i)}})
+		events = append(events, store.Event{Kind: store.StoryJoined, StoryID: fmt.Sprint("s", i%3), ArticleIDs: []string{fmt.Sprint("a", i)}})
 	}
-	events[10].Kind, events[10].ArticleIDs, events[10].OtherStoryIDs = points.StoryMerged, nil, []string{"old"}
+	events[10].Kind, events[10].ArticleIDs, events[10].OtherStoryIDs = store.StoryMerged, nil, []string{"old"}
 	h.must(h.store.Append(context.Background(), events))
 
 	all := h.watched(WatchRequest{})
@@ -50,7 +50,7 @@ func TestWatch(t *testing.T) {
 		t.Errorf("of a story that was merged away: %v", got)
 	}
 	stop := errors.New("enough")
-	if err := h.Watch(context.Background(), WatchRequest{}, func(e points.Event) error {
+	if err := h.Watch(context.Background(), WatchRequest{}, func(e store.Event) error {
 		if e.Sequence == 3 {
 			return stop
 		}
@@ -65,14 +65,14 @@ func TestWatchWaits(t *testing.T) {
 	h := setUp(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	seen, ended := make(chan points.Event), make(chan error, 1)
+	seen, ended := make(chan store.Event), make(chan error, 1)
 	go func() {
-		ended <- h.Watch(ctx, WatchRequest{}, func(e points.Event) error {
+		ended <- h.Watch(ctx, WatchRequest{}, func(e store.Event) error {
 			seen <- e
 			return nil
 		})
 	}()
-	next := func() points.Event {
+	next := func() store.Event {
 		t.Helper()
 		select {
 		case e := <-seen:
@@ -80,22 +80,22 @@ func TestWatchWaits(t *testing.T) {
 		case err := <-ended:
 			t.Fatalf("the watch ended: %v", err)
 		}
-		return points.Event{}
+		return store.Event{}
 	}
 	h.put("a1", "flood", 1)
 	h.put("a2", "flood", 2)
 	h.file("a1", "a2")
-	if e := next(); e.Sequence != 1 || e.Kind != points.StoryCreated || !slices.Equal(e.ArticleIDs, []string{"a1", "a2"}) || !e.Time.Equal(h.now) {
+	if e := next(); e.Sequence != 1 || e.Kind != store.StoryCreated || !slices.Equal(e.ArticleIDs, []string{"a1", "a2"}) || !e.Time.Equal(h.now) {
 		t.Errorf("first event %+v", e)
 	}
 	h.put("a3", "flood", 3)
 	h.file("a3")
 	h.put("a2", "vote", 2)
 	h.file("a2")
-	if e := next(); e.Sequence != 2 || e.Kind != points.StoryJoined {
+	if e := next(); e.Sequence != 2 || e.Kind != store.StoryJoined {
 		t.Errorf("second event %+v", e)
 	}
-	if e := next(); e.Sequence != 3 || e.Kind != points.StoryLeft {
+	if e := next(); e.Sequence != 3 || e.Kind != store.StoryLeft {
 		t.Errorf("third event %+v", e)
 	}
 	cancel()

@@ -6,7 +6,7 @@ import (
 
 	"throughline/cluster"
 	"throughline/internal/lexical"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 const (
@@ -46,7 +46,7 @@ func (r *run) keywords(ctx context.Context, clusters [][]int) ([][]string, error
 }
 
 // document is an article as keywords are made of it. A derived title is in the text already.
-func document(a *points.Article, text string) cluster.Document {
+func document(a *store.Article, text string) cluster.Document {
 	if a.TitleDerived {
 		return cluster.Document{Text: text}
 	}
@@ -78,7 +78,7 @@ func (r *run) readTexts(ctx context.Context, indices []int) error {
 	return nil
 }
 
-func beginning(sections []points.Section) string {
+func beginning(sections []store.Section) string {
 	text := ""
 	for _, s := range sections[:min(len(sections), wordSections)] {
 		text += s.Text + "\n\n"

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"throughline/internal/lexical"
-	"throughline/internal/points"
+	"throughline/internal/store"
 )
 
 // keywordsOfSeeds holds what must be true of keywords whatever they are: they occur in the cluster and set it apart, they neither
@@ -15,7 +15,7 @@ import (
 func keywordsOfSeeds(t *testing.T, h *harness) {
 	ctx := context.Background()
 	texts, story, topics := make(map[string]string), make(map[string]string), make(map[string][]string)
-	h.must(h.store.Scan(ctx, points.WithNothing, func(s *points.Stored) error {
+	h.must(h.store.Scan(ctx, store.WithNothing, func(s *store.Stored) error {
 		sections, err := h.store.Sections(ctx, []string{s.Article.ID}, false)
 		texts[s.Article.ID] = s.Article.Title + "\n" + beginning(sections[s.Article.ID])
 		story[s.Article.ID], topics[s.Article.ID] = s.Article.StoryID, s.Article.TopicIDs
@@ -77,19 +77,19 @@ func keywordsOfSeeds(t *testing.T, h *harness) {
 		}
 	}
 	n := 0
-	h.must(h.store.ScanStories(ctx, points.StoryFilter{}, points.WithNothing, func(s *points.Story) error {
+	h.must(h.store.ScanStories(ctx, store.StoryFilter{}, store.WithNothing, func(s *store.Story) error {
 		n++
 		check(s.ID, s.Title, s.Keywords, func(article string) bool { return story[article] == s.ID })
 		return nil
 	}))
 	first := make(map[string]string)
-	h.must(h.store.ScanTopics(ctx, points.TopicFilter{}, points.WithNothing, func(topic *points.Topic) error {
+	h.must(h.store.ScanTopics(ctx, store.TopicFilter{}, store.WithNothing, func(topic *store.Topic) error {
 		n++
 		check(topic.ID, topic.Title, topic.Keywords, func(article string) bool {
 			ids := topics[article]
 			return len(ids) > 0 && (ids[0] == topic.ID || len(ids) > 1 && ids[1] == topic.ID)
 		})
-		if topic.Level == points.LevelTopic && len(topic.Keywords) > 0 {
+		if topic.Level == store.LevelTopic && len(topic.Keywords) > 0 {
 			if other, taken := first[topic.Keywords[0]]; taken {
 				t.Errorf("two topics are first of all about %q: %s and %s", topic.Keywords[0], other, topic.Title)
 			}

@@ -1,0 +1,517 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"throughline/cluster/vector"
+	"throughline/embed"
+)
+
+func TestRoundTrip(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		m := newMaker(1)
+		full := m.put("a/1", 1, 3)
+		full.Article.StoryID, full.Article.TopicIDs, full.Article.CopyOf, full.Article.Probability = "s", []string{"t", "u"}, "other", .25
+		full.Article.TitleDerived, full.Article.DateOnly = true, true
+		full.Article.Ingested = time.Date(2024, 3, 30, 1, 2, 3, 4e6, time.UTC)
+		bare := Put{Article: Article{ID: "b"}, Vectors: Vectors{Dense: m.unit()}}
+		mustPut(t, s, full, bare)
+
+		got, err := s.Get(t.Context(), []string{"b", "nothing", "a/1", "", "b"}, WithVectors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[1] != nil || got[3] != nil || got[0] == nil || got[0] != got[4] {
+			t.Fatalf("wrong entries: %v", got)
+		}
+		want := full.Article
+		want.Sections, want.Revision = 3, got[2].Article.Revision
+		if diff := cmp.Diff(want, got[2].Article); diff != "" {
+			t.Errorf("article (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(full.Vectors, got[2].Vectors, cmpopts.EquateApprox(0, 1e-6)); diff != "" {
+			t.Errorf("vectors (-want +got):\n%s", diff)
+		}
+		wantBare := Article{ID: "b", Revision: got[0].Article.Revision, Ingested: e.clock()}
+		if diff := cmp.Diff(wantBare, got[0].Article); diff != "" {
+			t.Errorf("bare article (-want +got):\n%s", diff)
+		}
+		if !got[0].Article.Published.IsZero() {
+			t.Error("an unknown time came back known")
+		}
+
+		for _, vectors := range []bool{false, true} {
+			sections, err := s.Sections(t.Context(), []string{"a/1", "b", "nothing", "a/1"}, vectors)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := slices.Clone(full.Sections)
+			for i := range want {
+				want[i].ArticleID = "a/1"
+				if !vectors {
+					want[i].Dense, want[i].Lexical = nil, vector.Sparse{}
+				}
+			}
+			if diff := cmp.Diff(map[string][]Section{"a/1": want, "b": {}}, sections, cmpopts.EquateApprox(0, 1e-6)); diff != "" {
+				t.Errorf("sections (-want +got):\n%s", diff)
+			}
+		}
+
+		only, err := s.Get(t.Context(), []string{"a/1"}, WithDense|WithNames)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := only[0].Vectors; v.Dense == nil || v.Names.Terms == nil || v.Full.Terms != nil || v.Lead.Terms != nil {
+			t.Errorf("read other vectors than asked for: %+v", v)
+		}
+		counts, err := s.Counts(t.Context())
+		if err != nil || counts != (Counts{Articles: 2, Sections: 3}) {
+			t.Errorf("counts %+v, %v", counts, err)
+		}
+	})
+}
+
+func TestPutAgainReplaces(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		m := newMaker(2)
+		mustPut(t, s, m.put("a", 1, 5))
+		before, err := s.Known(t.Context(), []string{"a", "b"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(before) != 1 || before["a"].Hash != "a v1" || before["a"].Revision == 0 {
+			t.Fatalf("known: %+v", before)
+		}
+		if err := s.Assign(t.Context(), []Assignment{{ArticleID: "a", StoryID: "s", TopicIDs: []string{"t"}, Probability: .5}}); err != nil {
+			t.Fatal(err)
+		}
+		mustPut(t, s, m.put("a", 2, 2))
+		stored, err := s.Get(t.Context(), []string{"a"}, WithNothing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := stored[0].Article
+		if a.Title != "a v2" || a.Sections != 2 || a.Revision <= before["a"].Revision {
+			t.Errorf("not replaced: %+v", a)
+		}
+		if a.StoryID != "s" || !slices.Equal(a.TopicIDs, []string{"t"}) || a.Probability != .5 {
+			t.Errorf("assignment did not survive: %+v", a)
+		}
+		counts, err := s.Counts(t.Context())
+		if err != nil || counts.Sections != 2 {
+			t.Errorf("older sections remain: %+v, %v", counts, err)
+		}
+		sections, err := s.Sections(t.Context(), []string{"a"}, false)
+		if err != nil || len(sections["a"]) != 2 || sections["a"][1].Text != "a v2 section 1" {
+			t.Errorf("sections %+v, %v", sections, err)
+		}
+		// One that brings its own assignment replaces it; sections follow.
+		own := m.put("a", 3, 1)
+		own.Article.StoryID = "other"
+		mustPut(t, s, own)
+		hits, err := s.Query(t.Context(), []Query{{Of: Sections, Dense: own.Sections[0].Dense, Limit: 5, Filter: Filter{StoryIDs: []string{"other"}}}})
+		if err != nil || len(hits[0]) != 1 {
+			t.Errorf("sections are not filed with their article: %v, %v", hits, err)
+		}
+	})
+}
+
+func TestPutSameIDTwiceInOneCall(t *testing.T) {
+	s := embeddedEnv(t).open(t)
+	m := newMaker(3)
+	items := []Put{m.put("a", 1, 4), m.put("b", 1, 1), m.put("a", 2, 1), m.put("a", 3, 2)}
+	mustPut(t, s, items...)
+	stored, err := s.Get(t.Context(), []string{"a"}, WithNothing)
+	if err != nil || stored[0].Article.Title != "a v3" {
+		t.Fatalf("the last one does not win: %+v, %v", stored[0], err)
+	}
+	if counts, err := s.Counts(t.Context()); err != nil || counts != (Counts{Articles: 2, Sections: 3}) {
+		t.Errorf("counts %+v, %v", counts, err)
+	}
+}
+
+func TestManyArticlesAndSections(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		m := newMaker(4)
+		var items []Put
+		for i := range 2*maxPutArticles + 3 {
+			items = append(items, m.put(fmt.Sprintf("a%03d", i), i, i%4))
+		}
+		items = append(items, m.put("long", 1, maxBatchPoints*2+1))
+		mustPut(t, s, items...)
+
+		seen := map[string]int{}
+		if err := s.Scan(t.Context(), WithVectors, func(st *Stored) error { seen[st.Article.ID]++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		var listed []string
+		cursor, pages := "", 0
+		for {
+			page, next, err := s.List(t.Context(), Filter{}, 100, cursor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page) > 100 {
+				t.Fatalf("page of %d", len(page))
+			}
+			for _, a := range page {
+				listed = append(listed, a.ID)
+			}
+			pages++
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		slices.Sort(listed)
+		for _, it := range items {
+			if seen[it.Article.ID] != 1 {
+				t.Errorf("scan saw %q %d times", it.Article.ID, seen[it.Article.ID])
+			}
+		}
+		if len(listed) != len(items) || len(slices.Compact(listed)) != len(items) || pages != 6 {
+			t.Errorf("listed %d of %d articles in %d pages", len(listed), len(items), pages)
+		}
+		all := make([]string, len(items))
+		for i := range items {
+			all[i] = items[i].Article.ID
+		}
+		sections, err := s.Sections(t.Context(), all, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range items {
+			got := sections[it.Article.ID]
+			if len(got) != len(it.Sections) {
+				t.Errorf("%q: %d sections of %d", it.Article.ID, len(got), len(it.Sections))
+			}
+			for i, sec := range got {
+				if sec.Index != i || sec.Text != it.Sections[i].Text {
+					t.Errorf("%q: section %d is %+v", it.Article.ID, i, sec)
+				}
+			}
+		}
+		stop := errors.New("stop")
+		n := 0
+		if err := s.Scan(t.Context(), WithNothing, func(*Stored) error { n++; return stop }); err != stop || n != 1 {
+			t.Errorf("scan went on after an error: %d, %v", n, err)
+		}
+	})
+}
+
+func TestDelete(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		m := newMaker(5)
+		mustPut(t, s, m.put("a", 1, 3), m.put("b", 1, 2))
+		before, err := s.Known(t.Context(), []string{"a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Delete(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		var missing *NotFoundError
+		if err := s.Delete(t.Context(), "a"); !errors.As(err, &missing) || missing.ID != "a" || missing.Kind != "article" {
+			t.Errorf("second delete: %v", err)
+		}
+		if counts, err := s.Counts(t.Context()); err != nil || counts != (Counts{Articles: 1, Sections: 2}) {
+			t.Errorf("counts %+v, %v", counts, err)
+		}
+		if sections, err := s.Sections(t.Context(), []string{"a"}, false); err != nil || len(sections) != 0 {
+			t.Errorf("sections of a deleted article: %v, %v", sections, err)
+		}
+		mustPut(t, s, m.put("a", 2, 1))
+		after, err := s.Known(t.Context(), []string{"a"})
+		if err != nil || after["a"].Revision <= before["a"].Revision {
+			t.Errorf("a revision was used twice: %v then %v, %v", before, after, err)
+		}
+	})
+}
+
+func TestInvalidInputChangesNothing(t *testing.T) {
+	s := embeddedEnv(t).open(t)
+	m := newMaker(6)
+	mustPut(t, s, m.put("kept", 1, 1))
+	nan := m.unit()
+	nan[2] = float32(nanValue())
+	cases := []struct {
+		field string
+		spoil func(*Put)
+	}{
+		{"id", func(p *Put) { p.Article.ID = "" }},
+		{"id", func(p *Put) { p.Article.ID = strings.Repeat("x", MaxID+1) }},
+		{"id", func(p *Put) { p.Article.ID = "a\xff" }},
+		{"title", func(p *Put) { p.Article.Title = "\xc3(" }},
+		{"url", func(p *Put) { p.Article.URL = "\xff" }},
+		{"source", func(p *Put) { p.Article.Source = "\xff" }},
+		{"language", func(p *Put) { p.Article.Language = "\xff" }},
+		{"hash", func(p *Put) { p.Article.Hash = "\xff" }},
+		{"authors[1]", func(p *Put) { p.Article.Authors = []string{"a", "\xff"} }},
+		{"story_id", func(p *Put) { p.Article.StoryID = "\xff" }},
+		{"topic_ids[0]", func(p *Put) { p.Article.TopicIDs = []string{""} }},
+		{"copy_of", func(p *Put) { p.Article.CopyOf = strings.Repeat("x", MaxID+1) }},
+		{"probability", func(p *Put) { p.Article.Probability = nanValue() }},
+		{"probability", func(p *Put) { p.Article.Probability = 1.5 }},
+		{"vectors.dense", func(p *Put) { p.Vectors.Dense = nil }},
+		{"vectors.dense", func(p *Put) { p.Vectors.Dense = make([]float32, testDim+1) }},
+		{"vectors.dense", func(p *Put) { p.Vectors.Dense = nan }},
+		{"vectors.dense", func(p *Put) { p.Vectors.Dense = make([]float32, testDim) }},
+		{"vectors.full", func(p *Put) { p.Vectors.Full = vector.Sparse{Terms: []uint32{2, 1}, Weights: []float32{1, 1}} }},
+		{"vectors.lead", func(p *Put) { p.Vectors.Lead = vector.Sparse{Terms: []uint32{1}} }},
+		{"vectors.names", func(p *Put) {
+			p.Vectors.Names = vector.Sparse{Terms: []uint32{1}, Weights: []float32{float32(nanValue())}}
+		}},
+		{"sections[1].article_id", func(p *Put) { p.Sections[1].ArticleID = "another" }},
+		{"sections[1].index", func(p *Put) { p.Sections[1].Index = 2 }},
+		{"sections[0].heading", func(p *Put) { p.Sections[0].Heading = "\xff" }},
+		{"sections[1].text", func(p *Put) { p.Sections[1].Text = "\xff" }},
+		{"sections[0].dense", func(p *Put) { p.Sections[0].Dense = nan }},
+		{"sections[0].lexical", func(p *Put) {
+			p.Sections[0].Lexical = vector.Sparse{Terms: []uint32{1, 1}, Weights: []float32{1, 1}}
+		}},
+	}
+	for _, c := range cases {
+		bad := m.put("bad", 1, 2)
+		c.spoil(&bad)
+		errs := s.Put(t.Context(), []Put{m.put("kept", 2, 1), bad, m.put("also", 1, 0)})
+		var invalid *InvalidError
+		if !errors.As(errs[1], &invalid) || invalid.Field != c.field || !errors.Is(errs[1], ErrInvalid) {
+			t.Errorf("%s: got %v", c.field, errs[1])
+		}
+		if errs[0] != nil || errs[2] != nil {
+			t.Errorf("%s: the rest of the batch failed: %v", c.field, errs)
+		}
+	}
+	if counts, err := s.Counts(t.Context()); err != nil || counts != (Counts{Articles: 2, Sections: 1}) {
+		t.Errorf("counts %+v, %v", counts, err)
+	}
+}
+
+func TestArbitraryIDs(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		m := newMaker(7)
+		ids := []string{" ", "\x00", "a\nb", "日本語", strings.Repeat("é", MaxID/2), "1", "01", "00000000-0000-0000-0000-000000000000", `"; drop`, "a 1 2"}
+		var items []Put
+		for _, id := range ids {
+			items = append(items, m.put(id, 1, 1))
+		}
+		mustPut(t, s, items...)
+		got, err := s.Get(t.Context(), ids, WithNothing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range ids {
+			if got[i] == nil || got[i].Article.ID != id {
+				t.Errorf("%q: got %+v", id, got[i])
+			}
+		}
+	})
+}
+
+func TestOpenRefusesAnotherSpace(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		mustPut(t, s, newMaker(8).put("a", 1, 1))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		conn := e.connect(t)
+		for name, change := range map[string]func(*Config){
+			"model":      func(c *Config) { c.Space.Model = "other" },
+			"dimensions": func(c *Config) { c.Space.Dimensions = 16 },
+			"prefix":     func(c *Config) { c.Space.QueryPrefix = "query: " },
+			"chunker":    func(c *Config) { c.Chunker = "2" },
+		} {
+			for _, readOnly := range []bool{false, true} {
+				cfg := e.config()
+				change(&cfg)
+				cfg.ReadOnly = readOnly
+				_, err := Open(t.Context(), conn, cfg)
+				var mismatch *SpaceMismatchError
+				if !errors.As(err, &mismatch) || mismatch.Stored != testSpace || mismatch.StoredChunker != "1" {
+					t.Errorf("%s: %v", name, err)
+					continue
+				}
+				if text := err.Error(); !strings.Contains(text, "test with 8 dimensions") || !strings.Contains(text, "use that model") {
+					t.Errorf("%s: the message does not say what is stored and what to do: %s", name, text)
+				}
+			}
+		}
+		longer := e.config()
+		longer.Space.MaxTokens = 500 // a limit, not an identity
+		s, err := Open(t.Context(), conn, longer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if got, err := s.Get(t.Context(), []string{"a"}, WithNothing); err != nil || got[0] == nil {
+			t.Errorf("nothing may have changed: %v, %v", got, err)
+		}
+	})
+}
+
+func TestOpenRefusesForeignCollections(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		conn := e.connect(t)
+		names := namesFor(e.prefix)
+		// A collection under our physical name with vectors of another length.
+		name := physical(names.articles, testSpace.Fingerprint(), "1")
+		if err := conn.client.CreateCollection(t.Context(), schema[0].createRequest(name, testDim+1)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(t.Context(), conn, e.config())
+		var dimension *DimensionError
+		if !errors.As(err, &dimension) || dimension.Stored != testDim+1 || dimension.Asked != testDim {
+			t.Fatalf("got %v", err)
+		}
+		if err := conn.client.DeleteCollection(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+
+		// An alias at a collection of another space that holds something, while the description is gone.
+		other := physical(names.articles, "0123456789ab", "7")
+		if err := conn.client.CreateCollection(t.Context(), schema[0].createRequest(other, testDim)); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.client.CreateAlias(t.Context(), names.articles, other); err != nil {
+			t.Fatal(err)
+		}
+		// Empty: left by a start that was cut short.
+		s, err := Open(t.Context(), conn, e.config())
+		if err != nil {
+			t.Fatalf("an empty leftover is in the way: %v", err)
+		}
+		s.Close()
+		if err := conn.client.CreateAlias(t.Context(), names.articles, other); err != nil {
+			t.Fatal(err)
+		}
+		a := newMaker(9).put("x", 1, 0)
+		point, err := encodeArticle(&a.Article, &a.Vectors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.upsert(t.Context(), other, points1(point), upsertOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Open(t.Context(), conn, e.config())
+		var mismatch *SpaceMismatchError
+		if !errors.As(err, &mismatch) || mismatch.StoredFingerprint != "0123456789ab" || mismatch.StoredChunker != "7" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	conn := embeddedEnv(t).connect(t)
+	good := Config{Prefix: "p", Space: testSpace}
+	for field, change := range map[string]func(*Config){
+		"prefix":           func(c *Config) { c.Prefix = "a b" },
+		"chunker":          func(c *Config) { c.Chunker = "1_2" },
+		"space.model":      func(c *Config) { c.Space = embed.Space{Dimensions: 3} },
+		"space.dimensions": func(c *Config) { c.Space.Dimensions = 0 },
+		"lease":            func(c *Config) { c.LeaseTTL = time.Millisecond },
+	} {
+		cfg := good
+		change(&cfg)
+		_, err := Open(t.Context(), conn, cfg)
+		var invalid *InvalidError
+		if !errors.As(err, &invalid) || invalid.Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		reading := e.config()
+		reading.ReadOnly = true
+		if _, err := Open(t.Context(), e.connect(t), reading); !errors.Is(err, ErrNotFound) {
+			t.Fatalf("a reader of nothing: %v", err)
+		}
+		w := e.open(t)
+		m := newMaker(10)
+		mustPut(t, w, m.put("a", 1, 1))
+		r := e.openWith(t, reading) // beside the writer
+		if got, err := r.Get(t.Context(), []string{"a"}, WithNothing); err != nil || got[0] == nil {
+			t.Errorf("get: %v, %v", got, err)
+		}
+		if err := r.Ready(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for name, err := range map[string]error{
+			"put": r.Put(t.Context(), []Put{m.put("a", 2, 1)})[0], "delete": r.Delete(t.Context(), "a"),
+			"assign":  r.Assign(t.Context(), []Assignment{{ArticleID: "a"}}),
+			"stories": r.PutStories(t.Context(), []Story{{ID: "s"}}), "topics": r.PutTopics(t.Context(), []Topic{{ID: "t", Level: LevelTopic}}),
+			"append":         r.Append(t.Context(), []Event{{Kind: StoryCreated, StoryID: "s"}}),
+			"delete stories": r.DeleteStories(t.Context(), []string{"s"}), "delete topics": r.DeleteTopics(t.Context(), []string{"t"}),
+		} {
+			if !errors.Is(err, ErrReadOnly) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := r.Reconcile(t.Context()); !errors.Is(err, ErrReadOnly) {
+			t.Errorf("reconcile: %v", err)
+		}
+	})
+}
+
+func TestClosedStore(t *testing.T) {
+	s := embeddedEnv(t).open(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("second close: %v", err)
+	}
+	if err := s.Put(t.Context(), []Put{newMaker(1).put("a", 1, 1)})[0]; !errors.Is(err, ErrClosed) {
+		t.Errorf("put: %v", err)
+	}
+	if _, err := s.Get(t.Context(), []string{"a"}, WithNothing); !errors.Is(err, ErrClosed) {
+		t.Errorf("get: %v", err)
+	}
+	if err := s.Ready(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("ready: %v", err)
+	}
+}
+
+func TestCancelledContext(t *testing.T) {
+	s := embeddedEnv(t).open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Get(ctx, []string{"a"}, WithNothing); !errors.Is(err, context.Canceled) {
+		t.Errorf("get: %v", err)
+	}
+	if err := s.Put(ctx, []Put{newMaker(1).put("a", 1, 1)})[0]; !errors.Is(err, context.Canceled) {
+		t.Errorf("put: %v", err)
+	}
+}
+
+func TestBadPages(t *testing.T) {
+	s := embeddedEnv(t).open(t)
+	for _, c := range []struct {
+		limit  int
+		cursor string
+		field  string
+	}{{0, "", "limit"}, {MaxLimit + 1, "", "limit"}, {1, "x", "cursor"}} {
+		var invalid *InvalidError
+		if _, _, err := s.List(t.Context(), Filter{}, c.limit, c.cursor); !errors.As(err, &invalid) || invalid.Field != c.field {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if _, _, err := s.List(t.Context(), Filter{Sources: []string{"\xff"}}, 1, ""); !errors.Is(err, ErrInvalid) {
+		t.Errorf("filter: %v", err)
+	}
+}
