@@ -17,7 +17,8 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// formatName is the value of the record "format": what wrote the file, and the version of its records.
+// formatName is the value of the record "format": what wrote the file, and the version of its
+// records.
 const formatName = "throughline qdrantlite 1"
 
 var (
@@ -26,15 +27,15 @@ var (
 	sequenceKey = []byte("sequence")
 )
 
-// boltBackend keeps each table in a bucket of one file. The record "sequence" counts commits; it tells a commit that failed
-// cleanly from one whose fate is unknown.
+// boltBackend keeps each table in a bucket of one file. The record "sequence" counts commits; after a
+// failure it shows whether the commit took place.
 type boltBackend struct {
 	db       *bolt.DB
 	sequence uint64
 }
 
-// openBolt opens or creates the file. It never waits for a lock, and it looks at a file's header before bbolt maps it, since
-// reading a page that is not there is fatal to the process rather than an error.
+// openBolt opens or creates the file. It never waits for a lock. It reads the file's header before
+// bbolt maps the file, because to read a mapped page that is not there kills the process.
 func openBolt(path string) (b *boltBackend, err error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
@@ -55,7 +56,8 @@ func openBolt(path string) (b *boltBackend, err error) {
 	return b, nil
 }
 
-// syncFolder makes the name of a new file as durable as its contents. Windows has no such call and needs none.
+// syncFolder makes the name of a new file as durable as its contents. Windows has no such call and
+// needs none.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -74,7 +76,7 @@ func syncFolder(path string) error {
 func openFile(path string) (db *bolt.DB, err error) {
 	defer faultsAsErrors(path, &err)()
 	db, err = bolt.Open(path, 0o600, &bolt.Options{
-		Timeout:      time.Millisecond, // one attempt: bbolt gives up before it would wait for a second
+		Timeout:      time.Millisecond, // bbolt makes one attempt and does not wait for another
 		FreelistType: bolt.FreelistMapType,
 	})
 	switch {
@@ -90,7 +92,8 @@ func openFile(path string) (db *bolt.DB, err error) {
 	return db, nil
 }
 
-// faultsAsErrors turns a panic of bbolt, or a fault on its mapped pages, into ErrCorrupt. Call what it returns with defer.
+// faultsAsErrors turns a panic of bbolt, or a fault on its mapped pages, into ErrCorrupt. Call what
+// it returns with defer.
 func faultsAsErrors(path string, err *error) func() {
 	before := debug.SetPanicOnFault(true)
 	return func() {
@@ -101,14 +104,14 @@ func faultsAsErrors(path string, err *error) func() {
 	}
 }
 
-// checkFormat marks a new file as ours and refuses a bbolt file of another program.
+// checkFormat marks a new file as one of this package and refuses any other bbolt file.
 func (b *boltBackend) checkFormat(path string) (err error) {
 	defer faultsAsErrors(path, &err)()
 	return b.db.Update(func(tx *bolt.Tx) error {
 		info := tx.Bucket(bucketName(infoTable))
 		if info == nil {
 			if name, _ := tx.Cursor().First(); name != nil {
-				return fmt.Errorf("%w: %s has other contents", ErrForeign, path)
+				return fmt.Errorf("%w: %s has no format record", ErrForeign, path)
 			}
 			created, err := tx.CreateBucket(bucketName(infoTable))
 			if err != nil {
@@ -117,7 +120,7 @@ func (b *boltBackend) checkFormat(path string) (err error) {
 			return created.Put(formatKey, []byte(formatName))
 		}
 		if format := info.Get(formatKey); !bytes.Equal(format, []byte(formatName)) {
-			return fmt.Errorf("%w: %s has the format %q, this version reads %q", ErrForeign, path, format, formatName)
+			return fmt.Errorf("%w: %s: unknown format (got %q, want %q)", ErrForeign, path, format, formatName)
 		}
 		if s := info.Get(sequenceKey); len(s) == 8 {
 			b.sequence = binary.BigEndian.Uint64(s)
@@ -132,7 +135,7 @@ func bucketName(t table) []byte {
 
 func (b *boltBackend) close() error { return b.db.Close() }
 
-func (b *boltBackend) commit(mutations []mutation) (settled bool, err error) {
+func (b *boltBackend) commit(mutations []mutation) (known bool, err error) {
 	defer faultsAsErrors(b.db.Path(), &err)() // a damaged list of free pages shows only here
 	next := b.sequence + 1
 	err = b.db.Update(func(tx *bolt.Tx) error {
@@ -174,10 +177,10 @@ func (b *boltBackend) commit(mutations []mutation) (settled bool, err error) {
 	}
 	readErr := b.db.View(func(tx *bolt.Tx) error {
 		s := tx.Bucket(bucketName(infoTable)).Get(sequenceKey)
-		settled = len(s) == 8 && binary.BigEndian.Uint64(s) != next || s == nil
+		known = len(s) == 8 && binary.BigEndian.Uint64(s) != next || s == nil
 		return nil
 	})
-	return settled && readErr == nil, fmt.Errorf("commit to %s: %w", b.db.Path(), err)
+	return known && readErr == nil, fmt.Errorf("commit to %s: %w", b.db.Path(), err)
 }
 
 func (b *boltBackend) read() (reader, error) {
@@ -229,19 +232,20 @@ func (r *boltReader) close() {
 	_ = r.tx.Rollback()
 }
 
-// The head of a bbolt file: two pages that each begin with a 16-byte page header and a meta record, the younger one valid. See
-// internal/common/meta.go of go.etcd.io/bbolt for the layout; the fields used here have not moved since its first version.
+// The head of a bbolt file: two pages that each begin with a 16-byte page header and a meta record,
+// the younger one valid. See internal/common/meta.go of go.etcd.io/bbolt for the layout; the fields
+// used here have not moved since its first version.
 const (
 	boltMagic      = 0xED0CDAED
 	boltVersion    = 2
 	boltHeader     = 16
-	boltMetaSize   = 64 // magic, version, page size, flags: 4 each; root, sequence, freelist, pages, transaction, checksum: 8 each
+	boltMetaSize   = 64 // see readMetas
 	boltPagesAt    = 40
 	boltChecksumAt = 56
 )
 
-// checkFile refuses a file that bbolt could not open safely: another program's, or one of ours that is shorter than its header
-// says. A file that is absent or empty is fine.
+// checkFile refuses a file that bbolt could not open safely: another program's, or one of ours that
+// is shorter than its header says. A file that is absent or empty is fine.
 func checkFile(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -266,12 +270,14 @@ func checkFile(path string) error {
 		return fmt.Errorf("%w: %s", err, path)
 	}
 	if want := int64(pages * pageSize); info.Size() < want {
-		return fmt.Errorf("%w: %s has %d bytes of %d", ErrCorrupt, path, info.Size(), want)
+		return fmt.Errorf("%w: %s: file too short (got %d bytes, want %d)", ErrCorrupt, path, info.Size(), want)
 	}
 	return nil
 }
 
-// readMetas returns how many pages of which size the file should have, by the youngest valid meta page.
+// readMetas returns how many pages of which size the file should have, by the youngest valid meta
+// record. The fields of one are magic, version, page size and flags, 4 bytes each; root (16 bytes),
+// list of free pages, number of pages, transaction and checksum, 8 bytes each.
 func readMetas(f io.ReaderAt) (pages, pageSize uint64, err error) {
 	var seenMagic bool
 	var youngest uint64

@@ -6,8 +6,9 @@ import (
 	"sync"
 )
 
-// memoryBackend keeps records in maps. Readers see records as they are at each look rather than a snapshot; that is enough here
-// because records that a reader may name are never overwritten and deleted one commit late.
+// memoryBackend keeps records in maps. A reader sees the present records rather than a snapshot. That
+// is enough, because records that a reader may name are never overwritten, and are deleted one commit
+// later.
 type memoryBackend struct {
 	mu     sync.RWMutex
 	tables map[table]map[string][]byte

@@ -5,18 +5,18 @@ import (
 	"sort"
 )
 
-// orderBlock is how many rows a block of an idOrder holds at most: enough that the list of blocks stays short, few enough that
-// shifting them costs nothing.
+// orderBlock is how many rows a block of an idOrder holds at most: enough to keep the list of blocks
+// short, few enough to insert one quickly.
 const orderBlock = 512
 
-// idOrder keeps the rows of a collection sorted by point id, in blocks. It is both the index from id to row and the order of
-// scrolling. The ids themselves live in the row table.
+// idOrder keeps the rows of a collection sorted by point id, in blocks. It is both the index from
+// id to row and the order of scrolling. The ids themselves live in the row table.
 type idOrder struct {
 	blocks [][]uint32
 }
 
-// seek finds the first row whose id is not less than the given one, as a block and a position inside; the block is
-// len(blocks) when there is none.
+// seek finds the first row whose id is not less than the given one, as a block and a position
+// inside; the block is len(blocks) when there is none.
 func (o *idOrder) seek(ids []pointID, id pointID) (block, at int) {
 	block = sort.Search(len(o.blocks), func(i int) bool {
 		rows := o.blocks[i]
@@ -38,7 +38,7 @@ func (o *idOrder) find(ids []pointID, id pointID) (row uint32, ok bool) {
 	return o.blocks[block][at], true
 }
 
-// put names the row of an id, whether the id is new or had another row.
+// put sets the row of an id, whether the id is new or had another row.
 func (o *idOrder) put(ids []pointID, row uint32) {
 	id := ids[row]
 	block, at := o.seek(ids, id)
@@ -78,7 +78,8 @@ func (o *idOrder) remove(ids []pointID, id pointID) {
 	}
 }
 
-// from calls yield for the rows with ids not less than the given one, in order, until it returns false.
+// from calls yield for the rows with ids not less than the given one, in order, until it returns
+// false.
 func (o *idOrder) from(ids []pointID, id pointID, yield func(row uint32) bool) {
 	block, at := o.seek(ids, id)
 	for ; block < len(o.blocks); block, at = block+1, 0 {

@@ -15,7 +15,8 @@ import (
 // Records end in a CRC-32C of what comes before it. All numbers are little-endian.
 //
 //	point    vectors slot u64, payload slot u64 (0: empty payload), version u64
-//	vectors  format byte, point key, fields u16, then per field: position u16 (high bit: sparse), count u32, offset u32;
+//	vectors  format byte, point key, fields u16,
+//	         then per field: position u16 (high bit: sparse), count u32, offset u32;
 //	         then the data: dense count x f32; sparse count x u32 terms, count x f32 weights
 //	payload  format byte, message qdrant.Struct
 const (
@@ -37,12 +38,12 @@ func seal(record []byte) []byte {
 func unseal(what string, record []byte) ([]byte, error) {
 	body := len(record) - checksumSize
 	if body < 0 || crc32.Checksum(record[:body], castagnoli) != binary.LittleEndian.Uint32(record[body:]) {
-		return nil, fmt.Errorf("%w: a %s record fails its checksum", ErrCorrupt, what)
+		return nil, fmt.Errorf("%w: a %s record does not match its checksum", ErrCorrupt, what)
 	}
 	return record[:body], nil
 }
 
-// pointRecord is what the file says of a point beside its id.
+// pointRecord is the record of a point, whose key is the id.
 type pointRecord struct {
 	vectors, payload uint64 // slots
 	version          uint64 // number of the operation that changed it last
@@ -62,7 +63,7 @@ func decodePoint(record []byte) (p pointRecord, err error) {
 		return p, err
 	}
 	if len(body) != pointSize-checksumSize {
-		return p, fmt.Errorf("%w: a point record of %d bytes", ErrCorrupt, len(record))
+		return p, fmt.Errorf("%w: a point record has the wrong length (%d bytes)", ErrCorrupt, len(record))
 	}
 	p.vectors = binary.LittleEndian.Uint64(body)
 	p.payload = binary.LittleEndian.Uint64(body[8:])
@@ -131,8 +132,8 @@ func readFloats(b []byte, out []float32) {
 	}
 }
 
-// decodeVectors reads a vectors record of a collection with the schema s. It checks everything it relies on, so a damaged
-// record is an error however it is damaged.
+// decodeVectors reads a vectors record of a collection with the schema s. It checks all lengths and
+// positions, so a damaged record is always an error.
 func decodeVectors(s *schema, record []byte) (pointID, *vectorSet, error) {
 	bad := func(why string) (pointID, *vectorSet, error) {
 		return pointID{}, nil, fmt.Errorf("%w: a vectors record %s", ErrCorrupt, why)
@@ -150,13 +151,13 @@ func decodeVectors(s *schema, record []byte) (pointID, *vectorSet, error) {
 	}
 	fields := int(binary.LittleEndian.Uint16(body[1+idKeySize:]))
 	if len(body) < vectorsHeader+fields*fieldHeader {
-		return bad("is cut short")
+		return bad("is too short")
 	}
 	v := s.newVectors()
 	for i := range fields {
 		position, count, data, ok := fieldOf(body, i)
 		if !ok {
-			return bad("is cut short")
+			return bad("is too short")
 		}
 		if position&sparseFlag == 0 {
 			if position >= len(s.dense) || count != s.dense[position].size {
@@ -197,8 +198,8 @@ func fieldOf(body []byte, i int) (position, count int, data []byte, ok bool) {
 	return position, count, body[offset : offset+size], true
 }
 
-// denseOf reads one dense vector out of a vectors record into out, for rescoring: without decoding the rest and without the
-// checksum, which was checked when the store was opened.
+// denseOf reads one dense vector out of a vectors record into out, for rescoring: without decoding
+// the rest and without the checksum, which was checked when the store was opened.
 func denseOf(record []byte, position int, out []float32) bool {
 	if len(record) < vectorsHeader+checksumSize {
 		return false

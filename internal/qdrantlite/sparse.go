@@ -6,9 +6,9 @@ import (
 	"throughline/cluster/vector"
 )
 
-// sparseRows holds one sparse vector field as postings: for each term the rows that have it, with their weights. A row that goes
-// away stays in its lists until they are swept, one list at a time, when a quarter of it is dead; only when no list names the row
-// any more may its number be used again.
+// sparseRows holds one sparse vector field as postings: for each term the rows that have it, with
+// their weights. The postings of a dropped row stay in a list until a quarter of the list belongs to
+// dropped rows; then all of these go. A row's number may be used again when no list names it.
 type sparseRows struct {
 	params  sparseParams
 	lists   map[uint32]*postings
@@ -17,8 +17,8 @@ type sparseRows struct {
 }
 
 type postings struct {
-	entries []posting // in no order that matters
-	dead    int       // entries of rows that are gone
+	entries []posting // in no particular order
+	dead    int       // entries of dropped rows
 }
 
 type posting struct {
@@ -44,8 +44,8 @@ func (s *sparseRows) list(term uint32) *postings {
 	return list
 }
 
-// drop removes a row that had the vector v. It calls released for every list that no longer names a dead row: once per term of
-// that row in the end, though not always now and not always for this row.
+// drop removes a row that had the vector v. It calls released with the row of every posting that it
+// removes: of dropped rows only, and in the end once per term of each.
 func (s *sparseRows) drop(row uint32, v *vector.Sparse, released func(row uint32)) {
 	s.present.unset(row)
 	s.count--
@@ -70,9 +70,12 @@ func (s *sparseRows) drop(row uint32, v *vector.Sparse, released func(row uint32
 	}
 }
 
-// idf is the weight that Qdrant's IDF modifier gives a term of a query: ln((N - n + 0.5) / (n + 0.5) + 1), where N counts the
-// points with this sparse vector and n those whose vector has the term, as in
-// https://en.wikipedia.org/wiki/Okapi_BM25, computed in float32 as there.
+// idf is the factor that Qdrant's IDF modifier gives a term of a query,
+//
+//	ln((N - n + 0.5) / (n + 0.5) + 1)
+//
+// where N counts the points with this sparse vector and n those whose vector has the term, as in
+// https://en.wikipedia.org/wiki/Okapi_BM25. Like Qdrant it computes in float32.
 func (s *sparseRows) idf(term uint32) float32 {
 	df := 0
 	if list := s.lists[term]; list != nil {
@@ -82,8 +85,8 @@ func (s *sparseRows) idf(term uint32) float32 {
 	return float32(math.Log(float64((n-f+0.5)/(f+0.5) + 1)))
 }
 
-// sparseLoader puts many rows into a field. It sorts postings by term before it touches the lists, since a store's opening would
-// otherwise spend its time waiting for memory, at one list after the other for each row.
+// sparseLoader puts many rows into a field when a store is opened. It sorts postings by term first:
+// to append row by row, each time to many lists, would mostly wait for memory.
 type sparseLoader struct {
 	to     *sparseRows
 	buffer []termPosting

@@ -2,14 +2,14 @@ package qdrantlite
 
 import "encoding/binary"
 
-// backend is where records live: a bbolt file or memory. Commits come from one goroutine at a time; reads from any number, at
-// the same time as a commit.
+// backend is where records live: a bbolt file or memory. Commits come from one goroutine at a time;
+// reads from any number, at the same time as a commit.
 type backend interface {
-	// read opens a view of everything committed so far. Close it soon: a commit may have to wait for it.
+	// read opens a view of all commits so far. Close it soon: a commit may have to wait for it.
 	read() (reader, error)
-	// commit makes all the mutations durable together, in order, or none. When it fails with settled true, nothing of them will
-	// ever be seen; with settled false that is not known until the store is opened again.
-	commit(mutations []mutation) (settled bool, err error)
+	// commit makes all the mutations durable together, in order, or none. When it fails with known
+	// true, none was made; with known false, that shows only when the store is opened again.
+	commit(mutations []mutation) (known bool, err error)
 	close() error
 }
 
@@ -36,7 +36,7 @@ const (
 	tableInfo        tableKind = 'i' // "format" and "sequence" -> see bolt.go
 	tableCollections tableKind = 'c' // name -> collection number, configuration
 	tableAliases     tableKind = 'a' // alias -> collection name
-	tableIndexes     tableKind = 'x' // collection number, field path -> index parameters
+	tableIndexes     tableKind = 'x' // collection number, field name -> index type
 	tablePoints      tableKind = 'p' // point id -> slots and version
 	tableVectors     tableKind = 'v' // slot -> vectors
 	tablePayloads    tableKind = 'd' // slot -> payload

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// hit is a point that a search found. Greater scores are better inside this package, whatever the distance.
+// hit is a point that a search found. Greater scores are better.
 type hit struct {
 	row   uint32
 	score float32
 }
 
-// topK keeps the k best hits it is shown: greater scores first, equal scores by ascending point id, so the result does not depend on
-// the order in which hits come or on how rows are numbered.
+// topK keeps the k best of the hits that are pushed: greater scores first, equal scores by ascending
+// point id, so the result does not depend on the order of the pushes or on the numbers of rows.
 type topK struct {
 	ids  []pointID
 	k    int
@@ -27,7 +27,7 @@ func (t *topK) worse(a, b hit) bool {
 	return t.ids[a.row].compare(t.ids[b.row]) > 0
 }
 
-// floor is the least score that can still be of use.
+// floor is the least score that push may still keep.
 func (t *topK) floor() float32 {
 	if len(t.heap) < t.k {
 		return float32(math.Inf(-1))
