@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/qdrant/go-client/qdrant"
-	"google.golang.org/protobuf/proto"
 )
 
 const (
@@ -16,20 +15,21 @@ const (
 	benchSize = 384
 )
 
-// benchStore is one collection of 100,000 x 384 on a file, reached through an in-process client as the program does.
+// benchStore is one collection of 100,000 x 384 on a file, reached through an in-process client as
+// the program does.
 func benchStore(b *testing.B) (*qdrant.Client, [][]float32) {
 	b.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	vectors := clusters(rng, benchRows, benchSize)
+	vectors := units(clusters(rng, benchRows, benchSize))
 	s := open(b, filepath.Join(b.TempDir(), "store"))
 	s.backend.(*boltBackend).db.NoSync = true
-	fill(b, s, qdrant.Distance_Cosine, vectors)
+	fill(b, s, vectors)
 	s.backend.(*boltBackend).db.NoSync = false
 	queries := make([][]float32, 100)
 	for i := range queries {
 		queries[i] = slices.Clone(vectors[rng.IntN(benchRows)])
 		for j := range queries[i] {
-			queries[i][j] += 0.1 * float32(rng.NormFloat64())
+			queries[i][j] += 0.005 * float32(rng.NormFloat64())
 		}
 	}
 	return client(b, s), queries
@@ -42,7 +42,9 @@ func BenchmarkQuery(b *testing.B) {
 	run := func(name string, filter *qdrant.Filter) {
 		b.Run(name, func(b *testing.B) {
 			for i := range b.N {
-				_, err := c.Query(ctx, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryDense(queries[i%len(queries)]), Filter: filter})
+				query := queryD(queries[i%len(queries)]...)
+				query.Filter = filter
+				_, err := ask(ctx, c, query)
 				must(b, err)
 			}
 		})
@@ -52,7 +54,7 @@ func BenchmarkQuery(b *testing.B) {
 	b.Run("batch100", func(b *testing.B) {
 		batch := &qdrant.QueryBatchPoints{CollectionName: "c"}
 		for _, q := range queries {
-			batch.QueryPoints = append(batch.QueryPoints, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryDense(q), Limit: proto.Uint64(10)})
+			batch.QueryPoints = append(batch.QueryPoints, queryD(q...))
 		}
 		for b.Loop() {
 			_, err := c.QueryBatch(ctx, batch)
@@ -72,14 +74,14 @@ func BenchmarkUpsert1000(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	vectors := clusters(rng, 1000, benchSize)
 	s := open(b, filepath.Join(b.TempDir(), "store"))
-	fill(b, s, qdrant.Distance_Cosine, vectors[:1])
+	fill(b, s, vectors[:1])
 	c := client(b, s)
 	id := uint64(10)
 	for b.Loop() {
 		req := &qdrant.UpsertPoints{CollectionName: "c"}
 		for _, v := range vectors {
 			id++
-			req.Points = append(req.Points, &qdrant.PointStruct{Id: qdrant.NewIDNum(id), Vectors: qdrant.NewVectorsDense(v),
+			req.Points = append(req.Points, &qdrant.PointStruct{Id: qdrant.NewIDNum(id), Vectors: vectorD(v...),
 				Payload: map[string]*qdrant.Value{"part": qdrant.NewValueInt(int64(id % 10)), "text": qdrant.NewValueString("a line of text to store with it")}})
 		}
 		_, err := c.Upsert(context.Background(), req)
@@ -92,7 +94,7 @@ func BenchmarkReopen(b *testing.B) {
 	s, err := Open(Options{Path: path})
 	must(b, err)
 	s.backend.(*boltBackend).db.NoSync = true
-	fill(b, s, qdrant.Distance_Cosine, clusters(rand.New(rand.NewPCG(1, 2)), benchRows, benchSize))
+	fill(b, s, clusters(rand.New(rand.NewPCG(1, 2)), benchRows, benchSize))
 	must(b, s.Close())
 	for b.Loop() {
 		s, err := Open(Options{Path: path})

@@ -10,17 +10,17 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 )
 
-// collection is the memory of one collection. The committer changes it while holding mu; readers hold mu for reading for as long as
-// they use what it names, in memory or in the file.
+// collection is the memory of one collection. The committer changes it while holding mu; readers
+// hold mu for reading for as long as they use what it names, in memory or in the file.
 type collection struct {
 	number uint32 // its tables in the file
 	name   string
-	schema *schema
+	create *qdrant.CreateCollection // the request that created it
+	schema *schema                  // of that request
 
 	mu      sync.RWMutex
-	create  *qdrant.CreateCollection // the settings, as the client gave them
-	ids     []pointID                // per row
-	records []pointRecord            // per row
+	ids     []pointID     // per row
+	records []pointRecord // per row
 	alive   bitset
 	live    int
 	order   idOrder
@@ -28,14 +28,14 @@ type collection struct {
 	sparse  []*sparseRows
 	indexes map[string]*fieldIndex
 	free    []uint32       // rows that may be used again
-	waiting map[uint32]int // dead rows that postings still name, and how often
+	waiting map[uint32]int // rows of deleted points that postings still name, and how often
 
-	dropped bool // the collection was deleted; what a reader finds when it comes too late
+	dropped bool // the collection was deleted after a reader or writer found it
 
 	// Only the committer uses these.
 	nextSlot uint64
 	nextOp   uint64
-	garbage  []mutation // deletes the records that the last commit left without a name
+	garbage  []mutation // deletes the records that no point names since the last commit
 }
 
 func newCollection(number uint32, create *qdrant.CreateCollection, s *schema) *collection {
@@ -55,15 +55,7 @@ func newCollection(number uint32, create *qdrant.CreateCollection, s *schema) *c
 
 func (c *collection) table(kind tableKind) table { return table{c.number, kind} }
 
-// index finds the index of a field. A nil collection has none.
-func (c *collection) index(path jsonPath) *fieldIndex {
-	if c == nil || len(c.indexes) == 0 {
-		return nil
-	}
-	return c.indexes[path.String()]
-}
-
-// newRow takes a row for a point that has none or whose vectors change.
+// newRow returns a row for a point that has none or whose vectors change.
 func (c *collection) newRow(id pointID) uint32 {
 	var row uint32
 	if n := len(c.free); n > 0 {
@@ -79,7 +71,7 @@ func (c *collection) newRow(id pointID) uint32 {
 	return row
 }
 
-// killRow takes a row out of everything but the order. v is what it has in the sparse fields.
+// killRow removes a row from everything but the order. v has the row's sparse vectors.
 func (c *collection) killRow(row uint32, v *vectorSet) {
 	c.alive.unset(row)
 	c.live--
@@ -113,7 +105,7 @@ func (c *collection) killRow(row uint32, v *vectorSet) {
 	}
 }
 
-// fillRow enters the vectors of a row.
+// fillRow puts the vectors of a row into its fields.
 func (c *collection) fillRow(row uint32, v *vectorSet) {
 	for i, d := range v.dense {
 		if d != nil {
@@ -127,23 +119,23 @@ func (c *collection) fillRow(row uint32, v *vectorSet) {
 	}
 }
 
-// payloadOf reads a payload that the file has under a slot.
+// payloadOf reads the payload in a slot.
 func (c *collection) payloadOf(r reader, slot uint64) (payload, error) {
 	if slot == 0 {
 		return payload{}, nil
 	}
 	record := r.get(c.table(tablePayloads), slotKey(slot))
 	if record == nil {
-		return nil, fmt.Errorf("%w: collection %q has lost the payload record %d", ErrCorrupt, c.name, slot)
+		return nil, fmt.Errorf("%w: collection %q: payload record %d is missing", ErrCorrupt, c.name, slot)
 	}
 	return decodePayload(record)
 }
 
-// vectorsOf reads the vectors that the file has under a slot.
+// vectorsOf reads the vectors in a slot.
 func (c *collection) vectorsOf(r reader, slot uint64) (*vectorSet, error) {
 	record := r.get(c.table(tableVectors), slotKey(slot))
 	if record == nil {
-		return nil, fmt.Errorf("%w: collection %q has lost the vectors record %d", ErrCorrupt, c.name, slot)
+		return nil, fmt.Errorf("%w: collection %q: vectors record %d is missing", ErrCorrupt, c.name, slot)
 	}
 	_, v, err := decodeVectors(c.schema, record)
 	return v, err
@@ -155,7 +147,7 @@ type selection struct {
 	count int
 }
 
-// cancelEvery is how many rows are looked at between two looks at the context.
+// cancelEvery is how many rows are evaluated between two checks of the context.
 const cancelEvery = 4096
 
 // match evaluates a condition over all points. The nil condition selects them all.
@@ -182,7 +174,8 @@ func (c *collection) count(ctx context.Context, r reader, cond *condition) (int,
 	return n, err
 }
 
-// each calls yield for every row for which the condition holds, in no particular order, until it returns false.
+// each calls yield for every row for which the condition holds, in no particular order, until it
+// returns false.
 func (c *collection) each(ctx context.Context, r reader, cond *condition, yield func(row uint32) bool) error {
 	check := c.checker(r, cond)
 	if cond.rows != nil && cond.estimate < c.live {
@@ -226,10 +219,7 @@ func (c *collection) checker(r reader, cond *condition) func(row uint32) (bool, 
 		return func(uint32) (bool, error) { return true, nil }
 	}
 	s := &subject{}
-	var load func() (payload, error)
-	if cond.costly || c.mayNeedPayload() {
-		load = func() (payload, error) { return c.payloadOf(r, c.records[s.row].payload) }
-	}
+	load := func() (payload, error) { return c.payloadOf(r, c.records[s.row].payload) }
 	return func(row uint32) (bool, error) {
 		s.row, s.id, s.payload, s.load, s.err = row, c.ids[row], nil, load, nil
 		ok := cond.eval(s)
@@ -237,17 +227,7 @@ func (c *collection) checker(r reader, cond *condition) func(row uint32) (bool, 
 	}
 }
 
-// mayNeedPayload says whether some index has values of another type, for which conditions turn to the payload.
-func (c *collection) mayNeedPayload() bool {
-	for _, f := range c.indexes {
-		if f.others > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// staged is a point as a transaction leaves it, beside what it was in memory before.
+// staged is a point as a transaction leaves it, with what it was before.
 type staged struct {
 	id       pointID
 	before   *pointRecord // nil: it was not there
@@ -260,7 +240,8 @@ type staged struct {
 	newCells []cell // of the payload, by position in a sorted list of the indexes
 }
 
-// apply brings memory to the state that a committed transaction left. The caller holds mu for writing.
+// apply makes the changes of a committed transaction in memory. The caller holds mu for
+// writing.
 func (c *collection) apply(points []*staged) {
 	names := c.indexNames()
 	for _, p := range points {
@@ -306,7 +287,7 @@ func (c *collection) indexNames() []string {
 	return names
 }
 
-// cellsOf works out what a payload puts into each index.
+// cellsOf returns the cell of a payload in each index, in the order of indexNames.
 func (c *collection) cellsOf(p payload) []cell {
 	names := c.indexNames()
 	cells := make([]cell, len(names))

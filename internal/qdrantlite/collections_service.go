@@ -32,7 +32,7 @@ type collectionsService struct {
 	s *Server
 }
 
-// alone runs a change of the collections in the committer, in a commit of its own.
+// alone lets the committer make a change of the collections, in a commit of its own.
 func (s *collectionsService) alone(ctx context.Context, fn func() (bool, error)) (*qdrant.CollectionOperationResponse, error) {
 	start := time.Now()
 	result := false
@@ -51,22 +51,20 @@ func (s *collectionsService) Create(ctx context.Context, req *qdrant.CreateColle
 	if err != nil {
 		return nil, err
 	}
-	create := proto.Clone(req).(*qdrant.CreateCollection)
-	create.Timeout = nil
-	record, err := proto.Marshal(create)
+	record, err := proto.Marshal(req)
 	if err != nil {
 		return nil, invalid("collection %q: %v", req.GetCollectionName(), err)
 	}
-	return s.alone(ctx, func() (bool, error) { return true, s.s.createCollection(create, schema, record) })
+	return s.alone(ctx, func() (bool, error) { return true, s.s.createCollection(req, schema, record) })
 }
 
 func (s *Server) createCollection(create *qdrant.CreateCollection, schema *schema, record []byte) error {
 	name := create.GetCollectionName()
 	if _, ok := s.collections[name]; ok {
-		return status.Errorf(codes.AlreadyExists, "Collection `%s` already exists!", name)
+		return status.Errorf(codes.AlreadyExists, "collection %q already exists", name)
 	}
 	if _, ok := s.aliases[name]; ok {
-		return invalid("Can't create collection with name %s. Alias with the same name already exists", name)
+		return invalid("collection %q: an alias has this name", name)
 	}
 	c := newCollection(s.lastNumber+1, create, schema)
 	if err := s.commit([]mutation{{table{kind: tableCollections}, []byte(name), collectionRecord(c.number, record)}}); err != nil {
@@ -80,10 +78,14 @@ func (s *Server) createCollection(create *qdrant.CreateCollection, schema *schem
 }
 
 func (s *collectionsService) Delete(ctx context.Context, req *qdrant.DeleteCollection) (*qdrant.CollectionOperationResponse, error) {
+	if err := only(req, "collection_name"); err != nil {
+		return nil, err
+	}
 	return s.alone(ctx, func() (bool, error) { return s.s.deleteCollection(req.GetCollectionName()) })
 }
 
-// deleteCollection hides the collection from readers before its records go, and shows it again should the commit fail.
+// deleteCollection hides the collection from readers before its records go, and shows it again
+// when the commit fails.
 func (s *Server) deleteCollection(name string) (bool, error) {
 	c, ok := s.collections[name]
 	if !ok {
@@ -148,51 +150,31 @@ func (s *collectionsService) CollectionExists(_ context.Context, req *qdrant.Col
 }
 
 func (s *collectionsService) UpdateAliases(ctx context.Context, req *qdrant.ChangeAliases) (*qdrant.CollectionOperationResponse, error) {
-	return s.alone(ctx, func() (bool, error) { return true, s.s.updateAliases(req.GetActions()) })
+	if err := only(req, "actions"); err != nil {
+		return nil, err
+	}
+	return s.alone(ctx, func() (bool, error) { return true, s.s.createAliases(req.GetActions()) })
 }
 
-// updateAliases applies all the actions in one commit, or none.
-func (s *Server) updateAliases(actions []*qdrant.AliasOperations) error {
+// createAliases creates or moves aliases, all in one commit.
+func (s *Server) createAliases(actions []*qdrant.AliasOperations) error {
 	aliases := maps.Clone(s.aliases)
-	free := func(alias string) error {
-		if _, ok := s.collections[alias]; ok {
-			return status.Errorf(codes.AlreadyExists, "Collection `%s` already exists!", alias)
-		}
-		return checkCollectionName(alias)
-	}
-	for _, action := range actions {
-		switch a := action.GetAction().(type) {
-		case *qdrant.AliasOperations_CreateAlias:
-			if _, ok := s.collections[a.CreateAlias.GetCollectionName()]; !ok {
-				return noCollection(a.CreateAlias.GetCollectionName())
-			}
-			if err := free(a.CreateAlias.GetAliasName()); err != nil {
-				return err
-			}
-			aliases[a.CreateAlias.GetAliasName()] = a.CreateAlias.GetCollectionName()
-		case *qdrant.AliasOperations_DeleteAlias:
-			delete(aliases, a.DeleteAlias.GetAliasName())
-		case *qdrant.AliasOperations_RenameAlias:
-			target, ok := aliases[a.RenameAlias.GetOldAliasName()]
-			if !ok {
-				return notFound("Alias %s does not exists!", a.RenameAlias.GetOldAliasName())
-			}
-			if err := free(a.RenameAlias.GetNewAliasName()); err != nil {
-				return err
-			}
-			delete(aliases, a.RenameAlias.GetOldAliasName())
-			aliases[a.RenameAlias.GetNewAliasName()] = target
-		default:
-			return invalid("Malformed AliasOperation type")
-		}
-	}
 	var mutations []mutation
-	for alias := range s.aliases {
-		if _, ok := aliases[alias]; !ok {
-			mutations = append(mutations, mutation{table{kind: tableAliases}, []byte(alias), nil})
+	for _, action := range actions {
+		if err := only(action, "create_alias"); err != nil {
+			return err
 		}
-	}
-	for alias, target := range aliases {
+		alias, target := action.GetCreateAlias().GetAliasName(), action.GetCreateAlias().GetCollectionName()
+		if _, ok := s.collections[target]; !ok {
+			return noCollection(target)
+		}
+		if _, ok := s.collections[alias]; ok {
+			return status.Errorf(codes.AlreadyExists, "alias %q: a collection has this name", alias)
+		}
+		if err := checkCollectionName(alias); err != nil {
+			return err
+		}
+		aliases[alias] = target
 		mutations = append(mutations, mutation{table{kind: tableAliases}, []byte(alias), []byte(target)})
 	}
 	if err := s.commit(mutations); err != nil {
@@ -205,24 +187,14 @@ func (s *Server) updateAliases(actions []*qdrant.AliasOperations) error {
 }
 
 func (s *collectionsService) ListAliases(context.Context, *qdrant.ListAliasesRequest) (*qdrant.ListAliasesResponse, error) {
-	return s.s.listAliases(func(string) bool { return true }), nil
-}
-
-func (s *collectionsService) ListCollectionAliases(_ context.Context, req *qdrant.ListCollectionAliasesRequest) (*qdrant.ListAliasesResponse, error) {
-	return s.s.listAliases(func(target string) bool { return target == req.GetCollectionName() }), nil
-}
-
-func (s *Server) listAliases(keep func(target string) bool) *qdrant.ListAliasesResponse {
 	start := time.Now()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.s.mu.RLock()
+	defer s.s.mu.RUnlock()
 	out := &qdrant.ListAliasesResponse{}
-	for alias, target := range s.aliases {
-		if keep(target) {
-			out.Aliases = append(out.Aliases, &qdrant.AliasDescription{AliasName: alias, CollectionName: target})
-		}
+	for alias, target := range s.s.aliases {
+		out.Aliases = append(out.Aliases, &qdrant.AliasDescription{AliasName: alias, CollectionName: target})
 	}
 	slices.SortFunc(out.Aliases, func(a, b *qdrant.AliasDescription) int { return strings.Compare(a.AliasName, b.AliasName) })
 	out.Time = time.Since(start).Seconds()
-	return out
+	return out, nil
 }

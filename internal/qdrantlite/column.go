@@ -5,27 +5,21 @@ import (
 	"slices"
 )
 
-// Facts about a row's values at an indexed path, whatever their type.
-const (
-	cellEmpty uint8 = 1 << iota // is_empty holds: no value, or only nulls and empty arrays
-	cellNull                    // is_null holds
-	cellOther                   // some value is neither null nor of the index's type, so a condition may need the payload itself
-)
-
-// column holds the typed values of one indexed field, per row. Most rows have one value, which lies in first; more holds the
-// values of rows with several.
+// column holds the values of one indexed field, per row. Most rows have one value, which lies in
+// first; more holds the values of rows with several.
 type column[T cmp.Ordered] struct {
 	first []T
-	set   bitset // rows with one value at least
+	set   bitset // rows with at least one value
 	more  map[uint32][]T
 	rows  map[T]*rowList
 }
 
-// rowListLimit is how many rows a value may have and still be looked up by value. A value of more rows is no use for narrowing a
-// search, and keeping its list would cost a long shift for every row that leaves it.
+// rowListLimit is how many rows a value may have to be looked up by value. A value of more rows
+// narrows a search too little, and each row that leaves its list would have to be found in it.
 const rowListLimit = 4096
 
-// rowList names the rows with a value; over says that there were once more than rowListLimit of them and rows is not kept.
+// rowList names the rows with a value; over says that there were once more than rowListLimit of
+// them and rows is not kept.
 type rowList struct {
 	rows  []uint32
 	count int
@@ -66,8 +60,9 @@ func (c *column[T]) put(row uint32, values []T) {
 	}
 }
 
-// drop forgets a row.
-func (c *column[T]) drop(row uint32) {
+// drop forgets a row. It says whether the row had values.
+func (c *column[T]) drop(row uint32) bool {
+	had := c.set.has(row)
 	for _, value := range distinct(c.values(row)) {
 		list := c.rows[value]
 		list.count--
@@ -83,9 +78,10 @@ func (c *column[T]) drop(row uint32) {
 	}
 	c.set.unset(row)
 	delete(c.more, row)
+	return had
 }
 
-// values returns the values of a row. The slice is not to be changed.
+// values returns the values of a row. Callers must not change the slice.
 func (c *column[T]) values(row uint32) []T {
 	if !c.set.has(row) {
 		return nil
@@ -109,7 +105,8 @@ func (c *column[T]) any(row uint32, test func(T) bool) bool {
 	return test(c.first[row])
 }
 
-// lookup returns the rows that have one of the values, each once, unless some value has too many rows to have kept them.
+// lookup returns the rows that have one of the values, each once, unless some value has too many
+// rows to have kept them.
 func (c *column[T]) lookup(values []T) (rows []uint32, ok bool) {
 	for _, value := range values {
 		list := c.rows[value]

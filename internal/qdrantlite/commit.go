@@ -3,18 +3,17 @@ package qdrantlite
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 )
 
-// A commit takes the jobs that are waiting, but not more than these bounds, so that no caller waits for an endless batch.
+// Bounds of one commit, so that no caller waits for an endless batch.
 const (
 	maxBatchJobs   = 256
 	maxBatchPoints = 20_000
 )
 
-// job is a request on its way to the committer: a change of points, or a change of the collections themselves, which is alone in
-// its commit.
+// job is a request on its way to the committer: a change of points (stage), or a change of the
+// collections (alone), which gets a commit of its own.
 type job struct {
 	ctx   context.Context
 	c     *collection
@@ -24,26 +23,27 @@ type job struct {
 	op    uint64 // set before done: the number of the operation in its collection
 }
 
-// submit hands a job to the committer and waits until it is durable or refused. When the context ends first, the job may still
-// be done.
-func (s *Server) submit(j *job) error {
+// do hands a job to the committer and waits until it is durable or refused. Its errors have gRPC
+// codes. When the context ends first, the job may still be done.
+func (s *Server) do(j *job) error {
 	j.done = make(chan error, 1)
 	s.closing.RLock()
 	if s.closed {
 		s.closing.RUnlock()
-		return ErrClosed
+		return asStatus(ErrClosed)
 	}
 	s.jobs <- j
 	s.closing.RUnlock()
 	select {
 	case err := <-j.done:
-		return err
+		return asStatus(err)
 	case <-j.ctx.Done():
-		return j.ctx.Err()
+		return asStatus(j.ctx.Err())
 	}
 }
 
-// commitLoop is the only writer of the file and of the collections' memory. It ends when jobs is closed and empty.
+// commitLoop is the only writer of the file and of the collections' memory. It ends when jobs is
+// closed and empty.
 func (s *Server) commitLoop() {
 	defer close(s.stopped)
 	var next *job
@@ -68,7 +68,8 @@ func (s *Server) commitLoop() {
 	}
 }
 
-// commitBatch commits the job together with others that are waiting. It returns a job that it took but that must be alone.
+// commitBatch commits the job together with others that are waiting. It returns a waiting job that
+// must be alone, if it took one.
 func (s *Server) commitBatch(first *job) (next *job) {
 	if s.failed != nil {
 		first.done <- s.failed
@@ -145,32 +146,21 @@ func (b *batch) stage(j *job) error {
 	return nil
 }
 
-// commit makes mutations durable. After a failure that leaves the file's state unknown, the server refuses every further write.
+// commit makes mutations durable. After a failure that leaves the file's state unknown, the server
+// refuses every further write.
 func (s *Server) commit(mutations []mutation) error {
-	settled, err := s.backend.commit(mutations)
+	known, err := s.backend.commit(mutations)
 	if err == nil {
 		return nil
 	}
-	s.log.Error("commit failed", "error", err, "settled", settled)
-	if !settled {
+	s.log.Error("commit failed", "error", err, "outcome_known", known)
+	if !known {
 		s.failed = fmt.Errorf("an earlier commit failed and the store must be opened again: %w", err)
 	}
 	return err
 }
 
-// do runs a job and gives its result a gRPC code.
-func (s *Server) do(j *job) error {
-	err := s.submit(j)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return contextStatus(err)
-	}
-	return asStatus(err)
-}
-
-// collectionRecord is what the file says of a collection: its number and the request that created it.
+// collectionRecord is the record of a collection: its number and the request that created it.
 func collectionRecord(number uint32, create []byte) []byte {
 	return seal(append(binary.BigEndian.AppendUint32(nil, number), create...))
 }

@@ -24,8 +24,9 @@ const (
 	crashPoints  = 10 // of each writer
 )
 
-// crashChild writes from several goroutines for as long as it lives, and prints each acknowledged round. A round changes all points of
-// its writer in one request: by upsert, by payload, by vectors, or by deleting and writing anew.
+// crashChild writes from several goroutines for as long as it lives, and prints each acknowledged
+// round. A round changes all points of its writer in one request: by upsert, by payload, or by
+// deleting and writing anew.
 func crashChild(path string) error {
 	ctx := context.Background()
 	s, err := Open(Options{Path: path})
@@ -95,7 +96,8 @@ func crashRound(ctx context.Context, points *pointsService, w int, round int64) 
 	return err
 }
 
-// TestCrash kills a writing process again and again and looks at what it left: every acknowledged round, and no part of another.
+// TestCrash kills a writing process again and again and looks at what it left: every acknowledged
+// round, and no part of another.
 func TestCrash(t *testing.T) {
 	if path := os.Getenv(crashPath); path != "" {
 		t.Fatal(crashChild(path))
@@ -121,7 +123,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// runUntilKilled starts a child, kills it a moment after so many acknowledgements, and keeps the last one of each writer.
+// runUntilKilled starts a child, kills it a moment after so many acknowledgements, and keeps the
+// last one of each writer.
 func runUntilKilled(t *testing.T, path string, acks int, delay time.Duration, acked []int64) {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^TestCrash$")

@@ -1,13 +1,9 @@
 package qdrantlite
 
-import (
-	"github.com/qdrant/go-client/qdrant"
+import "throughline/cluster/vector"
 
-	"throughline/cluster/vector"
-)
-
-// chunkRows is how many rows lie in one block of memory: a chunk of 384 dimensions is 192 KiB, which stays in a core's
-// second-level cache while several queries pass over it.
+// chunkRows is how many rows lie in one block of memory: a chunk of 384 dimensions is 192 KiB,
+// which stays in a core's second-level cache while several queries pass over it.
 const chunkRows = 512
 
 // bitset is a set of row numbers.
@@ -38,16 +34,15 @@ func (b bitset) word(i int) uint64 {
 	return 0
 }
 
-// denseRows holds one dense vector field in eight bits: chunks of rows, a scale per row, and which rows have the vector at all.
-// Under the Euclidean distance it also keeps each row's squared length. Chunks where no row ever had the vector take no room.
+// denseRows holds one dense vector field in eight bits: chunks of rows, a scale per row, and the
+// set of rows that have the vector. A chunk whose rows never had the vector takes no room.
 type denseRows struct {
 	params  denseParams
 	chunks  [][]int8
 	scale   []float32
-	squares []float32
 	present bitset
-	count   int
-	// The greatest scale and squared length that a row ever had, for the error of eight bits; see scanError.
+	count   int // rows that have the vector
+	// The greatest scale and squared length that a row ever had, for scanError.
 	maxScale, maxSquare float32
 }
 
@@ -56,19 +51,12 @@ func (d *denseRows) put(row uint32, v []float32) {
 	for chunk >= len(d.chunks) {
 		d.chunks = append(d.chunks, nil)
 		d.scale = append(d.scale, make([]float32, chunkRows)...)
-		if d.params.distance == qdrant.Distance_Euclid {
-			d.squares = append(d.squares, make([]float32, chunkRows)...)
-		}
 	}
 	if d.chunks[chunk] == nil {
 		d.chunks[chunk] = make([]int8, chunkRows*d.params.size)
 	}
 	d.scale[row] = vector.Quantize(v, d.row(row))
-	square := vector.Dot(v, v)
-	if d.params.distance == qdrant.Distance_Euclid {
-		d.squares[row] = square
-	}
-	d.maxScale, d.maxSquare = max(d.maxScale, d.scale[row]), max(d.maxSquare, square)
+	d.maxScale, d.maxSquare = max(d.maxScale, d.scale[row]), max(d.maxSquare, vector.Dot(v, v))
 	if !d.present.has(row) {
 		d.present.set(row)
 		d.count++

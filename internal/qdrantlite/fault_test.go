@@ -21,7 +21,7 @@ import (
 type faultyBackend struct {
 	backend
 	fail    atomic.Bool
-	settled bool
+	known   bool
 	held    chan struct{} // when there is a channel, a commit takes two values from it before it is done
 	commits atomic.Int64
 }
@@ -37,7 +37,7 @@ func (f *faultyBackend) commit(mutations []mutation) (bool, error) {
 	if !f.fail.Load() {
 		return f.backend.commit(mutations)
 	}
-	if f.settled {
+	if f.known {
 		return true, errDisk
 	}
 	if _, err := f.backend.commit(mutations); err != nil {
@@ -49,13 +49,15 @@ func (f *faultyBackend) commit(mutations []mutation) (bool, error) {
 // putOne writes the vector and payload of a point.
 func putOne(t testing.TB, c *qdrant.Client, id uint64, x float32) error {
 	_, err := c.Upsert(t.Context(), &qdrant.UpsertPoints{CollectionName: "c", Points: []*qdrant.PointStruct{
-		{Id: qdrant.NewIDNum(id), Vectors: qdrant.NewVectors(x, 1), Payload: map[string]*qdrant.Value{"x": qdrant.NewValueDouble(float64(x))}}}})
+		{Id: qdrant.NewIDNum(id), Vectors: vectorD(x, 1), Payload: map[string]*qdrant.Value{"x": qdrant.NewValueDouble(float64(x))}}}})
 	return err
 }
 
 func firstHit(t testing.TB, c *qdrant.Client) float32 {
 	t.Helper()
-	hits, err := c.Query(t.Context(), &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuery(1, 0), WithPayload: qdrant.NewWithPayload(true)})
+	query := queryD(1, 0)
+	query.WithPayload = qdrant.NewWithPayload(true)
+	hits, err := ask(t.Context(), c, query)
 	must(t, err)
 	if len(hits) == 0 {
 		return 0
@@ -72,7 +74,7 @@ func faulty(t *testing.T, path string) (*Server, *faultyBackend, *qdrant.Client)
 	f := &faultyBackend{backend: s.backend}
 	s.backend = f
 	c := client(t, s)
-	must(t, c.CreateCollection(t.Context(), &qdrant.CreateCollection{CollectionName: "c", VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: 2, Distance: qdrant.Distance_Dot})}))
+	must(t, c.CreateCollection(t.Context(), &qdrant.CreateCollection{CollectionName: "c", VectorsConfig: oneVector(2)}))
 	must(t, putOne(t, c, 1, 1))
 	return s, f, c
 }
@@ -80,7 +82,7 @@ func faulty(t *testing.T, path string) (*Server, *faultyBackend, *qdrant.Client)
 // TestFailedCommit: a commit that fails changes nothing, and the store goes on.
 func TestFailedCommit(t *testing.T) {
 	_, f, c := faulty(t, filepath.Join(t.TempDir(), "store"))
-	f.settled = true
+	f.known = true
 	f.fail.Store(true)
 	for range 3 {
 		wantCode(t, putOne(t, c, 1, 2), codes.Internal)
@@ -98,9 +100,9 @@ func TestFailedCommit(t *testing.T) {
 	}
 }
 
-// TestUnsettledCommit: when nobody can say whether a commit was done, reading goes on with what was there before and writing is
-// refused until the store is opened again, which finds out.
-func TestUnsettledCommit(t *testing.T) {
+// TestUnknownCommit: when nobody can say whether a commit was done, reading goes on with what was
+// there before and writing is refused until the store is opened again, which finds out.
+func TestUnknownCommit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	s, f, c := faulty(t, path)
 	f.fail.Store(true)
@@ -156,8 +158,8 @@ func TestDamagedRecords(t *testing.T) {
 	s, err := Open(Options{Path: path})
 	must(t, err)
 	c := client(t, s)
-	must(t, c.CreateCollection(t.Context(), &qdrant.CreateCollection{CollectionName: "c", VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: 2, Distance: qdrant.Distance_Dot})}))
-	_, err = c.CreateFieldIndex(t.Context(), &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "x", FieldType: qdrant.FieldType_FieldTypeFloat.Enum()})
+	must(t, c.CreateCollection(t.Context(), &qdrant.CreateCollection{CollectionName: "c", VectorsConfig: oneVector(2)}))
+	_, err = c.CreateFieldIndex(t.Context(), &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "x", FieldType: qdrant.FieldType_FieldTypeInteger.Enum()})
 	must(t, err)
 	must(t, putOne(t, c, 1, 8))
 	r, err := s.backend.read()
@@ -194,14 +196,15 @@ func TestDamagedRecords(t *testing.T) {
 	}
 }
 
-// TestDamagedPages overwrites bytes anywhere in the file. Opening may fail, with an error that says so, or not notice a byte that nothing
-// uses; it must not crash, and what it then shows must be what was written.
+// TestDamagedPages overwrites bytes anywhere in the file. Opening may fail, with an error that says
+// so, or not notice a byte that nothing uses; it must not crash, and what it then shows must be
+// what was written.
 func TestDamagedPages(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "store")
 	s, err := Open(Options{Path: path})
 	must(t, err)
-	points := fill(t, s, qdrant.Distance_Dot, clusters(rand.New(rand.NewPCG(4, 4)), 300, 8))
+	points := fill(t, s, clusters(rand.New(rand.NewPCG(4, 4)), 300, 8))
 	want, err := points.Scroll(t.Context(), &qdrant.ScrollPoints{CollectionName: "c", Limit: proto.Uint32(1000), WithVectors: qdrant.NewWithVectors(true)})
 	must(t, err)
 	must(t, s.Close())
@@ -239,13 +242,14 @@ func TestDamagedPages(t *testing.T) {
 	}
 }
 
-// TestOrphansAreSwept: what a commit left without a name is gone after the next open, and nothing else.
+// TestOrphansAreSwept: what a commit left without a name is gone after the next open, and nothing
+// else.
 func TestOrphansAreSwept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	s, err := Open(Options{Path: path})
 	must(t, err)
 	c := client(t, s)
-	must(t, c.CreateCollection(t.Context(), &qdrant.CreateCollection{CollectionName: "c", VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: 2, Distance: qdrant.Distance_Dot})}))
+	must(t, c.CreateCollection(t.Context(), &qdrant.CreateCollection{CollectionName: "c", VectorsConfig: oneVector(2)}))
 	must(t, putOne(t, c, 1, 8))
 	must(t, putOne(t, c, 1, 9))
 	must(t, putOne(t, c, 2, 3))

@@ -1,24 +1,26 @@
 package qdrantlite
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/qdrant/go-client/qdrant"
 )
 
-// noRow marks a subject that is not in memory: a staged point or an object inside a payload.
+// maxFilterDepth bounds how deep filters nest, so that compiling one never exhausts the stack.
+const maxFilterDepth = 100
+
+// noRow marks a subject that is not in memory: a point as a transaction is about to store it.
 const noRow = ^uint32(0)
 
-// subject is what a filter is evaluated on: a point in memory, whose payload is read only when a condition needs it, or a point that
-// a write is about to store, or an object inside a payload.
+// subject is the point that a filter is evaluated on. Its payload is read when a condition first
+// needs it.
 type subject struct {
-	row      uint32
-	id       pointID
-	payload  payload
-	load     func() (payload, error) // nil when payload is there
-	err      error                   // of load
-	isNested bool                    // ids and vectors are not looked at inside a payload, as in Qdrant
-	vectors  *vectorSet              // of a staged point
+	row     uint32
+	id      pointID
+	payload payload
+	load    func() (payload, error) // nil when the payload is there
+	err     error                   // of load
 }
 
 func (s *subject) fields() payload {
@@ -34,13 +36,13 @@ type condition struct {
 	eval func(*subject) bool
 	// costly conditions may read the payload; they are evaluated after the others.
 	costly bool
-	// rows lists a superset of the rows in memory for which the condition holds, or says that it cannot. It is nil when the
-	// condition never can. estimate bounds how many there are.
+	// rows lists a superset of the rows in memory for which the condition holds, at most estimate
+	// of them, or returns false when it cannot. It is nil for a condition that never can.
 	rows     func() ([]uint32, bool)
 	estimate int
 }
 
-// compileFilter checks a filter and prepares it for the collection: c gives it indexes and ids. Inside a payload c is nil.
+// compileFilter checks a filter and prepares it. The result is for the collection as it is now.
 func compileFilter(c *collection, f *qdrant.Filter) (*condition, error) {
 	if f == nil {
 		return nil, nil
@@ -49,8 +51,11 @@ func compileFilter(c *collection, f *qdrant.Filter) (*condition, error) {
 }
 
 func compileDepth(c *collection, f *qdrant.Filter, depth int) (*condition, error) {
-	if depth > maxPayloadDepth {
-		return nil, invalid("a filter nests deeper than %d levels", maxPayloadDepth)
+	if depth > maxFilterDepth {
+		return nil, invalid("filter: nested too deep (want at most %d levels)", maxFilterDepth)
+	}
+	if err := only(f, "must", "should", "must_not"); err != nil {
+		return nil, err
 	}
 	compile := func(list []*qdrant.Condition) ([]*condition, error) {
 		out := make([]*condition, len(list))
@@ -72,13 +77,6 @@ func compileDepth(c *collection, f *qdrant.Filter, depth int) (*condition, error
 	}
 	if len(should) > 0 {
 		all = append(all, anyOf(should))
-	}
-	if min := f.GetMinShould(); len(min.GetConditions()) > 0 {
-		of, err := compile(min.GetConditions())
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, atLeast(of, min.GetMinCount()))
 	}
 	not, err := compile(f.GetMustNot())
 	if err != nil {
@@ -122,10 +120,9 @@ func anyOf(conditions []*condition) *condition {
 		listable = listable && one.rows != nil
 	}
 	if listable {
-		of := slices.Clone(conditions)
 		out.rows = func() ([]uint32, bool) {
 			var rows []uint32
-			for _, one := range of {
+			for _, one := range conditions {
 				more, ok := one.rows()
 				if !ok {
 					return nil, false
@@ -143,66 +140,31 @@ func anyOf(conditions []*condition) *condition {
 	return out
 }
 
-func atLeast(conditions []*condition, count uint64) *condition {
-	out := &condition{}
-	for _, one := range conditions {
-		out.costly = out.costly || one.costly
-	}
-	cheapFirst(conditions)
-	out.eval = func(s *subject) bool {
-		found := uint64(0)
-		for i, one := range conditions {
-			if found >= count || found+uint64(len(conditions)-i) < count {
-				break
-			}
-			if one.eval(s) {
-				found++
-			}
-		}
-		return found >= count
-	}
-	return out
-}
-
 func cheapFirst(conditions []*condition) {
-	slices.SortStableFunc(conditions, func(a, b *condition) int { return int(boolInt(a.costly) - boolInt(b.costly)) })
+	slices.SortStableFunc(conditions, func(a, b *condition) int {
+		switch {
+		case a.costly == b.costly:
+			return 0
+		case b.costly:
+			return -1
+		}
+		return 1
+	})
 }
 
 func compileCondition(c *collection, one *qdrant.Condition, depth int) (*condition, error) {
+	if err := only(one, "field", "filter", "has_id"); err != nil {
+		return nil, err
+	}
 	switch kind := one.GetConditionOneOf().(type) {
 	case *qdrant.Condition_Field:
 		return compileField(c, kind.Field)
 	case *qdrant.Condition_Filter:
 		return compileDepth(c, kind.Filter, depth+1)
-	case *qdrant.Condition_IsEmpty:
-		return compileFact(c, kind.IsEmpty.GetKey(), cellEmpty, allEmpty)
-	case *qdrant.Condition_IsNull:
-		return compileFact(c, kind.IsNull.GetKey(), cellNull, anyNull)
 	case *qdrant.Condition_HasId:
 		return compileHasID(c, kind.HasId)
-	case *qdrant.Condition_HasVector:
-		return compileHasVector(c, kind.HasVector.GetHasVector())
-	case *qdrant.Condition_Nested:
-		return compileNested(kind.Nested, depth)
-	case nil:
-		return nil, invalid("Malformed Condition type")
 	}
-	return nil, unsupported("the filter condition %T", one.GetConditionOneOf())
-}
-
-// compileFact is for what an index knows of every row whatever the type of its values.
-func compileFact(c *collection, key string, fact uint8, test func([]*qdrant.Value) bool) (*condition, error) {
-	path, err := parsePath(key)
-	if err != nil {
-		return nil, err
-	}
-	index := c.index(path)
-	return &condition{costly: index == nil, eval: func(s *subject) bool {
-		if index != nil && s.row != noRow {
-			return index.facts[s.row]&fact != 0
-		}
-		return test(path.get(s.fields(), nil))
-	}}, nil
+	return nil, invalid("filter: a condition is empty")
 }
 
 func compileHasID(c *collection, cond *qdrant.HasIdCondition) (*condition, error) {
@@ -214,13 +176,10 @@ func compileHasID(c *collection, cond *qdrant.HasIdCondition) (*condition, error
 	for _, id := range ids {
 		wanted[id] = true
 	}
-	return idCondition(c, wanted), nil
-}
-
-func idCondition(c *collection, wanted map[pointID]bool) *condition {
-	out := &condition{estimate: len(wanted), eval: func(s *subject) bool { return !s.isNested && wanted[s.id] }}
-	if c != nil {
-		out.rows = func() ([]uint32, bool) {
+	return &condition{
+		estimate: len(wanted),
+		eval:     func(s *subject) bool { return wanted[s.id] },
+		rows: func() ([]uint32, bool) {
 			rows := make([]uint32, 0, len(wanted))
 			for id := range wanted {
 				if row, ok := c.order.find(c.ids, id); ok {
@@ -229,145 +188,109 @@ func idCondition(c *collection, wanted map[pointID]bool) *condition {
 			}
 			slices.Sort(rows)
 			return rows, true
-		}
-	}
-	return out
+		},
+	}, nil
 }
 
-func compileHasVector(c *collection, name string) (*condition, error) {
-	never := &condition{eval: func(*subject) bool { return false }}
-	if c == nil {
-		return never, nil
-	}
-	at, sparse, ok := c.schema.field(name)
-	if !ok {
-		return never, nil
-	}
-	return &condition{eval: func(s *subject) bool {
-		switch {
-		case s.isNested:
-			return false
-		case s.row == noRow && sparse:
-			return s.vectors.sparse[at] != nil
-		case s.row == noRow:
-			return s.vectors.dense[at] != nil
-		case sparse:
-			return c.sparse[at].present.has(s.row)
-		}
-		return c.dense[at].present.has(s.row)
-	}}, nil
-}
-
-func compileNested(cond *qdrant.NestedCondition, depth int) (*condition, error) {
-	path, err := parsePath(cond.GetKey())
-	if err != nil {
-		return nil, err
-	}
-	path = path.each()
-	inner := &condition{eval: func(*subject) bool { return true }}
-	if cond.GetFilter() != nil {
-		if inner, err = compileDepth(nil, cond.GetFilter(), depth+1); err != nil {
-			return nil, err
-		}
-	}
-	return &condition{costly: true, eval: func(s *subject) bool {
-		return slices.ContainsFunc(path.get(s.fields(), nil), func(v *qdrant.Value) bool {
-			object, ok := v.GetKind().(*qdrant.Value_StructValue)
-			return ok && inner.eval(&subject{row: noRow, payload: object.StructValue.GetFields(), isNested: true})
-		})
-	}}, nil
-}
-
-// compileField compiles a condition on a payload field. A field condition with several tests holds when one of them does, and tests
-// of the field as a whole (its count, whether it is empty or null) stand before tests of its values.
+// compileField compiles a condition on a payload field. It holds when one value of the field, or
+// one element of a value that is an array, satisfies it.
 func compileField(c *collection, cond *qdrant.FieldCondition) (*condition, error) {
-	path, err := parsePath(cond.GetKey())
-	if err != nil {
+	key := cond.GetKey()
+	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	index := c.index(path)
-	switch {
-	case cond.GetGeoBoundingBox() != nil, cond.GetGeoRadius() != nil, cond.GetGeoPolygon() != nil:
-		return nil, unsupported("geographic conditions (field %q)", cond.GetKey())
-	case cond.GetValuesCount() != nil:
-		return whole(path, countTest(cond.GetValuesCount()), false), nil
-	case cond.IsEmpty != nil:
-		return whole(path, func(v *qdrant.Value) bool { return allEmpty([]*qdrant.Value{v}) == cond.GetIsEmpty() }, cond.GetIsEmpty()), nil
-	case cond.IsNull != nil:
-		return whole(path, func(v *qdrant.Value) bool { return holdsNull(v) == cond.GetIsNull() }, !cond.GetIsNull()), nil
+	if err := only(cond, "key", "match", "range"); err != nil {
+		return nil, err
 	}
-	var tests []*condition
-	if cond.GetMatch() != nil {
-		one, err := compileMatch(path, index, cond.GetMatch())
-		if err != nil {
-			return nil, err
-		}
-		tests = append(tests, one)
+	if cond.GetMatch() != nil && cond.GetRange() != nil {
+		return nil, unsupported("match and range in one condition (field %q)", key)
+	}
+	var text *column[string]
+	var whole *column[int64]
+	index := c.indexes[key]
+	if index != nil {
+		text, whole = index.text, index.whole
 	}
 	if r := cond.GetRange(); r != nil {
-		tests = append(tests, compileRange(path, index, r))
-	} else if r := cond.GetDatetimeRange(); r != nil {
-		one, err := compileDatetimeRange(path, index, r)
-		if err != nil {
-			return nil, err
-		}
-		tests = append(tests, one)
+		return compileRange(key, index, whole, r), nil
 	}
-	switch len(tests) {
-	case 0:
-		return nil, invalid("the condition on field %q tests nothing", cond.GetKey())
-	case 1:
-		return tests[0], nil
+	if err := only(cond.GetMatch(), "keyword", "keywords", "integer"); err != nil {
+		return nil, err
 	}
-	return anyOf(tests), nil
-}
-
-// whole tests each value at a path without looking into arrays; absent is the result when there is none.
-func whole(path jsonPath, test func(*qdrant.Value) bool, absent bool) *condition {
-	return &condition{costly: true, eval: func(s *subject) bool {
-		values := path.get(s.fields(), nil)
-		if len(values) == 0 {
-			return absent
-		}
-		return slices.ContainsFunc(values, test)
-	}}
-}
-
-func holdsNull(v *qdrant.Value) bool {
-	if list, ok := v.GetKind().(*qdrant.Value_ListValue); ok {
-		return slices.ContainsFunc(list.ListValue.GetValues(), isNull)
+	switch v := cond.GetMatch().GetMatchValue().(type) {
+	case *qdrant.Match_Keyword:
+		return matchAny(key, text, []string{v.Keyword}, textOf), nil
+	case *qdrant.Match_Keywords:
+		return matchAny(key, text, v.Keywords.GetStrings(), textOf), nil
+	case *qdrant.Match_Integer:
+		return matchAny(key, whole, []int64{v.Integer}, wholeOf), nil
 	}
-	return isNull(v)
+	return nil, invalid("filter: the condition on field %q has no match and no range", key)
 }
 
-func countTest(limits *qdrant.ValuesCount) func(*qdrant.Value) bool {
-	return func(v *qdrant.Value) bool {
-		n := 1
-		if list, ok := v.GetKind().(*qdrant.Value_ListValue); ok {
-			n = len(list.ListValue.GetValues())
-		} else if isNull(v) {
-			n = 0
-		}
-		return countWithin(limits, uint64(n))
+// matchAny holds when a value of the field is one of the given ones. column holds all values of the
+// field that have the type T; it is nil when the field has no index of that type.
+func matchAny[T cmp.Ordered](key string, column *column[T], values []T, typed func(*qdrant.Value) (T, bool)) *condition {
+	wanted := setOf(values)
+	fromPayload := func(s *subject) bool {
+		return anyScalar(s.fields()[key], func(v *qdrant.Value) bool {
+			got, ok := typed(v)
+			return ok && wanted(got)
+		})
 	}
-}
-
-func countWithin(limits *qdrant.ValuesCount, n uint64) bool {
-	return (limits.Lt == nil || n < limits.GetLt()) && (limits.Gt == nil || n > limits.GetGt()) &&
-		(limits.Lte == nil || n <= limits.GetLte()) && (limits.Gte == nil || n >= limits.GetGte())
-}
-
-// scalarCondition tests the values of a field one by one, with the column where it can decide and with the payload otherwise.
-// column is nil when the index is of no use for this test.
-func scalarCondition(path jsonPath, index *fieldIndex, column func(row uint32) bool, test func(*qdrant.Value) bool) *condition {
-	fromPayload := func(s *subject) bool { return eachScalar(path.get(s.fields(), nil), test) }
 	if column == nil {
 		return &condition{costly: true, eval: fromPayload}
 	}
-	return &condition{eval: func(s *subject) bool {
+	return &condition{
+		estimate: column.estimate(values),
+		rows:     func() ([]uint32, bool) { return column.lookup(values) },
+		eval: func(s *subject) bool {
+			if s.row == noRow {
+				return fromPayload(s)
+			}
+			return column.any(s.row, wanted)
+		},
+	}
+}
+
+// setOf gives a membership test: by comparison for few values, by hash for many.
+func setOf[T cmp.Ordered](values []T) func(T) bool {
+	if len(values) <= 8 {
+		return func(v T) bool { return slices.Contains(values, v) }
+	}
+	set := make(map[T]struct{}, len(values))
+	for _, v := range values {
+		set[v] = struct{}{}
+	}
+	return func(v T) bool { _, ok := set[v]; return ok }
+}
+
+// compileRange holds when a number of the field, an integer or a double, is within the range. column
+// holds the integers only; it is nil when the field has no index of integers.
+func compileRange(key string, index *fieldIndex, column *column[int64], r *qdrant.Range) *condition {
+	within := func(x float64) bool {
+		return (r.Lt == nil || x < r.GetLt()) && (r.Gt == nil || x > r.GetGt()) &&
+			(r.Lte == nil || x <= r.GetLte()) && (r.Gte == nil || x >= r.GetGte())
+	}
+	wholeWithin := func(n int64) bool { return within(float64(n)) }
+	fromPayload := func(s *subject) bool {
+		return anyScalar(s.fields()[key], func(v *qdrant.Value) bool {
+			switch n := v.GetKind().(type) {
+			case *qdrant.Value_IntegerValue:
+				return wholeWithin(n.IntegerValue)
+			case *qdrant.Value_DoubleValue:
+				return within(n.DoubleValue)
+			}
+			return false
+		})
+	}
+	if column == nil {
+		return &condition{costly: true, eval: fromPayload}
+	}
+	return &condition{costly: index.others > 0, eval: func(s *subject) bool {
 		if s.row == noRow {
 			return fromPayload(s)
 		}
-		return column(s.row) || index.facts[s.row]&cellOther != 0 && fromPayload(s)
+		return column.any(s.row, wholeWithin) || index.other.has(s.row) && fromPayload(s)
 	}}
 }

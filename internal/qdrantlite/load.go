@@ -9,10 +9,12 @@ import (
 	"slices"
 
 	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
-// load builds the memory of every collection from the file, and deletes the records that a crash left without a name.
+// load builds the memory of every collection from the file, and deletes the records that a crash left
+// and no point names.
 func (s *Server) load(path string) error {
 	orphans, err := s.loadAll(path)
 	if err != nil {
@@ -65,7 +67,7 @@ func (s *Server) loadAll(path string) (orphans []mutation, err error) {
 		}
 		c := byNumber[number]
 		if c == nil {
-			return fmt.Errorf("%w: an index of the unknown collection %d", ErrCorrupt, number)
+			return fmt.Errorf("%w: an index belongs to the unknown collection %d", ErrCorrupt, number)
 		}
 		c.indexes[f.key] = f
 		return nil
@@ -89,15 +91,15 @@ func decodeCollection(name string, record []byte) (*collection, error) {
 		return nil, err
 	}
 	if len(body) < 4 {
-		return nil, fmt.Errorf("%w: the record of the collection %q is cut short", ErrCorrupt, name)
+		return nil, fmt.Errorf("%w: the record of collection %q is too short", ErrCorrupt, name)
 	}
 	var create qdrant.CreateCollection
 	if err := proto.Unmarshal(body[4:], &create); err != nil {
-		return nil, fmt.Errorf("%w: the record of the collection %q: %w", ErrCorrupt, name, err)
+		return nil, fmt.Errorf("%w: the record of collection %q: %w", ErrCorrupt, name, err)
 	}
 	schema, err := newSchema(&create)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the record of the collection %q: %w", ErrCorrupt, name, err)
+		return nil, fmt.Errorf("%w: collection %q: %s", ErrUnsupported, name, status.Convert(err).Message())
 	}
 	create.CollectionName = name
 	return newCollection(binary.BigEndian.Uint32(body), &create, schema), nil
@@ -113,27 +115,28 @@ func decodeIndex(key, record []byte) (*fieldIndex, uint32, error) {
 		return nil, 0, err
 	}
 	if len(key) < 4 {
-		return nil, 0, fmt.Errorf("%w: an index without a collection", ErrCorrupt)
+		return nil, 0, fmt.Errorf("%w: an index belongs to no collection", ErrCorrupt)
 	}
 	var params qdrant.CreateFieldIndexCollection
 	if err := proto.Unmarshal(body, &params); err != nil {
-		return nil, 0, fmt.Errorf("%w: the record of the index %q: %w", ErrCorrupt, key[4:], err)
+		return nil, 0, fmt.Errorf("%w: the record of index %q: %w", ErrCorrupt, key[4:], err)
 	}
 	f, err := newFieldIndex(&params)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w: the record of the index %q: %w", ErrCorrupt, key[4:], err)
+		return nil, 0, fmt.Errorf("%w: index %q: %s", ErrUnsupported, key[4:], status.Convert(err).Message())
 	}
 	return f, binary.BigEndian.Uint32(key), nil
 }
 
-// slotOf says which row a slot belongs to.
+// slotOf is a slot and the row that names it.
 type slotOf struct {
 	slot uint64
 	row  uint32
 }
 
-// load reads the points of a collection in order of ids, which become its rows, and then its vectors and payloads in the order in
-// which they lie in the file. It returns deletions of records that no point names.
+// load reads the points of a collection in order of ids, which become its rows, and then its
+// vectors and payloads in the order in which they lie in the file. It returns deletions of records
+// that no point names.
 func (c *collection) load(r reader) (orphans []mutation, err error) {
 	var vectors, payloads []slotOf
 	err = r.scan(c.table(tablePoints), func(key, value []byte) error {
@@ -173,7 +176,7 @@ func (c *collection) load(r reader) (orphans []mutation, err error) {
 			return err
 		}
 		if id != c.ids[row] {
-			return fmt.Errorf("%w: the vectors of point %s are under point %s", ErrCorrupt, id, c.ids[row])
+			return fmt.Errorf("%w: point %s names the vectors of point %s", ErrCorrupt, c.ids[row], id)
 		}
 		for i, d := range v.dense {
 			if d != nil {
@@ -221,13 +224,13 @@ func (c *collection) putCells(row uint32, names []string, cells []cell) {
 	}
 }
 
-// join walks a table of slots beside the slots that points name. Records without a point are orphans; a point without its record
-// is damage.
+// join reads a table of slots and calls found for each record that a point names. Records that no
+// point names are returned as deletions; a point whose record is missing is damage.
 func (c *collection) join(r reader, kind tableKind, named []slotOf, found func(row uint32, record []byte) error) ([]mutation, error) {
 	slices.SortFunc(named, func(a, b slotOf) int { return cmp.Compare(a.slot, b.slot) })
 	var orphans []mutation
 	missing := func() error {
-		return fmt.Errorf("%w: point %s has lost its record %d of kind %q", ErrCorrupt, c.ids[named[0].row], named[0].slot, kind)
+		return fmt.Errorf("%w: point %s: record %d of kind %q is missing", ErrCorrupt, c.ids[named[0].row], named[0].slot, kind)
 	}
 	err := r.scan(c.table(kind), func(key, record []byte) error {
 		if len(named) > 0 && len(key) == 8 {

@@ -20,9 +20,9 @@ import (
 
 // modelPoint is a point as a map would keep it. Vectors that are missing are nil.
 type modelPoint struct {
-	Dense, Unit []float32
-	Words, Rare map[uint32]float32
-	Payload     map[string]any
+	Dense, Short []float32
+	Words, Rare  map[uint32]float32
+	Payload      map[string]any
 }
 
 // model is the store that the real one is compared with: a map, and loops over it.
@@ -50,7 +50,8 @@ func (m *model) close(t *rapid.T) {
 	}
 }
 
-// TestModel applies random operations, closing and reopening the file among them, and compares everything after each.
+// TestModel applies random operations, closing and reopening the file among them, and compares
+// everything after each.
 func TestModel(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
@@ -62,7 +63,7 @@ func TestModel(t *testing.T) {
 		_, err := (&collectionsService{s: m.server}).Create(context.Background(), &qdrant.CreateCollection{
 			CollectionName: modelCollection,
 			VectorsConfig: qdrant.NewVectorsConfigMap(map[string]*qdrant.VectorParams{
-				"dense": {Size: 3, Distance: qdrant.Distance_Euclid}, "unit": {Size: 2, Distance: qdrant.Distance_Cosine},
+				"dense": {Size: 3, Distance: qdrant.Distance_Dot}, "short": {Size: 2, Distance: qdrant.Distance_Dot},
 			}),
 			SparseVectorsConfig: qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{
 				"words": {}, "rare": {Modifier: qdrant.Modifier_Idf.Enum()},
@@ -74,17 +75,13 @@ func TestModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"":               m.check,
 			"upsert":         m.upsert,
+			"upsertIf":       m.upsertIf,
 			"upsertRefused":  m.upsertRefused,
 			"delete":         m.delete,
 			"deleteByFilter": m.deleteByFilter,
 			"setPayload":     m.setPayload,
-			"overwrite":      m.overwrite,
-			"deletePayload":  m.deletePayload,
-			"updateVectors":  m.updateVectors,
-			"deleteVectors":  m.deleteVectors,
 			"batch":          m.batch,
 			"index":          m.index,
-			"dropIndex":      m.dropIndex,
 			"reopen":         func(t *rapid.T) { m.close(t); m.open(t) },
 		})
 	})
@@ -92,7 +89,7 @@ func TestModel(t *testing.T) {
 
 func drawID(t *rapid.T) uint64 { return rapid.Uint64Range(0, 15).Draw(t, "id") }
 
-// drawFloats draws eighths, so that sums of them are exact and no vector is nearly zero.
+// drawFloats draws eighths, so that sums of their products are exact.
 func drawFloats(t *rapid.T, n int) []float32 {
 	v := make([]float32, n)
 	for i := range v {
@@ -122,8 +119,8 @@ func drawPoint(t *rapid.T) (modelPoint, *qdrant.Vectors) {
 	if rapid.Bool().Draw(t, "dense") {
 		p.Dense = drawFloats(t, 3)
 	}
-	if rapid.Bool().Draw(t, "unit") {
-		p.Unit = drawFloats(t, 2)
+	if rapid.Bool().Draw(t, "short") {
+		p.Short = drawFloats(t, 2)
 	}
 	if rapid.Bool().Draw(t, "words") {
 		p.Words = drawSparse(t)
@@ -131,9 +128,7 @@ func drawPoint(t *rapid.T) (modelPoint, *qdrant.Vectors) {
 	if rapid.Bool().Draw(t, "rare") {
 		p.Rare = drawSparse(t)
 	}
-	vectors := p.vectors()
-	p.Unit = unit(p.Unit)
-	return p, vectors
+	return p, p.vectors()
 }
 
 func (p modelPoint) vectors() *qdrant.Vectors {
@@ -141,8 +136,8 @@ func (p modelPoint) vectors() *qdrant.Vectors {
 	if p.Dense != nil {
 		named["dense"] = qdrant.NewVectorDense(p.Dense)
 	}
-	if p.Unit != nil {
-		named["unit"] = qdrant.NewVectorDense(p.Unit)
+	if p.Short != nil {
+		named["short"] = qdrant.NewVectorDense(p.Short)
 	}
 	for name, s := range map[string]map[uint32]float32{"words": p.Words, "rare": p.Rare} {
 		if s != nil {
@@ -157,30 +152,32 @@ func (p modelPoint) vectors() *qdrant.Vectors {
 	return qdrant.NewVectorsMap(named)
 }
 
-func unit(v []float32) []float32 {
-	var square float64
-	for _, x := range v {
-		square += float64(x) * float64(x)
-	}
-	out := slices.Clone(v)
-	for i := range out {
-		if square > 0 {
-			out[i] = float32(float64(v[i]) / math.Sqrt(square))
-		}
-	}
-	return out
-}
-
 func (m *model) upsert(t *rapid.T) {
 	req := &qdrant.UpsertPoints{CollectionName: modelCollection}
-	mode := rapid.SampledFrom([]qdrant.UpdateMode{qdrant.UpdateMode_Upsert, qdrant.UpdateMode_InsertOnly, qdrant.UpdateMode_UpdateOnly}).Draw(t, "mode")
+	mode := rapid.SampledFrom([]qdrant.UpdateMode{qdrant.UpdateMode_Upsert, qdrant.UpdateMode_InsertOnly}).Draw(t, "mode")
 	req.UpdateMode = mode.Enum()
 	for range rapid.IntRange(1, 6).Draw(t, "points") {
 		id := drawID(t)
 		p, vectors := drawPoint(t)
 		req.Points = append(req.Points, &qdrant.PointStruct{Id: qdrant.NewIDNum(id), Vectors: vectors, Payload: qdrant.NewValueMap(p.Payload)})
-		_, exists := m.want[id]
-		if mode == qdrant.UpdateMode_Upsert || exists == (mode == qdrant.UpdateMode_UpdateOnly) {
+		if _, exists := m.want[id]; !exists || mode == qdrant.UpdateMode_Upsert {
+			m.want[id] = p
+		}
+	}
+	if _, err := m.points.Upsert(context.Background(), req); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// upsertIf replaces points only where they have a keyword.
+func (m *model) upsertIf(t *rapid.T) {
+	k := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "k")
+	req := &qdrant.UpsertPoints{CollectionName: modelCollection, UpdateFilter: keywordFilter(k)}
+	for range rapid.IntRange(1, 4).Draw(t, "points") {
+		id := drawID(t)
+		p, vectors := drawPoint(t)
+		req.Points = append(req.Points, &qdrant.PointStruct{Id: qdrant.NewIDNum(id), Vectors: vectors, Payload: qdrant.NewValueMap(p.Payload)})
+		if was, exists := m.want[id]; !exists || was.hasKeyword(k) {
 			m.want[id] = p
 		}
 	}
@@ -232,7 +229,8 @@ func keywordFilter(k string) *qdrant.Filter {
 	return &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatch("k", k)}}
 }
 
-// change applies edit to the payload of one point, which must exist, or of all with a keyword, and returns the selector.
+// change applies edit to the payload of one point, which must exist, or of all with a keyword, and
+// returns the selector.
 func (m *model) change(t *rapid.T, edit func(map[string]any) map[string]any) (selector *qdrant.PointsSelector, fails bool) {
 	apply := func(id uint64) {
 		p := m.want[id]
@@ -274,61 +272,11 @@ func (m *model) setPayload(t *rapid.T) {
 		}
 		return p
 	})
-	_, err := m.points.SetPayload(context.Background(), &qdrant.SetPayloadPoints{CollectionName: modelCollection, Payload: qdrant.NewValueMap(set), PointsSelector: selector})
-	wantResult(t, err, fails)
+	wantResult(t, m.update(setPayload(set, selector)), fails)
 }
 
-func (m *model) overwrite(t *rapid.T) {
-	set := drawPayload(t)
-	selector, fails := m.change(t, func(map[string]any) map[string]any { return set })
-	_, err := m.points.OverwritePayload(context.Background(), &qdrant.SetPayloadPoints{CollectionName: modelCollection, Payload: qdrant.NewValueMap(set), PointsSelector: selector})
-	wantResult(t, err, fails)
-}
-
-func (m *model) deletePayload(t *rapid.T) {
-	key := rapid.SampledFrom([]string{"k", "n", "other"}).Draw(t, "key")
-	selector, fails := m.change(t, func(p map[string]any) map[string]any { delete(p, key); return p })
-	_, err := m.points.DeletePayload(context.Background(), &qdrant.DeletePayloadPoints{CollectionName: modelCollection, Keys: []string{key}, PointsSelector: selector})
-	wantResult(t, err, fails)
-}
-
-func (m *model) updateVectors(t *rapid.T) {
-	id := drawID(t)
-	p, vectors := drawPoint(t)
-	old, ok := m.want[id]
-	if ok {
-		if p.Dense != nil {
-			old.Dense = p.Dense
-		}
-		if p.Unit != nil {
-			old.Unit = p.Unit
-		}
-		if p.Words != nil {
-			old.Words = p.Words
-		}
-		if p.Rare != nil {
-			old.Rare = p.Rare
-		}
-		m.want[id] = old
-	}
-	_, err := m.points.UpdateVectors(context.Background(), &qdrant.UpdatePointVectors{CollectionName: modelCollection,
-		Points: []*qdrant.PointVectors{{Id: qdrant.NewIDNum(id), Vectors: vectors}}})
-	wantResult(t, err, !ok)
-}
-
-func (m *model) deleteVectors(t *rapid.T) {
-	id := drawID(t)
-	old, ok := m.want[id]
-	if ok {
-		old.Unit, old.Words = nil, nil
-		m.want[id] = old
-	}
-	_, err := m.points.DeleteVectors(context.Background(), &qdrant.DeletePointVectors{CollectionName: modelCollection,
-		PointsSelector: qdrant.NewPointsSelector(qdrant.NewIDNum(id)), Vectors: &qdrant.VectorsSelector{Names: []string{"unit", "words"}}})
-	wantResult(t, err, !ok)
-}
-
-// batch writes, selects by a filter what it has just written, and deletes, in one request. When the last step fails nothing of it stays.
+// batch writes, selects by a filter what it has just written, and deletes, in one request. When the
+// last step fails nothing of it stays.
 func (m *model) batch(t *rapid.T) {
 	id, gone := drawID(t), drawID(t)
 	p, vectors := drawPoint(t)
@@ -336,12 +284,11 @@ func (m *model) batch(t *rapid.T) {
 	steps := []*qdrant.PointsUpdateOperation{
 		qdrant.NewPointsUpdateUpsert(&qdrant.PointsUpdateOperation_PointStructList{Points: []*qdrant.PointStruct{
 			{Id: qdrant.NewIDNum(id), Vectors: vectors, Payload: qdrant.NewValueMap(p.Payload)}}}),
-		qdrant.NewPointsUpdateSetPayload(&qdrant.PointsUpdateOperation_SetPayload{Payload: qdrant.NewValueMap(map[string]any{"n": int64(9)}),
-			PointsSelector: qdrant.NewPointsSelectorFilter(keywordFilter("a"))}),
+		setPayload(map[string]any{"n": int64(9)}, qdrant.NewPointsSelectorFilter(keywordFilter("a"))),
 		qdrant.NewPointsUpdateDeletePoints(&qdrant.PointsUpdateOperation_DeletePoints{Points: qdrant.NewPointsSelector(qdrant.NewIDNum(gone))}),
 	}
 	if fails {
-		steps = append(steps, qdrant.NewPointsUpdateClearPayload(&qdrant.PointsUpdateOperation_ClearPayload{Points: qdrant.NewPointsSelector(qdrant.NewIDNum(404))}))
+		steps = append(steps, setPayload(nil, qdrant.NewPointsSelector(qdrant.NewIDNum(404))))
 	} else {
 		m.want[id] = p
 		for other, q := range m.want {
@@ -353,8 +300,16 @@ func (m *model) batch(t *rapid.T) {
 		}
 		delete(m.want, gone)
 	}
+	wantResult(t, m.update(steps...), fails)
+}
+
+func (m *model) update(steps ...*qdrant.PointsUpdateOperation) error {
 	_, err := m.points.UpdateBatch(context.Background(), &qdrant.UpdateBatchPoints{CollectionName: modelCollection, Operations: steps})
-	wantResult(t, err, fails)
+	return err
+}
+
+func setPayload(fields map[string]any, which *qdrant.PointsSelector) *qdrant.PointsUpdateOperation {
+	return qdrant.NewPointsUpdateSetPayload(&qdrant.PointsUpdateOperation_SetPayload{Payload: qdrant.NewValueMap(fields), PointsSelector: which})
 }
 
 func (m *model) index(t *rapid.T) {
@@ -365,12 +320,6 @@ func (m *model) index(t *rapid.T) {
 				t.Fatal(err)
 			}
 		}
-	}
-}
-
-func (m *model) dropIndex(t *rapid.T) {
-	if _, err := m.points.DeleteFieldIndex(context.Background(), &qdrant.DeleteFieldIndexCollection{CollectionName: modelCollection, FieldName: "k"}); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -405,20 +354,14 @@ func (m *model) check(t *rapid.T) {
 			t.Fatalf("count of %q: %v, %v; want %d", k, reply, err, want)
 		}
 	}
-	m.search(t, "dense", qdrant.NewQuery(1, -1, 0.5), func(p modelPoint) (float64, bool) {
-		var sum float64
-		for i, x := range p.Dense {
-			d := float64(x) - []float64{1, -1, 0.5}[i]
-			sum += d * d
+	dot := func(v []float32, query ...float64) (sum float64, ok bool) {
+		for i, x := range v {
+			sum += float64(x) * query[i]
 		}
-		return -math.Sqrt(sum), p.Dense != nil
-	})
-	m.search(t, "unit", qdrant.NewQuery(0, 3), func(p modelPoint) (float64, bool) {
-		if p.Unit == nil {
-			return 0, false
-		}
-		return float64(p.Unit[1]), true
-	})
+		return sum, v != nil
+	}
+	m.search(t, "dense", qdrant.NewQuery(1, -1, 0.5), func(p modelPoint) (float64, bool) { return dot(p.Dense, 1, -1, 0.5) })
+	m.search(t, "short", qdrant.NewQuery(0, 3), func(p modelPoint) (float64, bool) { return dot(p.Short, 0, 3) })
 	query := map[uint32]float64{2: 1, 3: 0.5, 7: 2}
 	m.search(t, "words", sparseQuery(query), func(p modelPoint) (float64, bool) { return dotOf(p.Words, query, nil) })
 	n, df := 0.0, make(map[uint32]float64)
@@ -470,17 +413,14 @@ func (m *model) search(t *rapid.T, using string, query *qdrant.Query, score func
 		}
 		slices.SortFunc(want, func(a, b float64) int { return int(math.Copysign(1, b-a)) })
 		want = want[:min(limit, len(want))]
-		reply, err := m.points.Query(context.Background(), &qdrant.QueryPoints{CollectionName: modelCollection, Query: query, Using: &using,
+		hits, err := ask(context.Background(), servedBatch{m.points}, &qdrant.QueryPoints{CollectionName: modelCollection, Query: query, Using: &using,
 			Filter: filter, Limit: proto.Uint64(limit)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []float64
-		for _, h := range reply.GetResult() {
+		for _, h := range hits {
 			s := float64(h.GetScore())
-			if using == "dense" {
-				s = -s
-			}
 			got = append(got, s)
 			if own, ok := score(m.want[h.GetId().GetNum()]); !ok || math.Abs(own-s) > 1e-5 {
 				t.Fatalf("%s: point %v has the score %v, not %v", using, h.GetId(), own, s)
@@ -494,7 +434,7 @@ func (m *model) search(t *rapid.T, using string, query *qdrant.Query, score func
 
 func readModelPoint(p *qdrant.RetrievedPoint) modelPoint {
 	named := p.GetVectors().GetVectors().GetVectors()
-	out := modelPoint{Dense: named["dense"].GetDense().GetData(), Unit: named["unit"].GetDense().GetData(), Payload: make(map[string]any)}
+	out := modelPoint{Dense: named["dense"].GetDense().GetData(), Short: named["short"].GetDense().GetData(), Payload: make(map[string]any)}
 	for name, to := range map[string]*map[uint32]float32{"words": &out.Words, "rare": &out.Rare} {
 		if s := named[name].GetSparse(); s != nil {
 			*to = make(map[uint32]float32)

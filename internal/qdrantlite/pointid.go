@@ -9,13 +9,15 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 )
 
-// pointID is a point's identity. Numbers come before UUIDs, each in ascending order, as in Qdrant; the zero value is number 0.
+// pointID is a point's identity. Numbers come before UUIDs, each in ascending order, as in Qdrant;
+// the zero value is number 0.
 type pointID struct {
 	hi, lo uint64
 	uuid   bool
 }
 
-// idKeySize is the length of a pointID as a key: a byte for the kind and sixteen for the value, so that keys sort like ids.
+// idKeySize is the length of a pointID as a key: one byte for the kind and sixteen for the value, so
+// that keys sort like ids.
 const idKeySize = 17
 
 func parseID(id *qdrant.PointId) (pointID, error) {
@@ -25,11 +27,11 @@ func parseID(id *qdrant.PointId) (pointID, error) {
 	case *qdrant.PointId_Uuid:
 		u, err := uuid.Parse(v.Uuid)
 		if err != nil {
-			return pointID{}, invalid("Unable to parse UUID: %q", v.Uuid)
+			return pointID{}, invalid("point id: not a UUID (got %q)", v.Uuid)
 		}
 		return pointID{hi: binary.BigEndian.Uint64(u[:8]), lo: binary.BigEndian.Uint64(u[8:]), uuid: true}, nil
 	default:
-		return pointID{}, invalid("No ID options provided")
+		return pointID{}, invalid("point id: missing")
 	}
 }
 
@@ -86,11 +88,11 @@ func (p pointID) key() []byte {
 
 func idFromKey(key []byte) (pointID, error) {
 	if len(key) != idKeySize || key[0] > 1 {
-		return pointID{}, fmt.Errorf("%w: point key of %d bytes", ErrCorrupt, len(key))
+		return pointID{}, fmt.Errorf("%w: a point key is malformed (%d bytes)", ErrCorrupt, len(key))
 	}
 	id := pointID{hi: binary.BigEndian.Uint64(key[1:]), lo: binary.BigEndian.Uint64(key[9:]), uuid: key[0] == 1}
 	if !id.uuid && id.hi != 0 {
-		return pointID{}, fmt.Errorf("%w: numeric point key with high bits", ErrCorrupt)
+		return pointID{}, fmt.Errorf("%w: a numeric point key is longer than 64 bits", ErrCorrupt)
 	}
 	return id, nil
 }

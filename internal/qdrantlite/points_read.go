@@ -11,10 +11,10 @@ import (
 	"throughline/cluster/vector"
 )
 
-// contents reads what a reply carries of a point beside its id.
+// contents reads the parts of a point that a reply carries beside its id.
 func (c *collection) contents(r reader, row uint32, fields payloadSelector, with *qdrant.WithVectorsSelector) (payload, *qdrant.VectorsOutput, error) {
 	var p payload
-	if !fields.none {
+	if !fields.none() {
 		stored, err := c.payloadOf(r, c.records[row].payload)
 		if err != nil {
 			return nil, nil, err
@@ -52,7 +52,7 @@ func sparseOutput(v *vector.Sparse) *qdrant.VectorOutput {
 	return &qdrant.VectorOutput{Vector: &qdrant.VectorOutput_Sparse{Sparse: &qdrant.SparseVector{Indices: v.Terms, Values: v.Weights}}}
 }
 
-// output writes the wanted vectors of a point: alone when it is the unnamed one, by name otherwise.
+// output writes the wanted vectors of a point.
 func (s *schema) output(v *vectorSet, wanted func(string) bool) *qdrant.VectorsOutput {
 	named := make(map[string]*qdrant.VectorOutput)
 	for i, d := range v.dense {
@@ -64,9 +64,6 @@ func (s *schema) output(v *vectorSet, wanted func(string) bool) *qdrant.VectorsO
 		if d != nil && wanted(s.sparse[i].name) {
 			named[s.sparse[i].name] = sparseOutput(d)
 		}
-	}
-	if alone, ok := named[""]; ok && len(named) == 1 {
-		return &qdrant.VectorsOutput{VectorsOptions: &qdrant.VectorsOutput_Vector{Vector: alone}}
 	}
 	return &qdrant.VectorsOutput{VectorsOptions: &qdrant.VectorsOutput_Vectors{Vectors: &qdrant.NamedVectorsOutput{Vectors: named}}}
 }
@@ -82,17 +79,15 @@ func (c *collection) retrieved(r reader, row uint32, fields payloadSelector, wit
 // Get returns the points that exist, each once, in the order in which they are asked for.
 func (s *pointsService) Get(_ context.Context, req *qdrant.GetPoints) (*qdrant.GetResponse, error) {
 	start := time.Now()
+	if err := only(req, "collection_name", "ids", "with_payload", "with_vectors"); err != nil {
+		return nil, err
+	}
 	ids, err := parseIDs(req.GetIds())
 	if err != nil {
 		return nil, err
 	}
-	fields := payloadSelector{}
-	if req.GetWithPayload() != nil {
-		if fields, err = parsePayloadSelector(req.GetWithPayload()); err != nil {
-			return nil, err
-		}
-	}
-	if err := checkShards(req.GetShardKeySelector()); err != nil {
+	fields, err := parsePayloadSelector(req.GetWithPayload(), true)
+	if err != nil {
 		return nil, err
 	}
 	out := &qdrant.GetResponse{}
@@ -119,7 +114,7 @@ func (s *pointsService) Get(_ context.Context, req *qdrant.GetPoints) (*qdrant.G
 	return out, nil
 }
 
-// Scroll pages through points by id, or gives the first ones by an indexed field.
+// Scroll pages through points in order of their ids.
 func (s *pointsService) Scroll(ctx context.Context, req *qdrant.ScrollPoints) (*qdrant.ScrollResponse, error) {
 	start := time.Now()
 	scroll, err := parseScroll(req)
@@ -132,10 +127,22 @@ func (s *pointsService) Scroll(ctx context.Context, req *qdrant.ScrollPoints) (*
 		if err != nil {
 			return err
 		}
-		if req.GetOrderBy() != nil {
-			return scroll.byField(ctx, c, r, cond, req, out)
+		rows, err := scroll.page(ctx, c, r, cond)
+		if err != nil {
+			return err
 		}
-		return scroll.byID(ctx, c, r, cond, req, out)
+		if len(rows) > scroll.limit {
+			out.NextPageOffset = c.ids[rows[scroll.limit]].proto()
+			rows = rows[:scroll.limit]
+		}
+		for _, row := range rows {
+			point, err := c.retrieved(r, row, scroll.fields, req.GetWithVectors())
+			if err != nil {
+				return err
+			}
+			out.Result = append(out.Result, point)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -151,71 +158,26 @@ type scrolling struct {
 }
 
 func parseScroll(req *qdrant.ScrollPoints) (s scrolling, err error) {
-	if req.Limit != nil && req.GetLimit() == 0 {
-		return s, invalid("limit: 0 is less than 1")
+	if err := only(req, "collection_name", "filter", "offset", "limit", "with_payload", "with_vectors"); err != nil {
+		return s, err
 	}
 	s.limit = defaultLimit
 	if req.Limit != nil {
 		s.limit = int(min(req.GetLimit(), 1<<30))
 	}
+	if s.limit == 0 {
+		return s, invalid("limit: out of range (got 0, want at least 1)")
+	}
 	if req.GetOffset() != nil {
-		if req.GetOrderBy() != nil {
-			return s, invalid("Cannot use an `offset` when using `order_by`. The alternative for paging is to use `order_by.start_from` " +
-				"and a filter to exclude the IDs that you've already seen for the `order_by.start_from` value")
-		}
 		if s.from, err = parseID(req.GetOffset()); err != nil {
 			return s, err
 		}
 	}
-	if req.GetWithPayload() != nil {
-		if s.fields, err = parsePayloadSelector(req.GetWithPayload()); err != nil {
-			return s, err
-		}
-	}
-	return s, checkShards(req.GetShardKeySelector())
+	s.fields, err = parsePayloadSelector(req.GetWithPayload(), true)
+	return s, err
 }
 
-func (s scrolling) byField(ctx context.Context, c *collection, r reader, cond *condition, req *qdrant.ScrollPoints, out *qdrant.ScrollResponse) error {
-	order, err := newOrdering(c, req.GetOrderBy())
-	if err != nil {
-		return err
-	}
-	rows, err := c.match(ctx, r, cond)
-	if err != nil {
-		return err
-	}
-	hits, values := order.first(c, rows, s.limit)
-	for i, h := range hits {
-		point, err := c.retrieved(r, h.row, s.fields, req.GetWithVectors())
-		if err != nil {
-			return err
-		}
-		point.OrderValue = values[i].proto()
-		out.Result = append(out.Result, point)
-	}
-	return nil
-}
-
-func (s scrolling) byID(ctx context.Context, c *collection, r reader, cond *condition, req *qdrant.ScrollPoints, out *qdrant.ScrollResponse) error {
-	rows, err := s.page(ctx, c, r, cond)
-	if err != nil {
-		return err
-	}
-	if len(rows) > s.limit {
-		out.NextPageOffset = c.ids[rows[s.limit]].proto()
-		rows = rows[:s.limit]
-	}
-	for _, row := range rows {
-		point, err := c.retrieved(r, row, s.fields, req.GetWithVectors())
-		if err != nil {
-			return err
-		}
-		out.Result = append(out.Result, point)
-	}
-	return nil
-}
-
-// page finds the rows of a page and the first one after it.
+// page finds the rows of a page, and the first row after it.
 func (s scrolling) page(ctx context.Context, c *collection, r reader, cond *condition) (rows []uint32, err error) {
 	if cond != nil && cond.rows != nil && cond.estimate < c.live/8 {
 		err = c.each(ctx, r, cond, func(row uint32) bool {
@@ -245,7 +207,7 @@ func (s scrolling) page(ctx context.Context, c *collection, r reader, cond *cond
 
 func (s *pointsService) Count(ctx context.Context, req *qdrant.CountPoints) (*qdrant.CountResponse, error) {
 	start := time.Now()
-	if err := checkShards(req.GetShardKeySelector()); err != nil {
+	if err := only(req, "collection_name", "filter", "exact"); err != nil {
 		return nil, err
 	}
 	n := 0
@@ -263,33 +225,22 @@ func (s *pointsService) Count(ctx context.Context, req *qdrant.CountPoints) (*qd
 	return &qdrant.CountResponse{Result: &qdrant.CountResult{Count: uint64(n)}, Time: time.Since(start).Seconds()}, nil
 }
 
+// CreateFieldIndex makes an index of a payload field. It replaces an index of the same field.
 func (s *pointsService) CreateFieldIndex(ctx context.Context, req *qdrant.CreateFieldIndexCollection) (*qdrant.PointsOperationResponse, error) {
-	f, err := newFieldIndex(proto.Clone(req).(*qdrant.CreateFieldIndexCollection))
-	if err != nil {
-		return nil, err
-	}
-	return s.changeIndexes(ctx, req.GetCollectionName(), func(c *collection) error { return s.s.createIndex(c, f) })
-}
-
-func (s *pointsService) DeleteFieldIndex(ctx context.Context, req *qdrant.DeleteFieldIndexCollection) (*qdrant.PointsOperationResponse, error) {
-	path, err := parsePath(req.GetFieldName())
-	if err != nil {
-		return nil, err
-	}
-	return s.changeIndexes(ctx, req.GetCollectionName(), func(c *collection) error { return s.s.deleteIndex(c, path.String()) })
-}
-
-func (s *pointsService) changeIndexes(ctx context.Context, name string, fn func(*collection) error) (*qdrant.PointsOperationResponse, error) {
 	start := time.Now()
+	f, err := newFieldIndex(req)
+	if err != nil {
+		return nil, err
+	}
 	var op uint64
-	err := s.s.do(&job{ctx: ctx, alone: func() error {
-		c, err := s.s.find(name)
+	err = s.s.do(&job{ctx: ctx, alone: func() error {
+		c, err := s.s.find(req.GetCollectionName())
 		if err != nil {
 			return err
 		}
 		op = c.nextOp
 		c.nextOp++
-		return fn(c)
+		return s.s.createIndex(c, f)
 	}})
 	if err != nil {
 		return nil, err
@@ -297,30 +248,15 @@ func (s *pointsService) changeIndexes(ctx context.Context, name string, fn func(
 	return &qdrant.PointsOperationResponse{Result: completed(op), Time: time.Since(start).Seconds()}, nil
 }
 
-// createIndex builds an index of the points there are. It runs in the committer; readers go on without the index until it is there.
+// createIndex runs in the committer. Until it has finished, readers do without the index.
 func (s *Server) createIndex(c *collection, f *fieldIndex) error {
-	f.params.CollectionName = c.name
-	f.params.Wait, f.params.Ordering, f.params.Timeout = nil, nil, nil
-	record, err := proto.Marshal(f.params)
+	record, err := proto.Marshal(&qdrant.CreateFieldIndexCollection{CollectionName: c.name, FieldName: f.key, FieldType: &f.kind})
 	if err != nil {
 		return invalid("field %q: %v", f.key, err)
 	}
-	r, err := s.backend.read()
-	if err != nil {
+	if err := s.fillIndex(c, f); err != nil {
 		return err
 	}
-	for row := range c.ids {
-		if !c.alive.has(uint32(row)) {
-			continue
-		}
-		fields, err := c.payloadOf(r, c.records[row].payload)
-		if err != nil {
-			r.close()
-			return err
-		}
-		f.put(uint32(row), f.cellOf(fields))
-	}
-	r.close()
 	if err := s.commit([]mutation{{table{kind: tableIndexes}, indexKey(c.number, f.key), seal(record)}}); err != nil {
 		return err
 	}
@@ -330,15 +266,21 @@ func (s *Server) createIndex(c *collection, f *fieldIndex) error {
 	return nil
 }
 
-func (s *Server) deleteIndex(c *collection, key string) error {
-	if c.indexes[key] == nil {
-		return nil
-	}
-	if err := s.commit([]mutation{{table{kind: tableIndexes}, indexKey(c.number, key), nil}}); err != nil {
+func (s *Server) fillIndex(c *collection, f *fieldIndex) error {
+	r, err := s.backend.read()
+	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.indexes, key)
+	defer r.close()
+	for row := range c.ids {
+		if !c.alive.has(uint32(row)) {
+			continue
+		}
+		fields, err := c.payloadOf(r, c.records[row].payload)
+		if err != nil {
+			return err
+		}
+		f.put(uint32(row), f.cellOf(fields))
+	}
 	return nil
 }

@@ -5,122 +5,161 @@ import (
 	"time"
 
 	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
 )
 
-// queryRequest is one query in the form that all the searching methods share.
-type queryRequest struct {
-	parts   queryParts
-	offset  int
+// defaultLimit is how many points a query or a scroll returns when the request does not say.
+const defaultLimit = 10
+
+// query is one query of a batch. It has a dense search or a sparse one.
+type query struct {
+	dense   *denseSearch
+	sparse  *sparseSearch
 	payload payloadSelector
 	vectors *qdrant.WithVectorsSelector
 }
 
-func parseQuery(q *qdrant.QueryPoints) (queryRequest, error) {
-	limit, err := limitOf(q.Limit)
-	if err != nil {
-		return queryRequest{}, err
+// QueryBatch answers all queries from one state of the collection. Each finds the points nearest to
+// one dense or sparse vector, by dot product, best first, equal scores by id. A query that is refused
+// refuses the batch.
+func (s *pointsService) QueryBatch(ctx context.Context, req *qdrant.QueryBatchPoints) (*qdrant.QueryBatchResponse, error) {
+	start := time.Now()
+	if err := only(req, "collection_name", "query_points"); err != nil {
+		return nil, err
 	}
-	out := queryRequest{
-		parts: queryParts{
-			prefetch: q.GetPrefetch(), query: q.GetQuery(), using: q.GetUsing(), filter: q.GetFilter(), params: q.GetParams(),
-			threshold: q.ScoreThreshold, limit: limit, lookup: q.GetLookupFrom(),
-		},
-		offset:  int(min(q.GetOffset(), 1<<31)),
-		payload: payloadSelector{none: true},
-		vectors: q.GetWithVectors(),
-	}
-	if q.GetWithPayload() != nil {
-		if out.payload, err = parsePayloadSelector(q.GetWithPayload()); err != nil {
-			return out, err
-		}
-	}
-	return out, checkShards(q.GetShardKeySelector())
-}
-
-// query answers queries of one collection from one view of it, in one pass over each dense field.
-func (s *Server) query(ctx context.Context, name string, requests []queryRequest) (results [][]*qdrant.ScoredPoint, err error) {
-	parts := make([]queryParts, len(requests))
-	for i := range requests {
-		parts[i] = requests[i].parts
-		parts[i].limit += requests[i].offset
-	}
-	found, err := s.elsewhere(name, parts)
-	if err != nil {
-		return nil, asStatus(err)
-	}
-	err = s.view(name, func(c *collection, r reader) error {
-		p := &planner{ctx: ctx, c: c, r: r, lookup: found}
-		steps := make([]*step, len(parts))
-		for i, q := range parts {
+	out := &qdrant.QueryBatchResponse{}
+	err := s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
+		p := queryParser{ctx: ctx, c: c, r: r, matched: make(map[string]selection)}
+		queries := make([]*query, len(req.GetQueryPoints()))
+		byField := make(map[int][]*denseSearch) // searches of one field share a pass over its rows
+		for i, given := range req.GetQueryPoints() {
 			var err error
-			if steps[i], err = p.planRoot(name, q); err != nil {
+			if queries[i], err = p.parse(given); err != nil {
+				return err
+			}
+			if dense := queries[i].dense; dense != nil {
+				byField[dense.field] = append(byField[dense.field], dense)
+			}
+		}
+		for _, searches := range byField {
+			if err := c.searchDense(ctx, r, searches); err != nil {
 				return err
 			}
 		}
-		if err := p.run(steps); err != nil {
-			return err
-		}
-		results = make([][]*qdrant.ScoredPoint, len(steps))
-		for i, s := range steps {
-			var err error
-			if results[i], err = c.scoredPoints(r, s, requests[i]); err != nil {
+		for _, q := range queries {
+			points, err := c.answer(ctx, r, q)
+			if err != nil {
 				return err
 			}
+			out.Result = append(out.Result, &qdrant.BatchResult{Result: points})
 		}
 		return nil
 	})
-	return results, err
+	if err != nil {
+		return nil, err
+	}
+	out.Time = time.Since(start).Seconds()
+	return out, nil
 }
 
-// scoredPoints turns the hits of a query, less its offset, into messages.
-func (c *collection) scoredPoints(r reader, s *step, q queryRequest) ([]*qdrant.ScoredPoint, error) {
-	from := min(q.offset, len(s.hits))
-	out := make([]*qdrant.ScoredPoint, 0, len(s.hits)-from)
-	for i, h := range s.hits[from:] {
+// queryParser checks the queries of a batch against their collection and evaluates their filters.
+type queryParser struct {
+	ctx     context.Context
+	c       *collection
+	r       reader
+	matched map[string]selection // by encoded filter: the queries of a batch mostly share one
+}
+
+func (p *queryParser) parse(given *qdrant.QueryPoints) (*query, error) {
+	if err := only(given, "collection_name", "query", "using", "filter", "params", "limit", "with_payload", "with_vectors"); err != nil {
+		return nil, err
+	}
+	if err := only(given.GetParams(), "exact"); err != nil {
+		return nil, err
+	}
+	if err := only(given.GetQuery(), "nearest"); err != nil {
+		return nil, err
+	}
+	if err := only(given.GetQuery().GetNearest(), "dense", "sparse"); err != nil {
+		return nil, err
+	}
+	limit := defaultLimit
+	if given.Limit != nil {
+		limit = int(min(given.GetLimit(), 1<<31))
+	}
+	if limit == 0 {
+		return nil, invalid("limit: out of range (got 0, want at least 1)")
+	}
+	at, sparse, ok := p.c.schema.field(given.GetUsing())
+	if !ok {
+		return nil, noVector(given.GetUsing())
+	}
+	rows, err := p.rows(given.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	q := &query{vectors: given.GetWithVectors()}
+	if q.payload, err = parsePayloadSelector(given.GetWithPayload(), false); err != nil {
+		return nil, err
+	}
+	switch v := given.GetQuery().GetNearest().GetVariant().(type) {
+	case *qdrant.VectorInput_Dense:
+		if sparse {
+			return nil, wrongKind(given.GetUsing())
+		}
+		q.dense = &denseSearch{field: at, query: v.Dense.GetData(), rows: rows, limit: limit, exact: given.GetParams().GetExact()}
+		return q, p.c.schema.dense[at].check(q.dense.query)
+	case *qdrant.VectorInput_Sparse:
+		if !sparse {
+			return nil, wrongKind(given.GetUsing())
+		}
+		terms, err := newSparse(given.GetUsing(), v.Sparse.GetIndices(), v.Sparse.GetValues())
+		q.sparse = &sparseSearch{field: at, query: terms, rows: rows, limit: limit}
+		return q, err
+	}
+	return nil, invalid("query: vector is missing")
+}
+
+// rows evaluates the filter of a query.
+func (p *queryParser) rows(filter *qdrant.Filter) (selection, error) {
+	cond, err := compileFilter(p.c, filter)
+	if err != nil {
+		return selection{}, err
+	}
+	key, err := proto.MarshalOptions{Deterministic: true}.Marshal(filter)
+	if err != nil {
+		return selection{}, invalid("filter: %v", err)
+	}
+	rows, ok := p.matched[string(key)]
+	if !ok {
+		if rows, err = p.c.match(p.ctx, p.r, cond); err != nil {
+			return selection{}, err
+		}
+		p.matched[string(key)] = rows
+	}
+	return rows, nil
+}
+
+// answer turns the result of a query into messages. It runs a sparse search; a dense one has run.
+func (c *collection) answer(ctx context.Context, r reader, q *query) ([]*qdrant.ScoredPoint, error) {
+	var hits []hit
+	if q.dense != nil {
+		hits = q.dense.hits
+	} else {
+		var err error
+		if hits, err = c.searchSparse(ctx, q.sparse); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]*qdrant.ScoredPoint, len(hits))
+	for i, h := range hits {
 		fields, vectors, err := c.contents(r, h.row, q.payload, q.vectors)
 		if err != nil {
 			return nil, err
 		}
-		point := &qdrant.ScoredPoint{
-			Id: c.ids[h.row].proto(), Payload: fields, Score: s.clientScore(h), Version: c.records[h.row].version, Vectors: vectors,
+		out[i] = &qdrant.ScoredPoint{
+			Id: c.ids[h.row].proto(), Payload: fields, Score: h.score, Version: c.records[h.row].version, Vectors: vectors,
 		}
-		if s.values != nil {
-			point.OrderValue = s.values[from+i].proto()
-		}
-		out = append(out, point)
-	}
-	return out, nil
-}
-
-func (s *pointsService) Query(ctx context.Context, req *qdrant.QueryPoints) (*qdrant.QueryResponse, error) {
-	start := time.Now()
-	q, err := parseQuery(req)
-	if err != nil {
-		return nil, err
-	}
-	results, err := s.s.query(ctx, req.GetCollectionName(), []queryRequest{q})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.QueryResponse{Result: results[0], Time: time.Since(start).Seconds()}, nil
-}
-
-func (s *pointsService) QueryBatch(ctx context.Context, req *qdrant.QueryBatchPoints) (*qdrant.QueryBatchResponse, error) {
-	start := time.Now()
-	requests := make([]queryRequest, len(req.GetQueryPoints()))
-	for i, q := range req.GetQueryPoints() {
-		var err error
-		if requests[i], err = parseQuery(q); err != nil {
-			return nil, err
-		}
-	}
-	results, err := s.s.query(ctx, req.GetCollectionName(), requests)
-	if err != nil {
-		return nil, err
-	}
-	out := &qdrant.QueryBatchResponse{Time: time.Since(start).Seconds()}
-	for _, points := range results {
-		out.Result = append(out.Result, &qdrant.BatchResult{Result: points})
 	}
 	return out, nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 var recordSchema = &schema{
-	dense:  []denseParams{{name: "", size: 2, distance: qdrant.Distance_Dot}, {name: "b", size: 3, distance: qdrant.Distance_Cosine}},
+	dense:  []denseParams{{name: "a", size: 2}, {name: "b", size: 3}},
 	sparse: []sparseParams{{name: "s"}, {name: "t", idf: true}},
 }
 
@@ -90,7 +90,8 @@ func TestKeysSortLikeIDs(t *testing.T) {
 	})
 }
 
-// FuzzDecodeVectors reads arbitrary bytes under a right checksum, so that what lies behind it is reached.
+// FuzzDecodeVectors reads arbitrary bytes under a right checksum, so that what lies behind it is
+// reached.
 func FuzzDecodeVectors(f *testing.F) {
 	v := recordSchema.newVectors()
 	v.dense[0] = []float32{1, 2}

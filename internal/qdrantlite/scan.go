@@ -7,22 +7,23 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/qdrant/go-client/qdrant"
-
 	"throughline/cluster/vector"
 )
 
 const (
-	// tileQueries is how many queries pass over a chunk together: their eight-bit vectors stay in the first-level cache.
+	// tileQueries is how many queries pass over a chunk together: their eight-bit vectors stay in
+	// the first-level cache.
 	tileQueries = 32
-	// parallelWork is how many products a scan must have for a second goroutine to be worth its start, about a millisecond's work.
+	// parallelWork is how many products, about a millisecond's work, a scan must have per goroutine
+	// for another one to be worth its start.
 	parallelWork = 32 << 20
-	// gatherBelow is how many rows of a chunk a filter must leave for the whole chunk to be scored at once.
+	// gatherBelow is the number of rows of a chunk from which the whole chunk is scored at once;
+	// when a filter leaves fewer, they are scored one by one.
 	gatherBelow = chunkRows / 8
 )
 
-// scan finds each search's candidates by their scores in eight bits. Chunks of rows are shared out to goroutines when there is
-// enough to do; the result is the same for any number of them.
+// scan finds each search's candidates by their scores in eight bits. Goroutines share the chunks of
+// rows when there is enough to do; the result is the same for any number of them.
 func (c *collection) scan(ctx context.Context, searches []*denseSearch) ([]*topK, error) {
 	d := c.dense[searches[0].field]
 	size := d.params.size
@@ -107,7 +108,7 @@ func (s *chunkScanner) scan(chunk int) {
 
 const chunkWords = chunkRows / 64
 
-// mask is the rows of one word of a chunk that a search may find.
+// mask has a bit for each of 64 rows that a search may find.
 func (s *chunkScanner) mask(search, word int) uint64 {
 	return s.searches[search].rows.rows.word(word) & s.d.present.word(word)
 }
@@ -127,36 +128,24 @@ func (s *chunkScanner) gather(search, chunk int) {
 	for w := chunk * chunkWords; w < (chunk+1)*chunkWords; w++ {
 		for mask := s.mask(search, w); mask != 0; mask &= mask - 1 {
 			row := uint32(w*64 + bits.TrailingZeros64(mask))
-			s.found[search].push(hit{row, s.score(search, row, vector.DotInt8(query, s.d.row(row)))})
+			product := float32(vector.DotInt8(query, s.d.row(row)))
+			s.found[search].push(hit{row, product * s.d.scale[row] * s.scales[search]})
 		}
 	}
 }
 
-// score turns a product in eight bits into a score that is greater for nearer rows: the dot product, or the negative of the
-// squared distance less the query's own square.
-func (s *chunkScanner) score(search int, row uint32, product int32) float32 {
-	dot := float32(product) * s.d.scale[row] * s.scales[search]
-	if s.d.params.distance == qdrant.Distance_Euclid {
-		return 2*dot - s.d.squares[row]
-	}
-	return dot
-}
-
-// collect shows a chunk's rows to a search. Its loops run once per query and row and take as long as the products themselves, so
-// they do without calls but for the few rows that are good enough.
+// collect offers a chunk's rows to a search. Its loops run once per query and row and take as long
+// as the products themselves, so they call functions only for the few rows that are good enough.
 func (s *chunkScanner) collect(search, chunk int, products []int32) {
 	t := s.found[search]
 	floor := t.floor()
 	scales := s.d.scale[chunk*chunkRows : (chunk+1)*chunkRows]
-	var squares []float32
-	if s.d.params.distance == qdrant.Distance_Euclid {
-		squares = s.d.squares[chunk*chunkRows : (chunk+1)*chunkRows]
-	}
 	factor := s.scales[search]
 	for w := range chunkWords {
 		mask := s.mask(search, chunk*chunkWords+w)
-		if mask == ^uint64(0) && squares == nil {
-			// The common case, a word of rows that all count: most are passed over by one comparison.
+		if mask == ^uint64(0) {
+			// The common case, a word of rows that all count: most are passed over by one
+			// comparison.
 			p, f := products[w*64:w*64+64], scales[w*64:w*64+64]
 			for i, product := range p {
 				if score := float32(product) * f[i] * factor; score >= floor {
@@ -168,11 +157,7 @@ func (s *chunkScanner) collect(search, chunk int, products []int32) {
 		}
 		for ; mask != 0; mask &= mask - 1 {
 			at := w*64 + bits.TrailingZeros64(mask)
-			score := float32(products[at]) * scales[at] * factor
-			if squares != nil {
-				score = 2*score - squares[at]
-			}
-			if score >= floor {
+			if score := float32(products[at]) * scales[at] * factor; score >= floor {
 				t.push(hit{uint32(chunk*chunkRows + at), score})
 				floor = t.floor()
 			}

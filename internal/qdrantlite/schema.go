@@ -1,7 +1,6 @@
 package qdrantlite
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -15,22 +14,22 @@ import (
 // maxDimensions is Qdrant's limit on the size of a dense vector.
 const maxDimensions = 65536
 
-// schema is what a collection's configuration means: its vector fields in a fixed order. Records name fields by their position,
-// so the order is part of the stored format: by kind, dense before sparse, then by name.
+// schema holds a collection's vector fields, dense and sparse, each sorted by name. Records name a
+// field by its position, so this order is part of the stored format.
 type schema struct {
 	dense  []denseParams
 	sparse []sparseParams
 }
 
+// denseParams describes a dense vector field. Vectors are compared by their dot product.
 type denseParams struct {
-	name     string // empty: the collection's unnamed vector
-	size     int
-	distance qdrant.Distance
+	name string
+	size int
 }
 
 type sparseParams struct {
 	name string
-	idf  bool
+	idf  bool // query weights are multiplied by the term's IDF, see sparseRows.idf
 }
 
 // vectorSet holds the vectors of one point by field position; a missing vector is nil.
@@ -43,11 +42,7 @@ func (s *schema) newVectors() *vectorSet {
 	return &vectorSet{dense: make([][]float32, len(s.dense)), sparse: make([]*vector.Sparse, len(s.sparse))}
 }
 
-func (v *vectorSet) clone() *vectorSet {
-	return &vectorSet{dense: slices.Clone(v.dense), sparse: slices.Clone(v.sparse)}
-}
-
-// field finds a vector by name: its kind and position.
+// field finds a vector field by name: its position and kind.
 func (s *schema) field(name string) (position int, sparse, ok bool) {
 	for i := range s.dense {
 		if s.dense[i].name == name {
@@ -63,35 +58,32 @@ func (s *schema) field(name string) (position int, sparse, ok bool) {
 }
 
 func noVector(name string) error {
-	return invalid("Not existing vector name error: %s", name)
+	return invalid("vector %q: the collection has no vector of this name", name)
 }
 
-// newSchema checks a request to create a collection and works out its fields. What a real Qdrant uses for tuning is accepted
-// and kept; what would change results is refused by name.
+// wrongKind is a dense vector for a sparse field, or a sparse one for a dense field.
+func wrongKind(name string) error {
+	return invalid("vector %q: one of the vector and its field is dense, the other sparse", name)
+}
+
+// newSchema checks a request to create a collection and returns its vector fields.
 func newSchema(req *qdrant.CreateCollection) (*schema, error) {
+	if err := only(req, "collection_name", "vectors_config", "sparse_vectors_config"); err != nil {
+		return nil, err
+	}
+	if err := only(req.GetVectorsConfig(), "params_map"); err != nil {
+		return nil, err
+	}
 	if err := checkCollectionName(req.GetCollectionName()); err != nil {
 		return nil, err
 	}
-	if err := checkTuning(req); err != nil {
-		return nil, err
-	}
 	s := &schema{}
-	add := func(name string, params *qdrant.VectorParams) error {
+	for name, params := range req.GetVectorsConfig().GetParamsMap().GetMap() {
 		d, err := newDenseParams(name, params)
-		s.dense = append(s.dense, d)
-		return err
-	}
-	switch config := req.GetVectorsConfig().GetConfig().(type) {
-	case *qdrant.VectorsConfig_Params:
-		if err := add("", config.Params); err != nil {
+		if err != nil {
 			return nil, err
 		}
-	case *qdrant.VectorsConfig_ParamsMap:
-		for name, params := range config.ParamsMap.GetMap() {
-			if err := add(name, params); err != nil {
-				return nil, err
-			}
-		}
+		s.dense = append(s.dense, d)
 	}
 	for name, params := range req.GetSparseVectorsConfig().GetMap() {
 		p, err := newSparseParams(name, params)
@@ -104,153 +96,70 @@ func newSchema(req *qdrant.CreateCollection) (*schema, error) {
 	slices.SortFunc(s.sparse, func(a, b sparseParams) int { return strings.Compare(a.name, b.name) })
 	for _, p := range s.sparse {
 		if slices.ContainsFunc(s.dense, func(d denseParams) bool { return d.name == p.name }) {
-			return nil, invalid("vector name %q is used for a dense and a sparse vector", p.name)
+			return nil, invalid("vector %q: a dense and a sparse vector have this name", p.name)
 		}
 	}
 	return s, nil
 }
 
 func newDenseParams(name string, params *qdrant.VectorParams) (denseParams, error) {
-	d := denseParams{name: name, size: int(params.GetSize()), distance: params.GetDistance()}
-	if params.GetSize() < 1 || params.GetSize() > maxDimensions {
-		return d, invalid("vector %q: size %d is not between 1 and %d", name, params.GetSize(), maxDimensions)
-	}
-	switch d.distance {
-	case qdrant.Distance_Cosine, qdrant.Distance_Dot, qdrant.Distance_Euclid:
-	case qdrant.Distance_Manhattan:
-		return d, unsupported("the distance Manhattan (vector %q)", name)
-	default:
-		return d, invalid("vector %q: unknown distance %d", name, d.distance)
-	}
-	if params.GetMultivectorConfig() != nil {
-		return d, unsupported("multivectors (vector %q)", name)
-	}
-	if t := params.GetDatatype(); t != qdrant.Datatype_Default && t != qdrant.Datatype_Float32 {
-		return d, unsupported("the datatype %s (vector %q)", t, name)
-	}
-	if err := checkQuantization(params.GetQuantizationConfig()); err != nil {
+	d := denseParams{name: name, size: int(params.GetSize())}
+	if err := only(params, "size", "distance"); err != nil {
 		return d, err
 	}
-	return d, checkHNSW(params.GetHnswConfig())
+	if params.GetSize() < 1 || params.GetSize() > maxDimensions {
+		return d, invalid("vector %q: size out of range (got %d, want 1 to %d)", name, params.GetSize(), maxDimensions)
+	}
+	switch params.GetDistance() {
+	case qdrant.Distance_Dot:
+		return d, nil
+	case qdrant.Distance_UnknownDistance:
+		return d, invalid("vector %q: distance is missing", name)
+	}
+	return d, unsupported("the distance %s (vector %q)", params.GetDistance(), name)
 }
 
 func newSparseParams(name string, params *qdrant.SparseVectorParams) (sparseParams, error) {
-	p := sparseParams{name: name}
+	p := sparseParams{name: name, idf: params.GetModifier() == qdrant.Modifier_Idf}
+	if err := only(params, "modifier"); err != nil {
+		return p, err
+	}
 	if name == "" {
-		return p, invalid("a sparse vector needs a name")
+		return p, invalid("sparse vector: the name is empty")
 	}
-	if t := params.GetIndex().GetDatatype(); t != qdrant.Datatype_Default && t != qdrant.Datatype_Float32 {
-		return p, unsupported("the datatype %s (sparse vector %q)", t, name)
-	}
-	switch params.GetModifier() {
-	case qdrant.Modifier_None:
-	case qdrant.Modifier_Idf:
-		p.idf = true
-	default:
-		return p, invalid("sparse vector %q: unknown modifier %d", name, params.GetModifier())
+	if !p.idf && params.GetModifier() != qdrant.Modifier_None {
+		return p, unsupported("the modifier %s (sparse vector %q)", params.GetModifier(), name)
 	}
 	return p, nil
 }
 
 func checkCollectionName(name string) error {
 	if len(name) < 1 || len(name) > 255 {
-		return invalid("collection name: length %d is not between 1 and 255", len(name))
+		return invalid("collection name: length out of range (got %d bytes, want 1 to 255)", len(name))
 	}
 	if !utf8.ValidString(name) || strings.ContainsAny(name, "<>:\"/\\|?*\x00\x1f") {
-		return invalid("collection name %q has a character that is not allowed", name)
+		return invalid("collection name %q: a character is not allowed", name)
 	}
 	return nil
 }
 
-// checkTuning applies Qdrant's limits to settings that are only echoed here.
-func checkTuning(req *qdrant.CreateCollection) error {
-	if req.GetShardingMethod() == qdrant.ShardingMethod_Custom {
-		return unsupported("custom sharding")
-	}
-	if req.GetStrictModeConfig().GetEnabled() {
-		return unsupported("strict mode")
-	}
-	for _, at := range []struct {
-		name  string
-		value *uint32
-	}{
-		{"shard_number", req.ShardNumber},
-		{"replication_factor", req.ReplicationFactor},
-		{"write_consistency_factor", req.WriteConsistencyFactor},
-	} {
-		if at.value != nil && *at.value == 0 {
-			return invalid("%s: 0 is less than 1", at.name)
-		}
-	}
-	if w := req.GetWalConfig(); w != nil && w.WalCapacityMb != nil && w.GetWalCapacityMb() == 0 {
-		return invalid("wal_config.wal_capacity_mb: 0 is less than 1")
-	}
-	if err := checkOptimizers(req.GetOptimizersConfig()); err != nil {
-		return err
-	}
-	if err := checkHNSW(req.GetHnswConfig()); err != nil {
-		return err
-	}
-	if err := checkPayload(req.GetMetadata()); err != nil {
-		return err
-	}
-	return checkQuantization(req.GetQuantizationConfig())
-}
-
-func checkOptimizers(c *qdrant.OptimizersConfigDiff) error {
-	if c != nil && c.DeletedThreshold != nil && !(c.GetDeletedThreshold() >= 0 && c.GetDeletedThreshold() <= 1) {
-		return invalid("optimizers_config.deleted_threshold: %v is not between 0 and 1", c.GetDeletedThreshold())
-	}
-	if c != nil && c.VacuumMinVectorNumber != nil && c.GetVacuumMinVectorNumber() < 100 {
-		return invalid("optimizers_config.vacuum_min_vector_number: %d is less than 100", c.GetVacuumMinVectorNumber())
-	}
-	return nil
-}
-
-func checkHNSW(c *qdrant.HnswConfigDiff) error {
-	if c != nil && c.EfConstruct != nil && c.GetEfConstruct() < 4 {
-		return invalid("hnsw_config.ef_construct: %d is less than 4", c.GetEfConstruct())
-	}
-	return nil
-}
-
-func checkQuantization(c *qdrant.QuantizationConfig) error {
-	if s := c.GetScalar(); s != nil {
-		if s.GetType() != qdrant.QuantizationType_Int8 {
-			return invalid("quantization_config.scalar: unknown type %d", s.GetType())
-		}
-		if s.Quantile != nil && !(s.GetQuantile() >= 0.5 && s.GetQuantile() <= 1) {
-			return invalid("quantization_config.scalar.quantile: %v is not between 0.5 and 1", s.GetQuantile())
-		}
-	}
-	return nil
-}
-
-// leastSquare is the squared length below which Qdrant takes a vector for zero and stores it as it is: float32's epsilon.
-const leastSquare = 1.0 / (1 << 23)
-
-// prepare refuses a vector of another length or with a value that is not finite, and returns it as it is stored: a copy, of
-// unit length under the cosine distance.
-func (d *denseParams) prepare(v []float32) ([]float32, error) {
+// check refuses a vector of another length or with a value that is not finite.
+func (d *denseParams) check(v []float32) error {
 	if len(v) != d.size {
-		return nil, invalid("Vector dimension error: expected dim: %d, got %d", d.size, len(v))
+		return invalid("vector %q: wrong number of dimensions (got %d, want %d)", d.name, len(v), d.size)
 	}
 	for i, x := range v {
 		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-			return nil, invalid("vector %q: element %d is not a finite number", d.name, i)
+			return invalid("vector %q: element %d is not a finite number", d.name, i)
 		}
 	}
-	v = slices.Clone(v)
-	if d.distance == qdrant.Distance_Cosine && vector.Dot(v, v) >= leastSquare {
-		vector.Normalize(v)
-	}
-	return v, nil
+	return nil
 }
 
 // newSparse checks a sparse vector and sorts it by term.
 func newSparse(name string, indices []uint32, values []float32) (*vector.Sparse, error) {
 	if len(indices) != len(values) {
-		return nil, invalid("sparse vector %q: %d indices for %d values", name, len(indices), len(values))
+		return nil, invalid("sparse vector %q: numbers of indices and values differ (got %d and %d)", name, len(indices), len(values))
 	}
 	order := make([]int, len(indices))
 	for i := range order {
@@ -270,68 +179,45 @@ func newSparse(name string, indices []uint32, values []float32) (*vector.Sparse,
 	return s, nil
 }
 
+// vectorsFrom checks the vectors of a point. Fields that are not given stay missing.
+func (s *schema) vectorsFrom(given *qdrant.Vectors) (*vectorSet, error) {
+	if given.GetVectorsOptions() == nil {
+		return nil, invalid("vectors: missing")
+	}
+	if err := only(given, "vectors"); err != nil {
+		return nil, err
+	}
+	v := s.newVectors()
+	for name, one := range given.GetVectors().GetVectors() {
+		if err := s.setVector(v, name, one); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
 // setVector checks one vector of a request and puts it into v under its field.
-func (s *schema) setVector(v *vectorSet, name string, given *qdrant.Vector) error {
-	at, isSparse, ok := s.field(name)
+func (s *schema) setVector(v *vectorSet, name string, given *qdrant.Vector) (err error) {
+	at, sparse, ok := s.field(name)
 	if !ok {
 		return noVector(name)
 	}
-	data, indices, values, sparse, err := rawVector(name, given)
-	if err != nil {
+	if err := only(given, "dense", "sparse"); err != nil {
 		return err
 	}
-	if sparse != isSparse {
-		return invalid("vector %q: Conversion between sparse and regular vectors failed", name)
-	}
-	if sparse {
-		v.sparse[at], err = newSparse(name, indices, values)
-	} else {
-		v.dense[at], err = s.dense[at].prepare(data)
-	}
-	return err
-}
-
-// rawVector reads both the current and the deprecated way to write a vector in a message.
-func rawVector(name string, given *qdrant.Vector) (data []float32, indices []uint32, values []float32, sparse bool, err error) {
-	switch v := given.GetVector().(type) {
+	switch g := given.GetVector().(type) {
 	case *qdrant.Vector_Dense:
-		return v.Dense.GetData(), nil, nil, false, nil
+		if sparse {
+			return wrongKind(name)
+		}
+		v.dense[at] = g.Dense.GetData()
+		return s.dense[at].check(v.dense[at])
 	case *qdrant.Vector_Sparse:
-		return nil, v.Sparse.GetIndices(), v.Sparse.GetValues(), true, nil
-	case *qdrant.Vector_MultiDense:
-		return nil, nil, nil, false, unsupported("multivectors (vector %q)", name)
-	case *qdrant.Vector_Document, *qdrant.Vector_Image, *qdrant.Vector_Object:
-		return nil, nil, nil, false, unsupported("inference on the server (vector %q)", name)
-	}
-	//lint:ignore SA1019 clients older than 1.13 send vectors in these fields only
-	flat, terms, count := given.GetData(), given.GetIndices(), given.VectorsCount
-	switch {
-	case count != nil:
-		return nil, nil, nil, false, unsupported("multivectors (vector %q)", name)
-	case terms != nil:
-		return nil, terms.GetData(), flat, true, nil
-	}
-	return flat, nil, nil, false, nil
-}
-
-// vectorsFrom checks the vectors of a point. Names that are not given stay missing.
-func (s *schema) vectorsFrom(given *qdrant.Vectors) (*vectorSet, error) {
-	v := s.newVectors()
-	switch g := given.GetVectorsOptions().(type) {
-	case nil:
-		return nil, invalid("Expected some vectors")
-	case *qdrant.Vectors_Vector:
-		if err := s.setVector(v, "", g.Vector); err != nil {
-			return nil, err
+		if !sparse {
+			return wrongKind(name)
 		}
-	case *qdrant.Vectors_Vectors:
-		for name, one := range g.Vectors.GetVectors() {
-			if err := s.setVector(v, name, one); err != nil {
-				return nil, err
-			}
-		}
-	default:
-		return nil, fmt.Errorf("unknown kind of vectors %T", g)
+		v.sparse[at], err = newSparse(name, g.Sparse.GetIndices(), g.Sparse.GetValues())
+		return err
 	}
-	return v, nil
+	return invalid("vector %q is neither dense nor sparse", name)
 }

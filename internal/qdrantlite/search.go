@@ -6,31 +6,29 @@ import (
 	"math"
 	"math/bits"
 
-	"github.com/qdrant/go-client/qdrant"
-
 	"throughline/cluster/vector"
 )
 
-// Candidates that the eight-bit scan hands to float32: the limit times oversampling, and leastCandidates at the least. When the last
-// candidate is so close to the last result that a row behind it might belong among the results, the scan is done again with
-// widening times as many, up to mostCandidates.
+// The eight-bit scan hands candidates to float32: the limit times oversampling, and leastCandidates
+// at least. When the last candidate is so close to the last result that a row behind it might
+// belong among the results, the scan is repeated with widening times as many, up to mostCandidates.
 const (
-	oversampling    = 2.0
+	oversampling    = 2
 	leastCandidates = 50
 	mostCandidates  = 10_000
 	widening        = 4
-	// certainty is how many standard deviations of the eight-bit error a row behind the candidates must be away.
+	// certainty is how many standard deviations of the eight-bit error separate a row behind the
+	// candidates from the last result before the scan may stop.
 	certainty = 5
 )
 
 // denseSearch asks for the nearest rows by one dense field.
 type denseSearch struct {
 	field      int
-	query      []float32 // prepared for the field's distance
+	query      []float32
 	rows       selection
 	limit      int
-	threshold  *float32 // as the client counts: a least score, or a greatest distance
-	exact      bool     // score every row in float32
+	exact      bool // score every row in float32
 	candidates int
 	hits       []hit // the result, best first
 }
@@ -42,7 +40,7 @@ func (c *collection) searchDense(ctx context.Context, r reader, searches []*dens
 		if s.limit = min(s.limit, s.rows.count); s.limit == 0 {
 			continue
 		}
-		s.candidates = min(max(s.candidates, s.limit, leastCandidates), s.rows.count)
+		s.candidates = min(max(s.limit*oversampling, leastCandidates), s.rows.count)
 		if s.exact || s.candidates == s.rows.count {
 			if err := c.rescore(ctx, r, s, s.rows.list()); err != nil {
 				return err
@@ -75,26 +73,19 @@ func (c *collection) searchDense(ctx context.Context, r reader, searches []*dens
 	return nil
 }
 
-// doubtful says whether a row that the scan scored no better than floor could still be nearer than the last result.
+// doubtful says whether a row that the scan scored no higher than floor could still be nearer than
+// the last result.
 func (c *collection) doubtful(s *denseSearch, floor float32) bool {
-	d := c.dense[s.field]
 	last := float32(math.Inf(-1))
-	switch {
-	case len(s.hits) == s.limit:
+	if len(s.hits) == s.limit {
 		last = s.hits[len(s.hits)-1].score
-	case s.threshold != nil:
-		last = better(d.params.distance, *s.threshold)
 	}
-	margin := certainty * scanError(d, s.query)
-	if d.params.distance == qdrant.Distance_Euclid {
-		// In the scan's measure, see chunkScanner.score; a score here is a negative distance.
-		last, margin = vector.Dot(s.query, s.query)-last*last, 2*margin
-	}
-	return floor+margin > last
+	return floor+certainty*scanError(c.dense[s.field], s.query) > last
 }
 
-// scanError is the standard deviation of a product in eight bits: rounding moves each element of a vector by up to half its scale,
-// evenly, so by scale/sqrt(12) in the mean, and the other vector weights the movements of all elements by its own.
+// scanError is the standard deviation of a product in eight bits. Rounding moves each element of a
+// vector by up to half its scale, evenly, so by scale/sqrt(12) in the quadratic mean, and each such
+// error counts as much as the element of the other vector that it is multiplied by.
 func scanError(d *denseRows, query []float32) float32 {
 	scale := vector.Quantize(query, make([]int8, len(query)))
 	return float32(math.Sqrt(float64(vector.Dot(query, query)*d.maxScale*d.maxScale+d.maxSquare*scale*scale) / 12))
@@ -110,7 +101,8 @@ func (s selection) list() []uint32 {
 	return rows
 }
 
-// rescore scores rows in float32 by the vectors in the file and leaves the best as the search's result.
+// rescore scores rows in float32 by the vectors in the file and keeps the best as the search's
+// result.
 func (c *collection) rescore(ctx context.Context, r reader, s *denseSearch, rows []uint32) error {
 	d := c.dense[s.field]
 	best := topK{ids: c.ids, k: min(s.limit, len(rows))}
@@ -124,35 +116,10 @@ func (c *collection) rescore(ctx context.Context, r reader, s *denseSearch, rows
 		}
 		record := r.get(c.table(tableVectors), slotKey(c.records[row].vectors))
 		if !denseOf(record, s.field, stored) {
-			return fmt.Errorf("%w: collection %q: the vectors of point %s", ErrCorrupt, c.name, c.ids[row])
+			return fmt.Errorf("%w: collection %q: the vectors record of point %s", ErrCorrupt, c.name, c.ids[row])
 		}
-		score := similarity(d.params.distance, s.query, stored)
-		if s.threshold != nil && score < better(d.params.distance, *s.threshold) {
-			continue
-		}
-		best.push(hit{row, score})
+		best.push(hit{row, vector.Dot(s.query, stored)})
 	}
 	s.hits = best.sorted()
 	return nil
-}
-
-// similarity is greater for nearer vectors: the dot product, or the negative distance.
-func similarity(distance qdrant.Distance, a, b []float32) float32 {
-	if distance != qdrant.Distance_Euclid {
-		return vector.Dot(a, b)
-	}
-	var sum float64
-	for i := range a {
-		x := float64(a[i]) - float64(b[i])
-		sum += x * x
-	}
-	return -float32(math.Sqrt(sum))
-}
-
-// better converts between a client's score and this package's: distances change their sign.
-func better(distance qdrant.Distance, score float32) float32 {
-	if distance == qdrant.Distance_Euclid {
-		return -score
-	}
-	return score
 }

@@ -9,17 +9,17 @@ import (
 
 // sparseSearch asks for the nearest rows by one sparse field.
 type sparseSearch struct {
-	field     int
-	query     *vector.Sparse
-	rows      selection
-	limit     int
-	threshold *float32
+	field int
+	query *vector.Sparse
+	rows  selection
+	limit int
 }
 
-// sums is scratch space of searchSparse: a partial score per row, all zero between uses.
+// sums are buffers of searchSparse: a partial score per row, all zero between uses.
 var sums = sync.Pool{New: func() any { return new([]float32) }}
 
-// searchSparse adds up postings, term by term in ascending order. Rows that share no term with the query are not found.
+// searchSparse adds up postings, term by term in ascending order, in float32. It does not find rows
+// that share no term with the query.
 func (c *collection) searchSparse(ctx context.Context, s *sparseSearch) ([]hit, error) {
 	field := c.sparse[s.field]
 	scratch := sums.Get().(*[]float32)
@@ -53,9 +53,7 @@ func (c *collection) searchSparse(ctx context.Context, s *sparseSearch) ([]hit, 
 	}
 	best := topK{ids: c.ids, k: min(s.limit, len(touched))}
 	for _, row := range touched {
-		if score := sum[row]; s.threshold == nil || score >= *s.threshold {
-			best.push(hit{row, score})
-		}
+		best.push(hit{row, sum[row]})
 		sum[row] = 0
 	}
 	return best.sorted(), ctx.Err()

@@ -1,14 +1,16 @@
 package qdrantlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -16,7 +18,8 @@ import (
 	"throughline/cluster/vector"
 )
 
-// clusters makes unit-length-ish vectors around a few centres, with many exact duplicates, as articles and their copies are.
+// clusters makes unit-length-ish vectors around a few centres, with many exact duplicates, as
+// articles and their copies are.
 func clusters(rng *rand.Rand, n, size int) [][]float32 {
 	centres := make([][]float32, 1+n/50)
 	for i := range centres {
@@ -39,12 +42,21 @@ func clusters(rng *rand.Rand, n, size int) [][]float32 {
 	return out
 }
 
+// units scales vectors to unit length, as those of embedding models are.
+func units(vectors [][]float32) [][]float32 {
+	out := make([][]float32, len(vectors))
+	for i, v := range vectors {
+		out[i] = slices.Clone(v)
+		vector.Normalize(out[i])
+	}
+	return out
+}
+
 // fill creates a collection "c" with the vectors and an indexed field "part" of ten values.
-func fill(t testing.TB, s *Server, distance qdrant.Distance, vectors [][]float32) *pointsService {
+func fill(t testing.TB, s *Server, vectors [][]float32) *pointsService {
 	t.Helper()
 	ctx := context.Background()
-	_, err := (&collectionsService{s: s}).Create(ctx, &qdrant.CreateCollection{CollectionName: "c",
-		VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: uint64(len(vectors[0])), Distance: distance})})
+	_, err := (&collectionsService{s: s}).Create(ctx, &qdrant.CreateCollection{CollectionName: "c", VectorsConfig: oneVector(len(vectors[0]))})
 	must(t, err)
 	points := &pointsService{s: s}
 	_, err = points.CreateFieldIndex(ctx, &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "part", FieldType: qdrant.FieldType_FieldTypeInteger.Enum()})
@@ -52,7 +64,7 @@ func fill(t testing.TB, s *Server, distance qdrant.Distance, vectors [][]float32
 	for from := 0; from < len(vectors); from += 2000 {
 		req := &qdrant.UpsertPoints{CollectionName: "c"}
 		for i := from; i < min(from+2000, len(vectors)); i++ {
-			req.Points = append(req.Points, &qdrant.PointStruct{Id: qdrant.NewIDNum(uint64(i)), Vectors: qdrant.NewVectorsDense(vectors[i]),
+			req.Points = append(req.Points, &qdrant.PointStruct{Id: qdrant.NewIDNum(uint64(i)), Vectors: vectorD(vectors[i]...),
 				Payload: map[string]*qdrant.Value{"part": qdrant.NewValueInt(int64(i % 10))}})
 		}
 		_, err := points.Upsert(ctx, req)
@@ -61,31 +73,26 @@ func fill(t testing.TB, s *Server, distance qdrant.Distance, vectors [][]float32
 	return points
 }
 
-// TestRecall compares searches with float32 loops over all vectors: the same points, in the same order, whether they come one by one
-// or in a batch, with and without filters, however many goroutines scan.
+// TestRecall compares searches with float32 loops over all vectors: the same points, in the same
+// order, one by one or in a batch, with and without filters, however many goroutines scan.
 func TestRecall(t *testing.T) {
 	const n, size, limit = 12_000, 48, 10
-	ctx := context.Background()
-	for _, distance := range []qdrant.Distance{qdrant.Distance_Cosine, qdrant.Distance_Dot, qdrant.Distance_Euclid} {
-		t.Run(distance.String(), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(1, uint64(distance)))
-			vectors := clusters(rng, n, size)
-			points := fill(t, open(t, ""), distance, vectors)
-			prepared := make([][]float32, n)
-			params := denseParams{size: size, distance: distance}
-			for i, v := range vectors {
-				var err error
-				prepared[i], err = params.prepare(v)
-				must(t, err)
-			}
+	ctx := t.Context()
+	rng := rand.New(rand.NewPCG(1, 2))
+	raw := clusters(rng, n, size)
+	for name, vectors := range map[string][][]float32{"raw": raw, "unit": units(raw)} {
+		t.Run(name, func(t *testing.T) {
+			points := fill(t, open(t, ""), vectors)
 			batch := &qdrant.QueryBatchPoints{CollectionName: "c"}
 			var want [][]uint64
 			for i := range 70 {
 				q := slices.Clone(vectors[rng.IntN(n)])
+				noise := 0.1 * float32(math.Sqrt(float64(vector.Dot(q, q))/size))
 				for j := range q {
-					q[j] += 0.1 * float32(rng.NormFloat64())
+					q[j] += noise * float32(rng.NormFloat64())
 				}
-				query := &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryDense(q), Limit: proto.Uint64(limit)}
+				query := queryD(q...)
+				query.Limit = proto.Uint64(limit)
 				keep := func(int) bool { return true }
 				switch i % 4 {
 				case 1: // a tenth
@@ -99,9 +106,7 @@ func TestRecall(t *testing.T) {
 					keep = func(i int) bool { return i == 3 || i == 13 }
 				}
 				batch.QueryPoints = append(batch.QueryPoints, query)
-				prepared1, err := params.prepare(q)
-				must(t, err)
-				want = append(want, nearest(distance, prepared1, prepared, limit, keep))
+				want = append(want, nearest(q, vectors, limit, keep))
 			}
 			reply, err := points.QueryBatch(ctx, batch)
 			must(t, err)
@@ -109,58 +114,51 @@ func TestRecall(t *testing.T) {
 				if got := numbersOf(result.GetResult()); !slices.Equal(got, want[i]) {
 					t.Errorf("query %d of the batch: got %v, want %v", i, got, want[i])
 				}
-				alone, err := points.Query(ctx, batch.QueryPoints[i])
+				alone, err := ask(ctx, servedBatch{points}, batch.QueryPoints[i])
 				must(t, err)
-				if got := numbersOf(alone.GetResult()); !slices.Equal(got, want[i]) {
+				if got := numbersOf(alone); !slices.Equal(got, want[i]) {
 					t.Errorf("query %d alone: got %v, want %v", i, got, want[i])
 				}
 			}
 			exact := proto.Clone(batch.QueryPoints[0]).(*qdrant.QueryPoints)
 			exact.Params = &qdrant.SearchParams{Exact: proto.Bool(true)}
-			all, err := points.Query(ctx, exact)
+			all, err := ask(ctx, servedBatch{points}, exact)
 			must(t, err)
-			if got := numbersOf(all.GetResult()); !slices.Equal(got, want[0]) {
+			if got := numbersOf(all); !slices.Equal(got, want[0]) {
 				t.Errorf("exact: got %v, want %v", got, want[0])
 			}
 		})
 	}
 }
 
-// TestRecallOfNearDuplicates makes vectors that differ by less than eight bits can tell, so that nearly any candidate may belong among the
-// results: the search must notice and look further.
+// TestRecallOfNearDuplicates makes vectors that differ by less than eight bits can tell, so that
+// nearly any candidate may belong among the results: the search must notice and look further.
 func TestRecallOfNearDuplicates(t *testing.T) {
 	const n, size = 4000, 32
 	rng := rand.New(rand.NewPCG(3, 3))
 	base := clusters(rng, 1, size)[0]
-	vectors := make([][]float32, n)
-	for i := range vectors {
-		vectors[i] = slices.Clone(base)
+	raw := make([][]float32, n)
+	for i := range raw {
+		raw[i] = slices.Clone(base)
 		for j := range base {
-			vectors[i][j] += 0.001 * float32(rng.NormFloat64())
+			raw[i][j] += 0.001 * float32(rng.NormFloat64())
 		}
 	}
-	for _, distance := range []qdrant.Distance{qdrant.Distance_Cosine, qdrant.Distance_Euclid} {
-		points := fill(t, open(t, ""), distance, vectors)
-		params := denseParams{size: size, distance: distance}
-		prepared := make([][]float32, n)
-		for i, v := range vectors {
-			var err error
-			prepared[i], err = params.prepare(v)
-			must(t, err)
-		}
+	for name, vectors := range map[string][][]float32{"raw": raw, "unit": units(raw)} {
+		points := fill(t, open(t, ""), vectors)
 		for i := range 5 {
-			reply, err := points.Query(t.Context(), &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryDense(vectors[i])})
+			hits, err := ask(t.Context(), servedBatch{points}, queryD(vectors[i]...))
 			must(t, err)
-			want := nearest(distance, prepared[i], prepared, 10, func(int) bool { return true })
-			if got := numbersOf(reply.GetResult()); !slices.Equal(got, want) {
-				t.Errorf("%v: got %v, want %v", distance, got, want)
+			want := nearest(vectors[i], vectors, 10, func(int) bool { return true })
+			if got := numbersOf(hits); !slices.Equal(got, want) {
+				t.Errorf("%s: got %v, want %v", name, got, want)
 			}
 		}
 	}
 }
 
-// nearest is the oracle: all scores in float32, sorted, equal ones by id.
-func nearest(distance qdrant.Distance, q []float32, vectors [][]float32, limit int, keep func(int) bool) []uint64 {
+// nearest is the oracle: all dot products in float32, sorted, equal ones by id.
+func nearest(q []float32, vectors [][]float32, limit int, keep func(int) bool) []uint64 {
 	type scored struct {
 		id    uint64
 		score float32
@@ -168,18 +166,10 @@ func nearest(distance qdrant.Distance, q []float32, vectors [][]float32, limit i
 	var all []scored
 	for i, v := range vectors {
 		if keep(i) {
-			all = append(all, scored{uint64(i), similarity(distance, q, v)})
+			all = append(all, scored{uint64(i), vector.Dot(q, v)})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b scored) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
 	var ids []uint64
 	for _, one := range all[:min(limit, len(all))] {
 		ids = append(ids, one.id)
@@ -213,7 +203,9 @@ func TestTopK(t *testing.T) {
 			all[i] = hit{uint32(i), score}
 			best.push(all[i])
 		}
-		sortHits(ids, all)
+		slices.SortFunc(all, func(a, b hit) int {
+			return cmp.Or(cmp.Compare(b.score, a.score), ids[a.row].compare(ids[b.row]))
+		})
 		if got := best.sorted(); !slices.Equal(got, all[:min(k, len(all))]) {
 			t.Fatalf("got %v, want %v", got, all)
 		}
@@ -274,7 +266,8 @@ func TestIDOrder(t *testing.T) {
 	})
 }
 
-// TestSparsePostings adds and drops rows at random; sums, frequencies and the reuse of rows must agree with a map.
+// TestSparsePostings adds and drops rows at random; sums, frequencies and the reuse of rows must
+// agree with a map.
 func TestSparsePostings(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &sparseRows{lists: make(map[uint32]*postings)}
@@ -346,7 +339,7 @@ func TestSparseLoader(t *testing.T) {
 			}
 		}
 		loader.flush()
-		if diff := cmp.Diff(one, many, cmp.AllowUnexported(sparseRows{}, postings{}, posting{}, sparseParams{})); diff != "" {
+		if diff := gocmp.Diff(one, many, gocmp.AllowUnexported(sparseRows{}, postings{}, posting{}, sparseParams{})); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -361,8 +354,9 @@ func sortedKeys[V any](m map[uint32]V) []uint32 {
 	return keys
 }
 
-// TestAllOrNothing lets readers look while one writer moves all points of a collection from one value to the next, point by point
-// deleted and upserted in one request. No reader may see two values at once, in any way of looking.
+// TestAllOrNothing lets readers look while one writer moves all points of a collection from one
+// value to the next, point by point deleted and upserted in one request. No reader may see two
+// values at once, in any way of looking.
 func TestAllOrNothing(t *testing.T) {
 	const n = 200
 	ctx := t.Context()
@@ -415,8 +409,10 @@ func TestAllOrNothing(t *testing.T) {
 			}
 			wg.Go(func() {
 				reader(2*n, func() (values []int64, err error) { // score and payload of each point
-					reply, err := points.Query(ctx, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuery(1, 0), Using: proto.String("d"), Limit: proto.Uint64(2 * n), WithPayload: qdrant.NewWithPayload(true)})
-					for _, h := range reply.GetResult() {
+					query := queryD(1, 0)
+					query.Limit, query.WithPayload = proto.Uint64(2*n), qdrant.NewWithPayload(true)
+					hits, err := ask(ctx, servedBatch{points}, query)
+					for _, h := range hits {
 						values = append(values, h.GetPayload()["v"].GetIntegerValue(), int64(h.GetScore()))
 					}
 					return values, err
@@ -424,8 +420,8 @@ func TestAllOrNothing(t *testing.T) {
 			})
 			wg.Go(func() {
 				reader(n, func() (values []int64, err error) {
-					reply, err := points.Query(ctx, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuerySparse([]uint32{1}, []float32{1}), Using: proto.String("s"), Limit: proto.Uint64(2 * n)})
-					for _, h := range reply.GetResult() {
+					hits, err := ask(ctx, servedBatch{points}, &qdrant.QueryPoints{Query: qdrant.NewQuerySparse([]uint32{1}, []float32{1}), Using: proto.String("s"), Limit: proto.Uint64(2 * n)})
+					for _, h := range hits {
 						values = append(values, int64(h.GetScore()))
 					}
 					return values, err

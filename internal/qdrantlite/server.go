@@ -12,25 +12,26 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 )
 
 // Version is the release of Qdrant whose behaviour this server follows; health checks report it.
 const Version = "1.17.1"
 
-// MaxRequestSize is the largest request in bytes that in-process clients may send. It is Qdrant's default.
+// MaxRequestSize is the largest request in bytes that in-process clients may send. It is Qdrant's
+// default.
 const MaxRequestSize = 32 << 20
 
 // Options say where a store lives.
 type Options struct {
-	// Path of the store's file, created when absent. Empty: everything is in memory and gone after Close.
+	// Path of the store's file, created when absent. Empty: in memory only, gone after Close.
 	Path string
-	// Logger gets what an operator should know; nil discards it.
+	// Logger gets failures and repairs; nil discards them.
 	Logger *slog.Logger
 }
 
-// Server is an open store and the gRPC services on it. Its methods may be called from any goroutine.
+// Server is an open store and the gRPC services on it. Its methods may be called from any
+// goroutine.
 type Server struct {
 	log     *slog.Logger
 	backend backend
@@ -54,8 +55,9 @@ type Server struct {
 	served   chan struct{} // closed when local has ended
 }
 
-// Open opens the store at a path, or creates it. It reads the whole store once to build what is kept in memory. Errors: ErrLocked
-// at once when another process has the file open, ErrForeign, ErrCorrupt, or what the file system says.
+// Open opens the store at a path, or creates it. It reads the whole store once to build what is
+// kept in memory. Errors: ErrLocked at once when another process has the file open, ErrForeign,
+// ErrCorrupt, or what the file system says.
 func Open(opts Options) (*Server, error) {
 	s := &Server{
 		log:         opts.Logger,
@@ -83,18 +85,20 @@ func Open(opts Options) (*Server, error) {
 	return s, nil
 }
 
-// Register adds Qdrant's services to a gRPC server, which the caller owns and must stop before Close.
+// Register adds Qdrant's services to a gRPC server, which the caller owns and must stop before
+// Close.
 func (s *Server) Register(gs grpc.ServiceRegistrar) {
 	qdrant.RegisterQdrantServer(gs, &healthService{s: s})
 	qdrant.RegisterCollectionsServer(gs, &collectionsService{s: s})
 	qdrant.RegisterPointsServer(gs, &pointsService{s: s})
 }
 
-// Target is the address that goes with DialOptions, in the form of a host name: it needs no resolving.
+// Target is the address that goes with DialOptions, in the form of a host name: it needs no
+// resolving.
 const Target = "passthrough:///qdrantlite"
 
-// DialOptions connect a client to this server in process, whatever address it is given; see Target. Closing the server ends the
-// connections.
+// DialOptions connect a client to this server in process, whatever address it is given; see Target.
+// Closing the server ends the connections.
 func (s *Server) DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -144,8 +148,8 @@ func (s *Server) serveLocal() (*bufconn.Listener, error) {
 	return s.listener, nil
 }
 
-// Close waits for the requests that are under way, makes the last writes durable and closes the file. Requests that come later fail
-// with Unavailable.
+// Close waits for the requests that are under way, makes the last writes durable and closes the
+// file. Requests that come later fail with Unavailable.
 func (s *Server) Close() error {
 	var err error
 	s.close.Do(func() {
@@ -198,13 +202,7 @@ func (s *Server) view(name string, fn func(c *collection, r reader) error) error
 		return asStatus(err)
 	}
 	defer r.close()
-	if err := fn(c, r); err != nil {
-		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			return contextStatus(err)
-		}
-		return asStatus(err)
-	}
-	return nil
+	return asStatus(fn(c, r))
 }
 
 func (s *Server) isClosed() bool {
@@ -212,5 +210,3 @@ func (s *Server) isClosed() bool {
 	defer s.closing.RUnlock()
 	return s.closed
 }
-
-func contextStatus(err error) error { return status.FromContextError(err).Err() }

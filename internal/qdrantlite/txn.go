@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// batch collects the changes of several requests to one commit. It belongs to the committer, whose view r of the file agrees
-// with memory.
+// batch collects the changes of several requests for one commit. Only the committer uses it. Its view
+// r of the file agrees with memory.
 type batch struct {
 	r       reader
 	changes map[*collection]*changes
@@ -14,7 +14,8 @@ type batch struct {
 	points  int
 }
 
-// changes are the points of one collection that a batch or a transaction touches, in the order of first touch.
+// changes are the points of one collection that a batch or a transaction touches, in the order of
+// first touch.
 type changes struct {
 	byID map[pointID]*staged
 	list []*staged
@@ -27,8 +28,8 @@ func (c *changes) put(p *staged) {
 	c.list = append(c.list, p)
 }
 
-// txn is one request's changes on top of a batch. Until it is merged into the batch nothing of it is there, so a request that fails
-// half way leaves no trace.
+// txn is one request's changes on top of a batch. The batch has none of them before merge, so a
+// request that is refused half way changes nothing.
 type txn struct {
 	ctx  context.Context
 	b    *batch
@@ -91,7 +92,7 @@ func (t *txn) touch(id pointID) *staged {
 	return p
 }
 
-// payloadOf returns the payload of a point that exists. It must not be changed: clone it first.
+// payloadOf returns the payload of a point that exists. Callers must not change it.
 func (t *txn) payloadOf(p *staged) (payload, error) {
 	if p.payload != nil {
 		return p.payload, nil
@@ -99,21 +100,9 @@ func (t *txn) payloadOf(p *staged) (payload, error) {
 	return t.c.payloadOf(t.b.r, p.before.payload)
 }
 
-// vectorsOf returns the vectors of a point that exists. They must not be changed: clone them first.
-func (t *txn) vectorsOf(p *staged) (*vectorSet, error) {
-	if p.vectors != nil {
-		return p.vectors, nil
-	}
-	return t.c.vectorsOf(t.b.r, p.before.vectors)
-}
-
 // holds evaluates a condition for a point that exists as the transaction sees it.
 func (t *txn) holds(cond *condition, p *staged) (bool, error) {
-	vectors, err := t.vectorsOf(p)
-	if err != nil {
-		return false, err
-	}
-	s := &subject{row: noRow, id: p.id, vectors: vectors, load: func() (payload, error) { return t.payloadOf(p) }}
+	s := &subject{row: noRow, id: p.id, load: func() (payload, error) { return t.payloadOf(p) }}
 	ok := cond.eval(s)
 	return ok && s.err == nil, s.err
 }
@@ -152,8 +141,9 @@ func (t *txn) matching(cond *condition) ([]pointID, error) {
 	return ids, nil
 }
 
-// mutations turns a batch's changes of one collection into records, and completes the staged points for collection.apply. What it
-// leaves without a name it returns as garbage, to be deleted by the next commit.
+// mutations turns a batch's changes of one collection into records, and completes the staged points
+// for collection.apply. It returns as garbage the deletions of records that no point names after
+// this commit; the next commit makes them.
 func (b *batch) mutations(c *collection) (out, garbage []mutation, err error) {
 	points, vectors, payloads := c.table(tablePoints), c.table(tableVectors), c.table(tablePayloads)
 	slot := func() uint64 {
@@ -212,7 +202,7 @@ func (b *batch) mutations(c *collection) (out, garbage []mutation, err error) {
 	return out, garbage, nil
 }
 
-// readOld reads what memory must forget of a point: its sparse vectors, which are nowhere else by row.
+// readOld reads the sparse vectors that a point had, which collection.apply removes from the postings.
 func (b *batch) readOld(c *collection, p *staged) (err error) {
 	if len(c.sparse) == 0 {
 		p.old = c.schema.newVectors()

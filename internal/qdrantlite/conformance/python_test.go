@@ -13,7 +13,8 @@ import (
 	"throughline/internal/qdrantlite"
 )
 
-// TestPythonClient serves the embedded server on a port and lets Qdrant's official Python client use it.
+// TestPythonClient serves the embedded server on a port and lets Qdrant's official Python client
+// use it.
 func TestPythonClient(t *testing.T) {
 	python := os.Getenv("QDRANT_PYTHON")
 	if python == "" {
