@@ -73,8 +73,7 @@ var rules = map[string]rule{
 	"internal/openaiapi": {why: "other programs' way to the model: the contract of embedders and HTTP", ours: []string{"embed"}},
 	"internal/seedtest":  {why: "what a reader expects of the seeds", ours: []string{"internal/article", "seeds"}},
 
-	"bench/embed":   {why: "our side of a benchmark: the model and nothing else", ours: []string{"embed", "embed/minilm"}},
-	"bench/cluster": {why: "our side of a benchmark: search and nothing else", ours: []string{"cluster", "cluster/vector", "internal/npy"}},
+	"bench/embed": {why: "our side of a benchmark: the model and nothing else", ours: []string{"embed", "embed/minilm"}},
 
 	"proto/internal/thirdparty": {why: "a generator: writes the protos that ours import from the modules we already use"},
 	"proto/throughline/v1":      {why: "the API", foreign: []string{"google.golang.org/grpc"}},

@@ -12,8 +12,7 @@
 //   - [KNN] and [KNNSparse] find the nearest neighbours of every row, [Merge] joins such graphs;
 //   - [Link] builds a [Dendrogram] by average linkage over a graph of candidates, for any similarity that is bilinear in known vectors;
 //   - [Dendrogram.Cut], [Dendrogram.CutN] and [Dendrogram.CutBy] cut it, [Dendrogram.Choose] finds where to, from its shape alone;
-//   - [Keywords] names groups of texts;
-//   - [Index] finds the rows nearest to any vector, exactly.
+//   - [Keywords] names groups of texts.
 //
 // Run tells of its [Parts] as they are finished and takes them up again, so that who keeps them can go on after an interruption, and
 // [Memory] says beforehand what it will need.

@@ -10,22 +10,18 @@ import (
 )
 
 // Vectors of seven texts: three on one event, two on another, and two on their own.
-var rows = [][]float32{
-	{0.9, 0.1, 0.1, 0.3, 0.0},
-	{0.1, 0.9, 0.2, 0.2, 0.1},
-	{0.9, 0.2, 0.0, 0.3, 0.1},
-	{0.2, 0.9, 0.2, 0.3, 0.0},
-	{0.1, 0.0, 0.9, 0.0, 0.1},
-	{0.8, 0.1, 0.0, 0.3, 0.0},
-	{0.0, 0.1, 0.0, 0.1, 0.9},
-}
+var rows = cluster.Matrix{Rows: 7, Dim: 5, Data: []float32{
+	0.9, 0.1, 0.1, 0.3, 0.0,
+	0.1, 0.9, 0.2, 0.2, 0.1,
+	0.9, 0.2, 0.0, 0.3, 0.1,
+	0.2, 0.9, 0.2, 0.3, 0.0,
+	0.1, 0.0, 0.9, 0.0, 0.1,
+	0.8, 0.1, 0.0, 0.3, 0.0,
+	0.0, 0.1, 0.0, 0.1, 0.9,
+}}
 
 func ExampleRun() {
-	m, err := cluster.MatrixOf(rows)
-	if err != nil {
-		log.Fatal(err)
-	}
-	result, err := cluster.Run(context.Background(), m, cluster.Options{})
+	result, err := cluster.Run(context.Background(), rows, cluster.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -35,13 +31,9 @@ func ExampleRun() {
 
 // Progress comes from one goroutine at a time, and a context that ends stops the work.
 func ExampleRun_progress() {
-	m, err := cluster.MatrixOf(rows)
-	if err != nil {
-		log.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	_, err = cluster.Run(ctx, m, cluster.Options{Progress: func(p cluster.Progress) {
+	_, err := cluster.Run(ctx, rows, cluster.Options{Progress: func(p cluster.Progress) {
 		if p.Done == p.Total {
 			fmt.Println(p.Stage, "done")
 		}
@@ -57,18 +49,14 @@ func ExampleRun_progress() {
 
 // What took long can be kept and given to the next run.
 func ExampleRun_resume() {
-	m, err := cluster.MatrixOf(rows)
-	if err != nil {
-		log.Fatal(err)
-	}
 	var kept cluster.Parts
 	enough := errors.New("enough for today")
-	_, err = cluster.Run(context.Background(), m, cluster.Options{Finished: func(p cluster.Parts) error {
+	_, err := cluster.Run(context.Background(), rows, cluster.Options{Finished: func(p cluster.Parts) error {
 		kept = p
 		return enough
 	}})
 	fmt.Println(err)
-	result, err := cluster.Run(context.Background(), m, cluster.Options{Done: kept})
+	result, err := cluster.Run(context.Background(), rows, cluster.Options{Done: kept})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -78,47 +66,19 @@ func ExampleRun_resume() {
 	// stories: [0 1 0 1 -1 0 -1]
 }
 
-func ExampleIndex() {
-	ctx := context.Background()
-	m, err := cluster.MatrixOf(rows)
-	if err != nil {
-		log.Fatal(err)
-	}
-	index, err := cluster.NewIndex(ctx, m, 0)
-	if err != nil {
-		log.Fatal(err)
-	}
-	query := cluster.Matrix{Rows: 1, Dim: 5, Data: []float32{0, 1, 0, 0, 0}}
-	hits, err := index.Search(ctx, query, 2)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, h := range hits[0] {
-		fmt.Printf("row %d: %.1f\n", h.Row, h.Score)
-	}
-	// Output:
-	// row 1: 0.9
-	// row 3: 0.9
-}
-
 func ExampleLink() {
 	ctx := context.Background()
-	m, err := cluster.MatrixOf(rows)
+	graph, err := cluster.KNN(ctx, rows, cluster.KNNOptions{K: 3})
 	if err != nil {
 		log.Fatal(err)
 	}
-	graph, err := cluster.KNN(ctx, m, cluster.KNNOptions{K: 3})
+	tree, err := cluster.Link(ctx, cluster.Items{Dense: rows}, graph, cluster.LinkOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Rows 0 and 5 must not be together.
-	tree, err := cluster.Link(ctx, cluster.Items{Dense: m}, graph, cluster.LinkOptions{CannotLink: [][2]int32{{0, 5}}})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(tree.Cut(0.9))
+	fmt.Println(tree.Cut(0.8))
 	// Output:
-	// [0 1 0 1 2 3 4]
+	// [0 1 0 1 2 0 3]
 }
 
 func ExampleKeywords() {

@@ -13,12 +13,6 @@ type LinkOptions struct {
 	// Stop is the least similarity at which clusters are joined. The zero value joins what is not dissimilar; negative infinity joins
 	// everything that the graph connects.
 	Stop float32
-	// CannotLink lists pairs of items that are not to be together, and so no clusters that contain them.
-	CannotLink [][2]int32
-	// LiftVetoes lets clusters that contain a pair of CannotLink be joined after all, as if their similarity were just below
-	// LiftBelow: stories that must stay apart may still share a topic.
-	LiftVetoes bool
-	LiftBelow  float32
 	// MaxCandidates bounds the candidates that a growing cluster keeps, the most similar ones; 0 means 64. A cluster's best candidate
 	// is always kept, from both sides, so the bound never leaves anybody without a way to join.
 	MaxCandidates int
@@ -62,8 +56,8 @@ func linkInto(ctx context.Context, items Items, dense Matrix, g *Graph, opts Lin
 	if g.Nodes() != n && (g.Nodes() != 0 || g.Edges() != 0) {
 		return nil, &InputError{-1, -1, fmt.Sprintf("a graph of %d nodes for %d items", g.Nodes(), n)}
 	}
-	if opts.Stop != opts.Stop || opts.LiftBelow != opts.LiftBelow || opts.MaxCandidates < 0 {
-		return nil, &InputError{-1, -1, "Stop or LiftBelow is not a number, or MaxCandidates is negative"}
+	if opts.Stop != opts.Stop || opts.MaxCandidates < 0 {
+		return nil, &InputError{-1, -1, "Stop is not a number, or MaxCandidates is negative"}
 	}
 	if n == 0 || g.Edges() == 0 {
 		return &Dendrogram{N: n}, nil
@@ -81,11 +75,7 @@ func linkInto(ctx context.Context, items Items, dense Matrix, g *Graph, opts Lin
 // linkOrdered is linkInto with the order in which items have slots, which the outcome does not depend on. opts has its defaults.
 func linkOrdered(ctx context.Context, items Items, dense Matrix, g *Graph, opts LinkOptions, rank []int32) (*Dendrogram, error) {
 	n := items.Len()
-	vetoes, err := newVetoes(n, opts)
-	if err != nil {
-		return nil, err
-	}
-	l := &linkage{sums: sumsOf(items, dense), n: n, opts: opts, workers: workersOr(opts.Workers), vetoes: vetoes, rank: rank}
+	l := &linkage{sums: sumsOf(items, dense), n: n, opts: opts, workers: workersOr(opts.Workers), rank: rank}
 	g = l.arrange(g)
 	if err := l.begin(ctx, g); err != nil {
 		return nil, err
@@ -132,7 +122,6 @@ type linkage struct {
 	n       int
 	opts    LinkOptions
 	workers int
-	vetoes  *vetoes
 
 	rank   []int32 // by slot: the lowest item of the cluster
 	lists  [][]candidate
@@ -208,7 +197,7 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 			list := room[:len(neighbors):len(neighbors)]
 			room = room[len(neighbors):]
 			for e, j := range neighbors {
-				list[e] = candidate{j, l.compare(int32(i), j)}
+				list[e] = candidate{j, l.similarity(int32(i), j)}
 			}
 			l.lists[i], l.best[i] = list, l.bestOf(list)
 		}
@@ -223,15 +212,6 @@ func (l *linkage) bestOf(list []candidate) candidate {
 		}
 	}
 	return best
-}
-
-// compare is similarity with vetoes.
-func (l *linkage) compare(a, b int32) float32 {
-	s := l.similarity(a, b)
-	if l.vetoes != nil {
-		s = l.vetoes.apply(a, b, s)
-	}
-	return s
 }
 
 // grain is the number of clusters a worker takes at a time.
@@ -257,9 +237,6 @@ func (l *linkage) round(ctx context.Context) (int, error) {
 		l.merges = append(l.merges, Join{l.node[first], l.node[second], p.similarity})
 		l.rank[p.a] = l.rank[first]
 		l.node[p.a] = int32(l.n + len(l.merges) - 1)
-		if l.vetoes != nil {
-			l.vetoes.join(p.a, p.b)
-		}
 	}
 	err := parallel(ctx, l.workers, len(l.pairs), grain, func(_, from, to int) {
 		for _, p := range l.pairs[from:to] {
@@ -334,7 +311,7 @@ func (l *linkage) joinLists(s *seen, a, b int32) {
 				s.found = append(s.found, c.id)
 			}
 			if s.first(c.id) {
-				s.list = append(s.list, candidate{c.id, l.compare(a, c.id)})
+				s.list = append(s.list, candidate{c.id, l.similarity(a, c.id)})
 			}
 		}
 	}

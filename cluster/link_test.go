@@ -51,9 +51,10 @@ func pairSimilarity(it Items, i, j int) float64 {
 	return s
 }
 
-// oracle is average linkage as in a textbook: look at all pairs of clusters, take the mean over all pairs of members, join the most similar
-// two, start over. Vetoed pairs of clusters are skipped. It returns the similarities of the joins and the partition after each.
-func oracle(it Items, stop float64, vetoes [][2]int32) (similarities []float64, partitions [][]int32) {
+// oracle is average linkage as in a textbook: look at all pairs of clusters, take the mean over all
+// pairs of members, join the most similar two, start over. It returns the similarities of the joins
+// and the partition after each.
+func oracle(it Items, stop float64) (similarities []float64, partitions [][]int32) {
 	clusters := make([][]int, it.Len())
 	for i := range clusters {
 		clusters[i] = []int{i}
@@ -62,9 +63,6 @@ func oracle(it Items, stop float64, vetoes [][2]int32) (similarities []float64, 
 		best, at := math.Inf(-1), [2]int{-1, -1}
 		for a := range clusters {
 			for b := range clusters[:a] {
-				if forbidden(clusters[a], clusters[b], vetoes) {
-					continue
-				}
 				var sum float64
 				for _, i := range clusters[a] {
 					for _, j := range clusters[b] {
@@ -90,16 +88,6 @@ func oracle(it Items, stop float64, vetoes [][2]int32) (similarities []float64, 
 		}
 		partitions = append(partitions, byFirstMember(labels))
 	}
-}
-
-func forbidden(a, b []int, vetoes [][2]int32) bool {
-	for _, v := range vetoes {
-		x, y := int(v[0]), int(v[1])
-		if slices.Contains(a, x) && slices.Contains(b, y) || slices.Contains(a, y) && slices.Contains(b, x) {
-			return true
-		}
-	}
-	return false
 }
 
 // byFirstMember numbers labels as Cut does.
@@ -143,29 +131,13 @@ func TestLinkAgreesWithOracle(t *testing.T) {
 		n := rapid.IntRange(1, 24).Draw(t, "n")
 		it := drawItems(t, n)
 		stop := rapid.SampledFrom([]float32{float32(math.Inf(-1)), -0.2, 0, 0.4}).Draw(t, "stop")
-		var vetoes [][2]int32
-		for range rapid.IntRange(0, 4).Draw(t, "vetoes") {
-			a, b := int32(rapid.IntRange(0, n-1).Draw(t, "a")), int32(rapid.IntRange(0, n-1).Draw(t, "b"))
-			if a != b {
-				vetoes = append(vetoes, [2]int32{a, b})
-			}
-		}
-		want, partitions := oracle(it, float64(stop), vetoes)
-		d, err := Link(t.Context(), it, complete(n), LinkOptions{Stop: stop, CannotLink: vetoes})
+		want, partitions := oracle(it, float64(stop))
+		d, err := Link(t.Context(), it, complete(n), LinkOptions{Stop: stop})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := d.Check(); err != nil {
 			t.Fatal(err)
-		}
-		if len(vetoes) > 0 {
-			// A veto can make a merge more similar than an earlier one, so only what is forbidden is compared.
-			for _, v := range vetoes {
-				if labels := d.CutN(1); labels[v[0]] == labels[v[1]] {
-					t.Fatalf("items %d and %d, which cannot be linked, are together", v[0], v[1])
-				}
-			}
-			return
 		}
 		if len(d.Merges) != len(want) {
 			// A similarity within rounding of stop may fall on either side.
@@ -356,34 +328,6 @@ func TestLinkBounded(t *testing.T) {
 	}
 }
 
-func TestLinkVetoes(t *testing.T) {
-	it := Items{Dense: Matrix{4, 2, []float32{1, 0, 0.98, 0.02, 0.97, 0.05, 0, 1}}}
-	veto := [][2]int32{{0, 1}}
-	for _, c := range []struct {
-		opts LinkOptions
-		want []int32
-	}{
-		{LinkOptions{Stop: 0.5}, []int32{0, 0, 0, 1}},
-		{LinkOptions{Stop: 0.5, CannotLink: veto}, []int32{0, 1, 0, 2}},
-		{LinkOptions{Stop: 0.5, CannotLink: veto, LiftVetoes: true, LiftBelow: 0.7}, []int32{0, 0, 0, 1}},
-		{LinkOptions{Stop: 0.5, CannotLink: veto, LiftVetoes: true, LiftBelow: 0.5}, []int32{0, 1, 0, 2}},
-		{LinkOptions{Stop: float32(math.Inf(-1)), CannotLink: veto}, []int32{0, 1, 0, 0}},
-	} {
-		d, err := Link(t.Context(), it, complete(4), c.opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := d.CutN(1); !slices.Equal(got, c.want) && !(math.IsInf(float64(c.opts.Stop), -1) && got[0] != got[1]) {
-			t.Errorf("%+v: %v, want %v", c.opts, got, c.want)
-		}
-		for i, h := range d.Heights() {
-			if c.opts.LiftVetoes && i == len(d.Merges)-1 && len(d.Merges) == 2 && h >= c.opts.LiftBelow {
-				t.Errorf("%+v: a lifted veto joins at %v", c.opts, h)
-			}
-		}
-	}
-}
-
 func TestLinkInput(t *testing.T) {
 	nan := float32(math.NaN())
 	two := Matrix{2, 1, []float32{1, 1}}
@@ -408,12 +352,6 @@ func TestLinkInput(t *testing.T) {
 		},
 		"stop": func() (*Dendrogram, error) {
 			return Link(t.Context(), Items{Dense: two}, complete(2), LinkOptions{Stop: nan})
-		},
-		"veto": func() (*Dendrogram, error) {
-			return Link(t.Context(), Items{Dense: two}, complete(2), LinkOptions{CannotLink: [][2]int32{{0, 2}}})
-		},
-		"self": func() (*Dendrogram, error) {
-			return Link(t.Context(), Items{Dense: two}, complete(2), LinkOptions{CannotLink: [][2]int32{{1, 1}}})
 		},
 	} {
 		var bad *InputError

@@ -104,9 +104,6 @@ func (l *linkage) arrange(g *Graph) *Graph {
 	if l.sparse != nil {
 		rearrange(l.sparse, 1, l.rank)
 	}
-	if l.vetoes != nil {
-		l.vetoes.rename(slot)
-	}
 	out := &Graph{Offsets: make([]int64, l.n+1), Neighbors: make([]int32, 0, len(g.Neighbors))}
 	for s, i := range l.rank {
 		from := len(out.Neighbors)

@@ -28,11 +28,6 @@ func TestLinkDoesNotDependOnWhereItemsLie(t *testing.T) {
 		}
 		g := randomGraph(r, n, 0.2)
 		opts := LinkOptions{Stop: float32(math.Inf(-1)), MaxCandidates: rapid.IntRange(2, 20).Draw(rt, "candidates"), Workers: 1 + r.IntN(3)}
-		for range r.IntN(4) {
-			if a, b := int32(r.IntN(n)), int32(r.IntN(n)); a != b {
-				opts.CannotLink = append(opts.CannotLink, [2]int32{a, b})
-			}
-		}
 		link := func(rank []int32) *Dendrogram {
 			dense := items.Dense
 			dense.Data = slices.Clone(dense.Data)

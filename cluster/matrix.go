@@ -18,21 +18,6 @@ type Matrix struct {
 // Row returns row i, a part of Data.
 func (m Matrix) Row(i int) []float32 { return m.Data[i*m.Dim : (i+1)*m.Dim : (i+1)*m.Dim] }
 
-// MatrixOf copies rows of equal length into a Matrix.
-func MatrixOf(rows [][]float32) (Matrix, error) {
-	if len(rows) == 0 {
-		return Matrix{}, nil
-	}
-	m := Matrix{Rows: len(rows), Dim: len(rows[0]), Data: make([]float32, 0, len(rows)*len(rows[0]))}
-	for i, row := range rows {
-		if len(row) != m.Dim {
-			return Matrix{}, &InputError{Row: i, Column: -1, Problem: fmt.Sprintf("has %d dimensions where row 0 has %d", len(row), m.Dim)}
-		}
-		m.Data = append(m.Data, row...)
-	}
-	return m, nil
-}
-
 // InputError says which value of the input cannot be used. Row or Column is -1 where the problem is not of one row or column.
 type InputError struct {
 	Row, Column int

@@ -3,7 +3,6 @@ package cluster
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // The scores of clusterings compare labels found with labels given, item by item. An item whose gold label is negative is not labelled and
@@ -79,23 +78,6 @@ func harmonic(p, r float64) float64 {
 		return 0
 	}
 	return 2 * p * r / (p + r)
-}
-
-// Apart gives every item with a negative label a label of its own, above all others. A gold standard in which -1 means noise, so that joining
-// two such items is an error, says so by it.
-func Apart(labels []int32) []int32 {
-	out := slices.Clone(labels)
-	next := int32(0)
-	for _, l := range labels {
-		next = max(next, l+1)
-	}
-	for i, l := range out {
-		if l < 0 {
-			out[i] = next
-			next++
-		}
-	}
-	return out
 }
 
 // table counts how often each pair of labels occurs.

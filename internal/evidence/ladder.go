@@ -21,8 +21,6 @@ type LadderOptions struct {
 	// Precision is the share of pairs of one event wanted among the pairs of articles of one story, above 0 and below 1. 0 means to put together what
 	// belongs together as well as can be told, missing as much as is put in wrongly.
 	Precision float64
-	// CannotLink lists pairs of articles, by index, that are not to be in one story.
-	CannotLink [][2]int32
 	// Workers is the number of goroutines; 0 means as many as may run at once. It does not change the result.
 	Workers int
 }

@@ -75,25 +75,18 @@ type Tree struct {
 	curves curves
 }
 
-// Link links the articles. Of the options, CannotLink and Workers count.
+// Link links the articles. Of the options, Workers counts.
 func (m *Model) Link(ctx context.Context, n *Neighborhood, opts LadderOptions) (*Tree, error) {
 	t, _, err := m.link(ctx, n, opts.withDefaults())
 	return t, err
 }
 
 func (m *Model) link(ctx context.Context, n *Neighborhood, opts LadderOptions) (*Tree, cluster.Items, error) {
-	vetoes := make([][2]int32, len(opts.CannotLink))
-	for k, pair := range opts.CannotLink {
-		if min(pair[0], pair[1]) < 0 || int(max(pair[0], pair[1])) >= len(n.ws) {
-			return nil, cluster.Items{}, fmt.Errorf("pair %d of CannotLink, %d and %d, is not of two of %d articles", k, pair[0], pair[1], len(n.ws))
-		}
-		vetoes[k] = [2]int32{n.place[pair[0]], n.place[pair[1]]}
-	}
 	items, err := m.items(n.ws)
 	if err != nil {
 		return nil, items, err
 	}
-	joins, err := cluster.Link(ctx, items, n.graph, cluster.LinkOptions{Stop: float32(math.Inf(-1)), CannotLink: vetoes, Workers: opts.Workers})
+	joins, err := cluster.Link(ctx, items, n.graph, cluster.LinkOptions{Stop: float32(math.Inf(-1)), Workers: opts.Workers})
 	if err != nil {
 		return nil, items, fmt.Errorf("linking articles: %w", err)
 	}
