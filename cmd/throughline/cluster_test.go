@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,7 +86,8 @@ func groups(seed uint64, directions, each, dim int) []float32 {
 
 func array(rows, dim int, data []float32) string {
 	var b bytes.Buffer
-	if err := npy.Write(&b, rows, dim, data); err != nil {
+	fmt.Fprintf(&b, "\x93NUMPY\x01\x00\x76\x00%-117s\n", fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", rows, dim))
+	if err := binary.Write(&b, binary.LittleEndian, data); err != nil {
 		panic(err)
 	}
 	return b.String()

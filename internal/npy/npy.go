@@ -1,11 +1,12 @@
-// Package npy reads and writes tables of numbers in NumPy's .npy format: n rows of d numbers each.
+// Package npy reads and writes two-dimensional arrays of numbers in NumPy's .npy format.
 //
-// It knows the format's versions 1 to 3, floating-point numbers of two, four and eight bytes in either byte order, and
-// rows that lie one after the other (C order). Everything else is refused with an error that names what was found and
-// what to do. It does not know what the numbers mean: lengths and directions are the caller's concern.
+// It reads format versions 1 to 3 with float16, float32 or float64 elements in either byte order and
+// in C order (row after row), and writes version 1 with little-endian float32. Anything else is
+// refused with an error that names what was found and what to do. It does not know what the numbers
+// mean.
 //
-// Memory: reading needs the rows themselves, as float32, and one small buffer. A header that claims more rows than
-// follow costs no more memory than what does follow.
+// Reading needs memory for the rows as float32 and one small buffer. A header that announces more
+// rows than the file has costs no more memory than the rows that are there.
 //
 // The format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html (NEP 1).
 package npy
@@ -13,68 +14,63 @@ package npy
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // What can be wrong with a file. An Error wraps one of these.
 var (
 	ErrFormat    = errors.New("not a NumPy array file")
-	ErrVersion   = errors.New("unsupported version of the format")
-	ErrHeader    = errors.New("broken header")
+	ErrVersion   = errors.New("unsupported format version")
+	ErrHeader    = errors.New("malformed header")
 	ErrType      = errors.New("unsupported element type")
-	ErrOrder     = errors.New("columns one after the other (Fortran order)")
-	ErrShape     = errors.New("not a table of rows")
-	ErrTruncated = errors.New("the file ends early")
-	ErrTrailing  = errors.New("the file goes on after the array")
-	ErrRange     = errors.New("the number does not fit into float32")
+	ErrOrder     = errors.New("unsupported element order")
+	ErrShape     = errors.New("not a two-dimensional array")
+	ErrTruncated = errors.New("file too short")
+	ErrTrailing  = errors.New("data after the array")
+	ErrRange     = errors.New("number does not fit into float32")
 )
 
-// Error is what is wrong with an array file. An error of the reader underneath is passed on instead, as it is.
+// Error is what is wrong with an array file. An error of the underlying reader is returned as it is.
 type Error struct {
 	Kind   error  // one of the Err values
-	Row    int    // where it was noticed; -1 for the header
+	Row    int    // the row where it was found; -1 for the header and the whole file
 	Detail string // what was found, or what to do
 }
 
 func (e *Error) Error() string {
-	text := e.Kind.Error()
+	text := fmt.Sprintf("%v: %s", e.Kind, e.Detail)
 	if e.Row >= 0 {
 		text = fmt.Sprintf("row %d: %s", e.Row, text)
-	}
-	if e.Detail != "" {
-		text += ": " + e.Detail
 	}
 	return text
 }
 
-// Unwrap gives the kind.
+// Unwrap returns the kind.
 func (e *Error) Unwrap() error { return e.Kind }
 
-// inHeader is an Error of the header.
-func inHeader(kind error, format string, args ...any) *Error {
+// fileError returns an Error that is not about one row.
+func fileError(kind error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Row: -1, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Type is how one number is stored.
-type Type struct {
-	Bytes     int // 2, 4 or 8: IEEE 754 binary16, binary32, binary64
-	BigEndian bool
-}
+const magic = "\x93NUMPY"
 
-// String is the type as NumPy writes it, e.g. "<f4".
-func (t Type) String() string {
-	order := "<"
-	if t.BigEndian {
-		order = ">"
-	}
-	return fmt.Sprintf("%sf%d", order, t.Bytes)
-}
+// Is reports whether data begins like an array file.
+func Is(data []byte) bool { return strings.HasPrefix(string(data), magic) }
 
-// Header says what a file holds.
+// Header describes the array in a file.
 type Header struct {
 	Rows, Dim int
-	Type      Type
-	size      int64 // of the header itself, in bytes
+
+	width     int   // bytes of an element: 2, 4 or 8
+	bigEndian bool  // byte order of the elements
+	size      int64 // bytes of the header
 }
 
-// Size is how many bytes the whole file has: header and rows.
-func (h Header) Size() int64 { return h.size + int64(h.Rows)*int64(h.Dim)*int64(h.Type.Bytes) }
+// fileSize is the size in bytes of the whole file: header and rows.
+func (h Header) fileSize() int64 { return h.size + int64(h.Rows)*int64(h.Dim)*int64(h.width) }
+
+// announced describes the rows that the header announces.
+func (h Header) announced() string {
+	return fmt.Sprintf("the header announces %d rows of %d numbers", h.Rows, h.Dim)
+}

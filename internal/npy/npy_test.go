@@ -57,10 +57,23 @@ func TestNoRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	h, data, err := Read(f)
+	h, data, err := readAll(f)
 	if err != nil || h.Rows != 0 || h.Dim != 4 || len(data) != 0 {
 		t.Fatalf("%+v, %v, %v", h, data, err)
 	}
+}
+
+// readAll reads a whole file.
+func readAll(r io.Reader) (Header, []float32, error) {
+	h, err := ReadHeader(r)
+	if err != nil {
+		return Header{}, nil, err
+	}
+	data, err := h.Append(nil, r)
+	if err != nil {
+		return Header{}, nil, err
+	}
+	return h, data, End(r)
 }
 
 // header is a version 1 file with a description of one's own.
@@ -89,8 +102,8 @@ func TestRefuses(t *testing.T) {
 		"archive":            {file("archive.npz"), ErrFormat, -1, ".npz"},
 		"compressed":         {"\x1f\x8b\x08\x00\x00\x00\x00\x00", ErrFormat, -1, "unpack"},
 		"version":            {"\x93NUMPY\x04\x00", ErrVersion, -1, "4.0"},
-		"integers":           {file("int32.npy"), ErrType, -1, `"<i4"`},
-		"structure":          {file("structure.npy"), ErrType, -1, "structure"},
+		"integers":           {file("int32.npy"), ErrType, -1, "'<i4'"},
+		"structure":          {file("structure.npy"), ErrType, -1, "[('a',"},
 		"columns":            {file("fortran.npy"), ErrOrder, -1, "ascontiguousarray"},
 		"one dimension":      {file("one_dimension.npy"), ErrShape, -1, "[4]"},
 		"three dimensions":   {file("three_dimensions.npy"), ErrShape, -1, "[1 2 2]"},
@@ -99,24 +112,23 @@ func TestRefuses(t *testing.T) {
 		"half a header":      {good[:60], ErrTruncated, -1, "in the header"},
 		"half the rows":      {good[:len(good)-20], ErrTruncated, 1, "3 rows of 4"},
 		"half a number":      {good[:len(good)-1], ErrTruncated, 2, "3 rows of 4"},
-		"two arrays":         {good + good, ErrTrailing, -1, "one array a file"},
+		"two arrays":         {good + good, ErrTrailing, -1, "one array in a file"},
 		"a header too large": {"\x93NUMPY\x02\x00\xff\xff\xff\xff", ErrHeader, -1, "4294967295"},
-		"more than memory":   {header(start+"(9000000000000000000, 9000000000000000000), }", ""), ErrShape, -1, "more than any file"},
-		"no such number":     {header(start+"(99999999999999999999, 1), }", ""), ErrHeader, -1, "whole number"},
-		"negative":           {header(start+"(-1, 2), }", ""), ErrHeader, -1, "whole number"},
-		"no tuple":           {header(start+"True, }", ""), ErrHeader, -1, "shape"},
+		"more than memory":   {header(start+"(9000000000000000000, 9000000000000000000), }", ""), ErrShape, -1, "too large"},
+		"no such number":     {header(start+"(99999999999999999999, 1), }", ""), ErrShape, -1, "99999999999999999999 is too large"},
+		"negative":           {header(start+"(-1, 2), }", ""), ErrHeader, -1, "want a dictionary"},
+		"no tuple":           {header(start+"True, }", ""), ErrShape, -1, "want rows and columns"},
 		"missing key":        {header("{'descr': '<f4', 'shape': (1, 1)}", "1234"), ErrHeader, -1, "fortran_order"},
-		"additional key":     {header("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), 'x': 'y'}", "1234"), ErrHeader, -1, "more than"},
-		"key twice":          {header("{'descr': '<f4', 'descr': '<f4'}", ""), ErrHeader, -1, "second time"},
-		"no truth":           {header("{'descr': '<f4', 'fortran_order': 'no', 'shape': (1, 1)}", ""), ErrHeader, -1, "True nor False"},
-		"no dictionary":      {header("[]", ""), ErrHeader, -1, "no dictionary"},
-		"never closed":       {header("{'descr': '<f4'", ""), ErrHeader, -1, "closing brace"},
-		"string never ends":  {header("{'descr", ""), ErrHeader, -1, "without an end"},
-		"list never ends":    {header("{'descr': [('a'", ""), ErrHeader, -1, "without an end"},
-		"something after it": {header(start+"(1, 1)} x", ""), ErrHeader, -1, "after the dictionary"},
+		"additional key":     {header("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), 'x': 'y'}", "1234"), ErrHeader, -1, "want a dictionary"},
+		"no truth":           {header("{'descr': '<f4', 'fortran_order': 'no', 'shape': (1, 1)}", ""), ErrOrder, -1, "'no', want False"},
+		"no dictionary":      {header("[]", ""), ErrHeader, -1, `"[]", want a dictionary`},
+		"never closed":       {header("{'descr': '<f4'", ""), ErrHeader, -1, "want a dictionary"},
+		"no comma":           {header("{'descr': '<f4' 'fortran_order': False, 'shape': (1, 1)}", ""), ErrHeader, -1, "want a dictionary"},
+		"string never ends":  {header("{'descr", ""), ErrHeader, -1, "want a dictionary"},
+		"something after it": {header(start+"(1, 1)} x", ""), ErrHeader, -1, "want a dictionary"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := Read(strings.NewReader(c.data))
+			_, _, err := readAll(strings.NewReader(c.data))
 			var e *Error
 			if !errors.As(err, &e) || !errors.Is(err, c.kind) || e.Row != c.row || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v, want one of %q in row %d that says %q", err, c.kind, c.row, c.says)
@@ -125,11 +137,23 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+// Other programs write the same dictionary in other ways.
+func TestSpellingsOfAHeader(t *testing.T) {
+	for _, text := range []string{
+		"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2)}", "{'shape': (1L, 2L), 'fortran_order': False, 'descr': '<f4', }",
+		`{"descr":"<f4","fortran_order":False,"shape":(1,2,)}   `, " { 'descr' : '<f4' ,\n'fortran_order' : False , 'shape' : ( 1 , 2 ) , }\n",
+	} {
+		if h, _, err := readAll(strings.NewReader(header(text, "12345678"))); err != nil || h.Rows != 1 || h.Dim != 2 {
+			t.Errorf("%q: %+v, %v", text, h, err)
+		}
+	}
+}
+
 func TestRefusesANumberBeyondFloat32(t *testing.T) {
 	// 1, 2, 3, 1e300 in rows of two.
 	data := header("{'descr': '>f8', 'fortran_order': False, 'shape': (2, 2)}",
 		"\x3f\xf0\x00\x00\x00\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\x00\x40\x08\x00\x00\x00\x00\x00\x00\x7e\x37\xe4\x3c\x88\x00\x75\x9c")
-	_, _, err := Read(strings.NewReader(data))
+	_, _, err := readAll(strings.NewReader(data))
 	var e *Error
 	if !errors.As(err, &e) || !errors.Is(err, ErrRange) || e.Row != 1 || !strings.Contains(e.Detail, "column 1") {
 		t.Errorf("error %v", err)
@@ -167,7 +191,7 @@ func TestAnErrorOfTheReaderIsPassedOn(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	for n := range len(data) {
-		if _, _, err := Read(io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(broken))); !errors.Is(err, broken) {
+		if _, _, err := readAll(io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 			t.Fatalf("after %d bytes: %v", n, err)
 		}
 	}
@@ -178,7 +202,7 @@ func TestAHeaderThatLiesCostsNothing(t *testing.T) {
 	data := header("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000)}", "1234")
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, _, err := Read(strings.NewReader(data))
+	_, _, err := readAll(strings.NewReader(data))
 	runtime.ReadMemStats(&after)
 	if !errors.Is(err, ErrTruncated) {
 		t.Fatal(err)
@@ -211,15 +235,11 @@ func TestHalf(t *testing.T) {
 	}
 }
 
-func TestWrittenTablesAreRead(t *testing.T) {
+func TestWrittenTablesArereadAll(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		rows, dim := rapid.IntRange(0, 40).Draw(t, "rows"), rapid.IntRange(0, 9).Draw(t, "dim")
 		data := rapid.SliceOfN(rapid.Float32(), rows*dim, rows*dim).Draw(t, "data")
-		var stream bytes.Buffer
-		if err := Write(&stream, rows, dim, data); err != nil {
-			t.Fatal(err)
-		}
 		f, err := os.Create(filepath.Join(dir, "table.npy"))
 		if err != nil {
 			t.Fatal(err)
@@ -241,14 +261,11 @@ func TestWrittenTablesAreRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(file, stream.Bytes()) {
-			t.Fatal("the two ways of writing differ")
-		}
-		h, got, err := Read(iotest.HalfReader(bytes.NewReader(file)))
+		h, got, err := readAll(iotest.HalfReader(bytes.NewReader(file)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.Rows != rows || h.Dim != dim || h.Type.String() != "<f4" || h.Size() != int64(len(file)) {
+		if h.Rows != rows || h.Dim != dim || h.width != 4 || h.bigEndian || h.fileSize() != int64(len(file)) {
 			t.Fatalf("header %+v", h)
 		}
 		for i := range data {
@@ -259,10 +276,7 @@ func TestWrittenTablesAreRead(t *testing.T) {
 	})
 }
 
-func TestWritersRefuse(t *testing.T) {
-	if err := Write(io.Discard, 2, 2, make([]float32, 3)); err == nil {
-		t.Error("three numbers were written as 2 x 2")
-	}
+func TestWriterRefuses(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "x"))
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +307,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		h, numbers, err := Read(bytes.NewReader(data))
+		h, numbers, err := readAll(bytes.NewReader(data))
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) {
@@ -301,8 +315,8 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		if len(numbers) != h.Rows*h.Dim || h.Size() != int64(len(data)) {
-			t.Fatalf("%d numbers and a size of %d for %+v in %d bytes", len(numbers), h.Size(), h, len(data))
+		if len(numbers) != h.Rows*h.Dim || h.fileSize() != int64(len(data)) {
+			t.Fatalf("%d numbers and a size of %d for %+v in %d bytes", len(numbers), h.fileSize(), h, len(data))
 		}
 	})
 }

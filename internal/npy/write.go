@@ -9,8 +9,7 @@ import (
 	"math"
 )
 
-// Writer writes a table of float32 whose number of rows is known only at the end: Close goes back and writes it into the
-// header.
+// Writer writes rows of float32. Close completes the header, which needs the number of rows.
 type Writer struct {
 	w         io.WriteSeeker
 	buffered  *bufio.Writer
@@ -18,30 +17,39 @@ type Writer struct {
 	scratch   []byte
 }
 
-// NewWriter starts a table of dim columns at the beginning of w.
+// NewWriter starts an array with dim columns at the beginning of w.
 func NewWriter(w io.WriteSeeker, dim int) (*Writer, error) {
 	if dim < 0 {
-		return nil, fmt.Errorf("npy: %d columns", dim)
+		return nil, fmt.Errorf("npy: number of columns: negative (got %d)", dim)
 	}
 	n := &Writer{w: w, buffered: bufio.NewWriterSize(w, chunk), dim: dim}
-	_, err := n.buffered.Write(formatHeader(0, dim))
+	_, err := n.buffered.Write(n.header())
 	return n, err
+}
+
+// header returns a version 1 header of 128 bytes, a multiple of 64 as the format asks for. The
+// description is padded to 117 characters, which is enough for two numbers of 19 digits, so that a
+// header with more rows can overwrite one with fewer.
+func (n *Writer) header() []byte {
+	text := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", n.rows, n.dim)
+	return fmt.Appendf(nil, "%s\x01\x00%c\x00%-117s\n", magic, 118, text)
 }
 
 // Append writes one row.
 func (n *Writer) Append(row []float32) error {
 	if len(row) != n.dim {
-		return fmt.Errorf("npy: row %d has %d columns, the table %d", n.rows, len(row), n.dim)
+		return fmt.Errorf("npy: row %d: wrong number of columns (got %d, want %d)", n.rows, len(row), n.dim)
 	}
-	n.scratch = appendRow(n.scratch[:0], row)
-	if _, err := n.buffered.Write(n.scratch); err != nil {
-		return err
+	n.scratch = n.scratch[:0]
+	for _, x := range row {
+		n.scratch = binary.LittleEndian.AppendUint32(n.scratch, math.Float32bits(x))
 	}
 	n.rows++
-	return nil
+	_, err := n.buffered.Write(n.scratch)
+	return err
 }
 
-// Close completes the file. It does not close what it was written to.
+// Close writes what is buffered and the final header. It does not close the underlying file.
 func (n *Writer) Close() error {
 	if err := n.buffered.Flush(); err != nil {
 		return err
@@ -49,33 +57,7 @@ func (n *Writer) Close() error {
 	if _, err := n.w.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	_, writing := n.w.Write(formatHeader(n.rows, n.dim))
+	_, writing := n.w.Write(n.header())
 	_, err := n.w.Seek(0, io.SeekEnd)
 	return errors.Join(writing, err)
-}
-
-// Write writes a table of rows x dim numbers, row after row, to something that cannot go back.
-func Write(w io.Writer, rows, dim int, data []float32) error {
-	if rows < 0 || dim < 0 || len(data) != rows*dim {
-		return fmt.Errorf("npy: %d numbers for %d x %d", len(data), rows, dim)
-	}
-	buffered := bufio.NewWriterSize(w, chunk)
-	if _, err := buffered.Write(formatHeader(rows, dim)); err != nil {
-		return err
-	}
-	var scratch []byte
-	for i := range rows {
-		scratch = appendRow(scratch[:0], data[i*dim:(i+1)*dim])
-		if _, err := buffered.Write(scratch); err != nil {
-			return err
-		}
-	}
-	return buffered.Flush()
-}
-
-func appendRow(to []byte, row []float32) []byte {
-	for _, x := range row {
-		to = binary.LittleEndian.AppendUint32(to, math.Float32bits(x))
-	}
-	return to
 }
