@@ -6,8 +6,7 @@
 //
 // Three paths compute the same results: AVX-512 with VNNI, AVX2, and portable Go. The best one that the processor has is
 // chosen when the program starts; the environment variable THROUGHLINE_CPU (portable, avx2 or avx512) lowers the choice,
-// for measurements and for ruling the assembly out when something looks wrong. Asking for more than the processor has
-// gives the best it has. [Path] says what was chosen.
+// for measurements and for ruling the assembly out when something looks wrong. [PathError] reports any other value.
 //
 // Results are a contract and not an accident of the path: int8 products are exact in wrapping 32-bit arithmetic, and
 // float32 products are defined by a fixed order of roundings (see [Dot]) that every path follows. So a search or a

@@ -3,10 +3,10 @@ package vector
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
+	"strings"
 )
-
-// PathVariable is the environment variable that lowers the choice of a path.
-const PathVariable = "THROUGHLINE_CPU"
 
 // level orders the paths: each needs all that the one below it needs.
 type level int
@@ -19,28 +19,29 @@ const (
 
 var levelNames = [...]string{portable: "portable", avx2: "avx2", avx512: "avx512"}
 
-var current, pathError = choose(os.Getenv(PathVariable), supported())
+var current, pathError = choose(os.Getenv("THROUGHLINE_CPU"), supported())
 
-// Path names the code that runs: "avx512", "avx2" or "portable".
-func Path() string { return levelNames[current] }
-
-// PathError says, for a program to report when it starts, that THROUGHLINE_CPU asks for what does not exist or what this
-// processor lacks. The best path that the processor has is used then.
+// PathError returns an error when THROUGHLINE_CPU is not the name of a path that this processor has.
+// The best path is used then; a program should refuse to start.
 func PathError() error { return pathError }
 
-// choose applies the wish to what the processor has.
-func choose(wish string, best level) (level, error) {
-	if wish == "" {
+// choose returns the path that a value of THROUGHLINE_CPU names.
+func choose(value string, best level) (level, error) {
+	names := slices.Clone(levelNames[:best+1])
+	name := strings.ToLower(strings.TrimSpace(value))
+	if at := slices.Index(names, name); at >= 0 {
+		return level(at), nil
+	}
+	if runtime.GOARCH == "arm64" {
+		names = append(names, "neon") // kernels of embed/minilm; this package has none for arm64
+	}
+	if name == "" || slices.Contains(names, name) {
 		return best, nil
 	}
-	for l, name := range levelNames {
-		if name != wish {
-			continue
-		}
-		if level(l) > best {
-			return best, fmt.Errorf("%s=%s: this processor has only %s", PathVariable, wish, levelNames[best])
-		}
-		return level(l), nil
+	cause := "unknown value"
+	if slices.Contains(levelNames[:], name) {
+		cause = "not available on this processor"
 	}
-	return best, fmt.Errorf("%s=%s: want portable, avx2 or avx512", PathVariable, wish)
+	slices.Reverse(names) // fastest first
+	return best, fmt.Errorf("THROUGHLINE_CPU: %s (got %q, want one of %s)", cause, value, strings.Join(names, ", "))
 }

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
+	"throughline/cluster/vector"
 	"throughline/embed"
+	"throughline/embed/minilm"
 )
 
 const (
@@ -72,8 +75,11 @@ type StoryFlags struct {
 	Precision float64 `placeholder:"SHARE" help:"Share of pairs of articles of one story that are to be about one event, such as .95; 0: as many found as possible without putting together more than is missed."`
 }
 
-// check finds mistakes in the flags of all commands that do not depend on anything outside.
+// check finds mistakes in the environment and in the flags of all commands.
 func (c *cli) check() error {
+	if err := cmp.Or(vector.PathError(), minilm.EnvironmentError()); err != nil {
+		return usageError{err}
+	}
 	switch {
 	case c.Timeout <= 0:
 		return usageError{fmt.Errorf("--timeout %s: must be more than 0", c.Timeout)}

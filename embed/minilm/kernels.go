@@ -80,11 +80,8 @@ func newQuantized(rows, inputs int) *quantized {
 // tiniest is the smallest difference between the values of a group that counts as one: the inverse of less would overflow.
 const tiniest = 1e-30
 
-// Environment is the environment variable that names the kernels to use where [Options].Kernels does not.
-const Environment = "THROUGHLINE_CPU"
-
-// ErrKernels means that the kernels asked for do not exist or do not run on this processor.
-var ErrKernels = errors.New("minilm: kernels not available")
+// ErrKernels means that the requested kernels do not exist or do not run on this processor.
+var ErrKernels = errors.New("kernels not available")
 
 // Kernels returns the names of the kernels that run on this processor, fastest first. The last one is "portable".
 func Kernels() []string {
@@ -95,20 +92,24 @@ func Kernels() []string {
 	return names
 }
 
-// selectKernels returns the kernels of that name, of the name in the environment when it is empty, or the fastest.
+// EnvironmentError returns an ErrKernels when THROUGHLINE_CPU does not name kernels of this processor.
+// [New] fails with it unless its options name the kernels.
+func EnvironmentError() error {
+	_, err := selectKernels("")
+	return err
+}
+
+// selectKernels returns the kernels with a name; "" is the value of THROUGHLINE_CPU, or else the fastest.
 func selectKernels(name string) (*kernels, error) {
-	from := ""
+	source := "minilm: Options.Kernels"
 	if name == "" {
-		name, from = os.Getenv(Environment), " in "+Environment
+		name, source = os.Getenv("THROUGHLINE_CPU"), "THROUGHLINE_CPU"
 	}
-	list := available()
-	if name == "" {
-		return list[0], nil
-	}
-	for _, k := range list {
-		if k.name == strings.ToLower(strings.TrimSpace(name)) {
+	wanted := strings.ToLower(strings.TrimSpace(name))
+	for _, k := range available() {
+		if wanted == "" || k.name == wanted {
 			return k, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %q%s; this processor runs %s", ErrKernels, name, from, strings.Join(Kernels(), ", "))
+	return nil, fmt.Errorf("%s: %w (got %q, want one of %s)", source, ErrKernels, name, strings.Join(Kernels(), ", "))
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -392,14 +393,17 @@ func TestKernelsAreSelected(t *testing.T) {
 		{"", " Portable\n", "portable"},
 		{names[0], "portable", names[0]},
 	} {
-		t.Setenv(Environment, test.environment)
+		t.Setenv("THROUGHLINE_CPU", test.environment)
 		m, err := New(Options{Kernels: test.option})
 		if err != nil || m.Kernels() != test.want {
 			t.Errorf("option %q and environment %q: %v, %v; want %s", test.option, test.environment, m.Kernels(), err, test.want)
 		}
 	}
-	t.Setenv(Environment, "mmx")
+	t.Setenv("THROUGHLINE_CPU", "mmx")
 	if _, err := New(Options{}); !errors.Is(err, ErrKernels) {
 		t.Errorf("unknown kernels: %v", err)
+	}
+	if err := EnvironmentError(); !errors.Is(err, ErrKernels) || !strings.HasPrefix(err.Error(), `THROUGHLINE_CPU: kernels not available (got "mmx", want one of `) {
+		t.Errorf("EnvironmentError() = %v", err)
 	}
 }
