@@ -1,14 +1,18 @@
-// Package report makes a page of HTML out of a clustering: a map of topics, the sizes of stories, the largest stories, and when
-// they happened.
+// Package report makes an HTML page out of a clustering: a map of the topics, the sizes of the
+// stories, a timeline, and the largest stories.
 //
-// It knows labels, what is known of items, and how to draw; not where any of that comes from. The page is one file that
-// loads nothing and runs no script: links within it show what belongs to a topic, so it works from the keyboard, from a mail, and
-// decades from now. Everything that comes from articles is escaped by html/template. The same input gives the same bytes.
+// It knows labels, documents and how to draw, not where any of that comes from. The page is one file
+// that loads nothing and runs no script: the details of a topic are shown by links within the page.
+// Text from documents is escaped by html/template. The same input gives the same bytes.
 package report
 
 import (
 	"cmp"
+	_ "embed"
 	"fmt"
+	"html/template"
+	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -16,156 +20,304 @@ import (
 	"throughline/cluster"
 )
 
-// Input is what a report is about: items by index, with labels numbered from 0 and -1 for none.
+// Input is a clustering of items. Labels are by item, numbered from 0; -1 means none.
 type Input struct {
 	Title               string // what was clustered
-	One, Many           string // what items are called, e.g. "article", "articles"
+	One, Many           string // what an item is called, e.g. "article", "articles"
 	Story, Topic, Theme []int32
 	Strength            []float32          // nil: unknown
-	Documents           func(int) Document // nil: nothing is known of items but their number
-	Means               cluster.Matrix     // a row for each topic, of any length; no rows: unknown
-	Notes               []string           // what readers should know of the input
+	Documents           func(int) Document // nil: unknown
+	Means               cluster.Matrix     // a row for each topic; no rows: unknown
+	Notes               []string           // shown at the top
 }
 
-// Document is what is known of an item. Anything may be empty.
+// Document describes an item. Any field may be empty.
 type Document struct {
 	ID, Title, Lead, Source, URL string
 	Published                    time.Time
 }
 
-// Bounds of what a page shows, so that it stays one that a browser opens at once.
+// Bounds that keep the page small enough for a browser to open at once.
 const (
 	mapTopics     = 250
 	tableStories  = 100
 	topicStories  = 25  // listed with a topic
-	storyTitles   = 4   // of a story
-	topicSample   = 150 // documents that a topic's keywords are found in
-	storySample   = 40
+	storyTitles   = 4   // listed with a story
+	topicSample   = 150 // documents that the keywords of a topic are chosen from
+	storySample   = 40  // the same for a story
 	keywordsShown = 6
 	timelineRows  = 40
 )
 
-// group is a story or a topic.
-type group struct {
-	label    int32
-	members  []int32 // ascending
-	strength float64 // mean
-	title    string
-	words    []string
-	first    time.Time
-	last     time.Time
-	sources  int
-	topic    int32 // of a story
-	stories  []*group
+//go:embed page.html
+var pageText string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"join": func(words []string) string { return strings.Join(words, ", ") },
+}).Parse(pageText))
+
+// view is what the template shows.
+type view struct {
+	Input
+	Facts                  []fact
+	Missing                []string
+	Titled, Dated, Sourced bool // some document has a title, a date, a source
+	Map                    *topicMap
+	Sizes                  *chart
+	Days                   *timeline
+	Stories, Topics        []*group // those that are listed
+	MoreStories            int
 }
 
-// collect gathers the members of every label, the largest group first.
-func collect(labels []int32, strength []float32) []*group {
-	count := int32(0)
-	for _, l := range labels {
-		count = max(count, l+1)
+type fact struct {
+	Value int
+	What  string
+}
+
+// group is a story or a topic.
+type group struct {
+	Label, Theme int32
+	Title        string
+	Words        []string
+	Strength     string // of a story: mean strength of its members
+	Sources      int    // of a story
+	Titles       []link // of a story: its strongest members
+	Topic        *group // of a story in the table: its topic, when that is listed
+
+	members     []int32 // ascending
+	stories     []*group
+	first, last time.Time
+}
+
+type link struct{ Text, URL, Date, Source string }
+
+func (g *group) Size() int        { return len(g.members) }
+func (g *group) Hue() int         { return hue(g.Theme) }
+func (g *group) Dates() string    { return span(g.first, g.last) }
+func (g *group) Count() int       { return len(g.stories) }
+func (g *group) Listed() []*group { return head(g.stories, topicStories) }
+func (g *group) More() int        { return len(g.stories) - len(g.Listed()) }
+
+// Single is the number of items of a topic that are in no story.
+func (g *group) Single() int {
+	single := len(g.members)
+	for _, s := range g.stories {
+		single -= len(s.members)
 	}
-	groups := make([]*group, count)
-	for l := range groups {
-		groups[l] = &group{label: int32(l), topic: -1}
+	return single
+}
+
+// Write writes the page.
+func Write(w io.Writer, in Input) error {
+	n := len(in.Story)
+	if len(in.Topic) != n || len(in.Theme) != n || in.Strength != nil && len(in.Strength) != n {
+		return fmt.Errorf("report: label layers of different lengths (got %d, %d and %d)", n, len(in.Topic), len(in.Theme))
 	}
+	stories, topics := in.collect(in.Story), in.collect(in.Topic)
+	byLabel := map[int32]*group{}
+	for _, t := range topics {
+		if in.Means.Rows > 0 && int(t.Label) >= in.Means.Rows {
+			return fmt.Errorf("report: too few topic means (got %d, want more than %d)", in.Means.Rows, t.Label)
+		}
+		byLabel[t.Label] = t
+	}
+	for _, s := range stories {
+		if t := byLabel[in.Topic[s.members[0]]]; t != nil {
+			t.stories = append(t.stories, s)
+		}
+	}
+	v := &view{Input: in, Stories: head(stories, tableStories), Topics: head(topics, mapTopics)}
+	v.MoreStories = len(stories) - len(v.Stories)
+	for _, t := range v.Topics {
+		for _, s := range t.stories {
+			s.Topic = t
+		}
+	}
+	v.describe(stories, topics)
+	single := n
+	for _, s := range stories {
+		single -= len(s.members)
+	}
+	themes := slices.Max(append([]int32{-1}, in.Theme...)) + 1
+	v.Facts = []fact{
+		{n, in.Many}, {len(stories), "stories"}, {len(topics), "topics"}, {int(themes), "themes"}, {single, "in no story"},
+	}
+	if n > 0 && !v.Titled {
+		v.Missing = append(v.Missing, "There are no titles: stories and topics have numbers instead, and no keywords.")
+	}
+	if n > 0 && !v.Dated {
+		v.Missing = append(v.Missing, "There are no dates: the timeline is left out.")
+	}
+	if n > 0 && in.Means.Rows == 0 {
+		v.Missing = append(v.Missing, "There are no vectors: topics on the map are placed by size, not by likeness.")
+	}
+	v.Map = in.drawMap(topics)
+	v.Sizes = drawSizes(stories, in.Many)
+	if v.Dated {
+		v.Days = in.drawDays(stories)
+	}
+	return page.Execute(w, v)
+}
+
+// collect returns the groups of a layer, the largest first.
+func (in *Input) collect(labels []int32) []*group {
+	var groups []*group
+	byLabel := map[int32]*group{}
 	for i, l := range labels {
 		if l < 0 {
 			continue
 		}
-		g := groups[l]
-		g.members = append(g.members, int32(i))
-		if strength != nil {
-			g.strength += float64(strength[i])
+		g := byLabel[l]
+		if g == nil {
+			g = &group{Label: l, Theme: in.Theme[i]}
+			byLabel[l], groups = g, append(groups, g)
 		}
+		g.members = append(g.members, int32(i))
 	}
-	for _, g := range groups {
-		g.strength /= float64(max(len(g.members), 1))
-	}
-	groups = slices.DeleteFunc(groups, func(g *group) bool { return len(g.members) == 0 })
-	slices.SortStableFunc(groups, func(a, b *group) int { return cmp.Compare(len(b.members), len(a.members)) })
+	slices.SortFunc(groups, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(len(b.members), len(a.members)), cmp.Compare(a.Label, b.Label))
+	})
 	return groups
 }
 
-// known says which facts there are of any item.
-type known struct{ titles, dates, sources bool }
-
-// describe reads the documents of the items: dates and sources of every story, titles and keywords of those that are shown.
-func (in *Input) describe(stories, topics []*group, shown map[*group]bool) known {
-	var k known
-	if in.Documents == nil {
-		for _, g := range stories {
-			g.title = fmt.Sprintf("Story %d", g.label)
-		}
-		for _, g := range topics {
-			g.title = fmt.Sprintf("Topic %d", g.label)
-		}
-		return k
+// describe reads the documents. Every story gets its dates and sources; titles and keywords are found
+// for the topics and for the stories that are listed.
+func (v *view) describe(stories, topics []*group) {
+	listed := slices.Clone(v.Stories)
+	for _, t := range v.Topics {
+		listed = append(listed, t.Listed()...)
 	}
-	for _, g := range stories {
-		sources := map[string]bool{}
-		for _, i := range g.members {
-			d := in.Documents(int(i))
-			k.titles, k.dates, k.sources = k.titles || d.Title != "", k.dates || !d.Published.IsZero(), k.sources || d.Source != ""
-			if d.Source != "" {
-				sources[d.Source] = true
-			}
-			g.date(d.Published)
-		}
-		g.sources = len(sources)
-		if shown[g] {
-			g.title = cmp.Or(in.Documents(int(in.strongest(g)[0])).Title, fmt.Sprintf("Story %d", g.label))
+	if v.Documents == nil {
+		for _, s := range stories {
+			s.Title = fmt.Sprintf("Story %d", s.Label)
 		}
 	}
-	in.name(stories, storySample, shown)
-	in.name(topics, topicSample, nil)
-	for _, g := range topics {
-		g.title = strings.Join(g.words[:min(3, len(g.words))], ", ")
-		if g.title == "" {
-			g.title = fmt.Sprintf("Topic %d", g.label)
+	for _, t := range topics {
+		t.Title = fmt.Sprintf("Topic %d", t.Label)
+	}
+	for _, s := range stories {
+		v.readDates(s)
+	}
+	shown := map[*group]bool{}
+	for _, s := range listed {
+		if !shown[s] {
+			shown[s] = true
+			v.readTitles(s)
 		}
 	}
-	return k
-}
-
-func (g *group) date(t time.Time) {
-	if t.IsZero() {
+	if v.Documents == nil {
 		return
 	}
-	if g.first.IsZero() || t.Before(g.first) {
-		g.first = t
-	}
-	if t.After(g.last) {
-		g.last = t
-	}
-}
-
-// strongest returns the members of a group, those that belong to it most first.
-func (in *Input) strongest(g *group) []int32 {
-	members := slices.Clone(g.members)
-	if in.Strength != nil {
-		slices.SortStableFunc(members, func(a, b int32) int { return cmp.Compare(in.Strength[b], in.Strength[a]) })
-	}
-	return members
-}
-
-// name finds the keywords of groups, in comparison with each other, in a sample of their documents.
-func (in *Input) name(groups []*group, sample int, only map[*group]bool) {
-	var named []*group
-	var documents [][]cluster.Document
-	for _, g := range groups {
-		if only != nil && !only[g] {
-			continue
+	v.findWords(slices.DeleteFunc(slices.Clone(stories), func(s *group) bool { return !shown[s] }), storySample)
+	v.findWords(topics, topicSample)
+	for _, t := range topics {
+		if len(t.Words) > 0 {
+			t.Title = strings.Join(head(t.Words, 3), ", ")
 		}
-		var some []cluster.Document
+	}
+}
+
+// readDates finds the dates and sources of a story, and what is known of any document.
+func (v *view) readDates(s *group) {
+	if v.Documents == nil {
+		return
+	}
+	sources := map[string]bool{}
+	for _, i := range s.members {
+		d := v.Documents(int(i))
+		v.Titled, v.Dated, v.Sourced = v.Titled || d.Title != "", v.Dated || !d.Published.IsZero(), v.Sourced || d.Source != ""
+		if d.Source != "" {
+			sources[d.Source] = true
+		}
+		if t := d.Published; !t.IsZero() {
+			if s.first.IsZero() || t.Before(s.first) {
+				s.first = t
+			}
+			if t.After(s.last) {
+				s.last = t
+			}
+		}
+	}
+	s.Sources = len(sources)
+}
+
+// readTitles finds the title and the strongest members of a story.
+func (v *view) readTitles(s *group) {
+	members := slices.Clone(s.members)
+	if v.Strength != nil {
+		var sum float64
+		for _, i := range s.members {
+			sum += float64(v.Strength[i])
+		}
+		s.Strength = fmt.Sprintf("%.2f", sum/float64(len(s.members)))
+		slices.SortStableFunc(members, func(a, b int32) int { return cmp.Compare(v.Strength[b], v.Strength[a]) })
+	}
+	seen := map[string]bool{}
+	for at, i := range members {
+		item := link{Text: fmt.Sprintf("%s %d", v.One, i)}
+		if v.Documents != nil {
+			d := v.Documents(int(i))
+			if at == 0 {
+				s.Title = cmp.Or(d.Title, fmt.Sprintf("Story %d", s.Label))
+			}
+			item = link{cmp.Or(d.Title, fmt.Sprintf("%s %s", v.One, d.ID)), webAddress(d.URL), day(d.Published), d.Source}
+		}
+		if !seen[item.Text] {
+			seen[item.Text] = true
+			s.Titles = append(s.Titles, item)
+		}
+		if len(s.Titles) == storyTitles {
+			break
+		}
+	}
+}
+
+// findWords finds the keywords of groups in a sample of their documents.
+func (in *Input) findWords(groups []*group, sample int) {
+	documents := make([][]cluster.Document, len(groups))
+	for k, g := range groups {
 		step := max(1, len(g.members)/sample)
-		for at := 0; at < len(g.members) && len(some) < sample; at += step {
+		for at := 0; at < len(g.members) && len(documents[k]) < sample; at += step {
 			d := in.Documents(int(g.members[at]))
-			some = append(some, cluster.Document{Title: d.Title, Text: d.Lead})
+			documents[k] = append(documents[k], cluster.Document{Title: d.Title, Text: d.Lead})
 		}
-		named, documents = append(named, g), append(documents, some)
 	}
 	for k, words := range cluster.Keywords(documents, keywordsShown) {
-		named[k].words = words
+		groups[k].Words = words
 	}
 }
+
+// webAddress returns text when it is an http or https URL, which a page may link to, else "".
+func webAddress(text string) string {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	return text
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+func span(first, last time.Time) string {
+	a, b := day(first), day(last)
+	if a == b {
+		return a
+	}
+	return a + " to " + b
+}
+
+// quantity returns a number with its noun, e.g. "1 story" or "3 stories".
+func quantity(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func number(x float64) string { return fmt.Sprintf("%.1f", x) }
+
+func head[T any](list []T, n int) []T { return list[:min(n, len(list))] }

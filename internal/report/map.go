@@ -1,11 +1,109 @@
 package report
 
 import (
+	"fmt"
 	"math"
+	"strings"
 
 	"throughline/cluster"
 	"throughline/cluster/vector"
 )
+
+// The map, in units of the drawing. The template knows its size too.
+const (
+	mapWidth     = 960
+	mapHeight    = 600
+	mapMargin    = 60
+	mapFilled    = 0.22 // share of the map that circles cover
+	mapRounds    = 150
+	leastRadius  = 3
+	mostRadius   = 110
+	labelledFrom = 15  // radius from which a circle has a label
+	labelWords   = 2   // at most
+	labelShare   = 1.4 // width of a label of several words in diameters, at most
+	letterWidth  = 6.5
+)
+
+type topicMap struct {
+	Bubbles []bubble
+	Left    int // topics that are too small to be shown
+}
+
+// bubble is the circle of a topic.
+type bubble struct {
+	X, Y, R, LabelY string
+	Hue             int
+	Topic           int32
+	Text            string // in the circle; empty in small ones
+	Says            string // for screen readers and the pointer
+}
+
+// drawMap places the largest topics by the similarity of their means, or in rows when those are unknown.
+func (in *Input) drawMap(topics []*group) *topicMap {
+	shown := head(topics, mapTopics)
+	if len(shown) == 0 {
+		return nil
+	}
+	at := make([]point, len(shown))
+	if in.Means.Rows > 0 {
+		means := cluster.Matrix{Rows: len(shown), Dim: in.Means.Dim}
+		for _, t := range shown {
+			means.Data = append(means.Data, in.Means.Row(int(t.Label))...)
+		}
+		at = layout(means, mapRounds)
+	} else {
+		columns := int(math.Ceil(math.Sqrt(float64(len(shown)) * mapWidth / mapHeight)))
+		for i := range at {
+			at[i] = point{float64(i % columns), float64(i / columns)}
+		}
+	}
+	var all float64
+	for _, t := range shown {
+		all += float64(len(t.members))
+	}
+	radius := make([]float64, len(shown))
+	for i, t := range shown {
+		area := mapFilled * mapWidth * mapHeight * float64(len(t.members)) / all
+		radius[i] = min(mostRadius, max(leastRadius, math.Sqrt(area/math.Pi)))
+	}
+	m := &topicMap{Left: len(topics) - len(shown)}
+	for i, p := range fit(at, radius, mapWidth, mapHeight, mapMargin) {
+		t := shown[i]
+		b := bubble{X: number(p.x), Y: number(p.y), R: number(radius[i]), LabelY: number(p.y + 4), Hue: t.Hue(), Topic: t.Label}
+		what := t.Title
+		if len(t.Words) > 0 {
+			what = strings.Join(t.Words, ", ")
+		}
+		b.Says = fmt.Sprintf("%s: %s, %s", what, quantity(len(t.members), in.One, in.Many), quantity(len(t.stories), "story", "stories"))
+		for k, s := range head(t.stories, 5) {
+			if k == 0 {
+				b.Says += ". Largest:"
+			}
+			b.Says += fmt.Sprintf("\n• %s (%d)", s.Title, len(s.members))
+		}
+		if radius[i] >= labelledFrom {
+			b.Text = label(t, radius[i])
+		}
+		m.Bubbles = append(m.Bubbles, b)
+	}
+	return m
+}
+
+// label returns as many keywords of a topic as fit its circle, at least one.
+func label(t *group, radius float64) string {
+	text := t.Title
+	for words := min(labelWords, len(t.Words)); words > 0; words-- {
+		text = strings.Join(t.Words[:words], ", ")
+		if float64(len([]rune(text)))*letterWidth < labelShare*2*radius {
+			break
+		}
+	}
+	return text
+}
+
+// hue returns the colour of a theme in degrees. Turning by the golden angle keeps themes of
+// neighbouring numbers apart, however many there are.
+func hue(theme int32) int { return int(math.Mod(210+137.508*float64(max(theme, 0)), 360)) }
 
 // point is a place on the map.
 type point struct{ x, y float64 }
