@@ -8,12 +8,16 @@ import (
 	"slices"
 )
 
-// The coarse quantizer: rows are divided among cells around centroids found by k-means, and a row is compared with the rows of
-// the cells whose centroids are nearest to it (Sivic and Zisserman 2003; Jégou, Douze and Schmid 2011). Everything is in
-// bytes: on the synthetic data of 200,000 x 256 that loses nothing measurable against float32 centroids.
+// The coarse quantizer divides rows among cells around centroids found by k-means. A row is
+// compared with the rows of the cells whose centroids are nearest to it (Sivic and Zisserman 2003;
+// Jégou, Douze and Schmid 2011). Everything is in bytes: on 200,000 x 256 synthetic values that
+// loses nothing measurable against float32 centroids.
 
 const (
-	trainingRows   = 32 // a cell, at most
+	// probedCells is the number of cells that a row is compared with. 20 find .985 of the 15
+	// nearest neighbours among 50,000 and 200,000 rows of the synthetic benchmark.
+	probedCells    = 20
+	trainingRows   = 32 // for each cell, at most
 	trainingRounds = 5
 )
 
@@ -21,7 +25,7 @@ const (
 func (s *search) inCells(ctx context.Context) error {
 	n := len(s.rows)
 	cells := int(2 * math.Sqrt(float64(n)))
-	probes := min(s.opts.Probes, cells)
+	probes := min(probedCells, cells)
 	centroids, err := s.train(ctx, cells)
 	if err != nil {
 		return err
@@ -31,7 +35,7 @@ func (s *search) inCells(ctx context.Context) error {
 		return err
 	}
 
-	// Put the rows in order of their cell, so that a cell's rows lie side by side.
+	// Order the rows by cell, so that the rows of a cell are contiguous.
 	begin := make([]int32, cells+1)
 	for r := range n {
 		begin[near[r*probes]+1]++
@@ -39,15 +43,16 @@ func (s *search) inCells(ctx context.Context) error {
 	for c := range cells {
 		begin[c+1] += begin[c]
 	}
-	order := make([]int32, n) // of the row at each place, its index before
+	order := make([]int32, n) // by new index: the old index
 	next := slices.Clone(begin)
 	for r := range n {
 		cell := near[r*probes]
 		order[next[cell]] = int32(r)
 		next[cell]++
 	}
-	s.arrange(order)
-	rearrange(near, probes, order)
+	reorder(s.bytes, s.Dim, order)
+	reorder(s.rows, 1, order)
+	reorder(near, probes, order)
 
 	progress := newMeter(s.opts.Progress, "neighbours", n)
 	workers := make([]*visitor, s.opts.Workers)
@@ -64,11 +69,11 @@ func (s *search) inCells(ctx context.Context) error {
 type visitor struct {
 	*search
 	lists   *ranking
-	buckets [][]int32 // by cell, which rows of the visited cell look into it
+	buckets [][]int32 // by cell: which rows of the visited cell are compared with it
 	queries []int8
 }
 
-// visitRows bounds the candidates that a worker holds at a time: some 800 bytes a row.
+// visitRows bounds the memory of a worker for candidates, about 800 bytes a row.
 const visitRows = 4096
 
 // visit finds the neighbours of the rows of one cell.
@@ -79,7 +84,8 @@ func (v *visitor) visit(cell int, begin []int32, near []uint16, probes int) {
 	}
 }
 
-// visitPart groups rows of a cell by the cells they look into, so that a tile has many rows on both sides.
+// visitPart groups rows of a cell by the cells that they are compared with, so that a tile has many
+// rows on both sides.
 func (v *visitor) visitPart(cell, from, to int, begin []int32, near []uint16, probes int) {
 	v.lists.reset(to - from)
 	var touched []uint16
@@ -91,14 +97,14 @@ func (v *visitor) visitPart(cell, from, to int, begin []int32, near []uint16, pr
 			v.buckets[c] = append(v.buckets[c], int32(r-from))
 		}
 	}
-	// The own cell first: it raises the bars for the others.
+	// The own cell comes first, because it raises the bars for the other cells.
 	slices.Sort(touched)
 	if at := slices.Index(touched, uint16(cell)); at > 0 {
 		touched[0], touched[at] = touched[at], touched[0]
 	}
 	dim := v.Dim
 	for _, c := range touched {
-		for _, list := range chunks(v.buckets[c], queryBlock) {
+		for list := range slices.Chunk(v.buckets[c], queryBlock) {
 			v.queries = v.queries[:0]
 			for _, q := range list {
 				v.queries = append(v.queries, v.bytes[(from+int(q))*dim:(from+int(q)+1)*dim]...)
@@ -111,27 +117,13 @@ func (v *visitor) visitPart(cell, from, to int, begin []int32, near []uint16, pr
 		v.buckets[c] = v.buckets[c][:0]
 	}
 	for r := from; r < to; r++ {
-		v.settle(int32(r), v.lists.best(r-from))
+		v.rescore(int32(r), v.lists.best(r-from))
 	}
 }
 
-func chunks(list []int32, size int) [][]int32 {
-	var parts [][]int32
-	for len(list) > size {
-		parts, list = append(parts, list[:size]), list[size:]
-	}
-	return append(parts, list)
-}
-
-// arrange permutes rows and their bytes: what was at order[p] comes to p. The bytes move along the cycles of the permutation,
-// so no second copy of them is needed.
-func (s *search) arrange(order []int32) {
-	rearrange(s.bytes, s.Dim, order)
-	rearrange(s.rows, 1, order)
-}
-
-// rearrange moves records of the given size so that the record that was at order[p] comes to p.
-func rearrange[T any](records []T, size int, order []int32) {
+// reorder moves the record at order[p] to p, for records of the given size. It follows the cycles
+// of the permutation, so it needs no second copy of the records.
+func reorder[T any](records []T, size int, order []int32) {
 	held := make([]T, size)
 	moved := make([]bool, len(order))
 	for start := range order {
@@ -153,7 +145,8 @@ func rearrange[T any](records []T, size int, order []int32) {
 	}
 }
 
-// nearest writes for every byte row the count centroids of greatest product, best first, lower numbers first among equals.
+// nearest writes for every byte row the count centroids of greatest product, best first; equal
+// products are ordered by centroid.
 func (s *search) nearest(ctx context.Context, rows, centroids []int8, count int, near []uint16, report func(Progress)) error {
 	n, cells := len(rows)/s.Dim, len(centroids)/s.Dim
 	progress := newMeter(report, "cells", n)
@@ -179,9 +172,10 @@ func (s *search) nearest(ctx context.Context, rows, centroids []int8, count int,
 	})
 }
 
-// train returns centroids in bytes: spherical k-means on a sample, started from rows drawn at random. A centroid that loses
+// train returns centroids in bytes: spherical k-means on a random sample, started from random rows.
+// A centroid without rows is replaced by a random row. The random choices are always the same ones.
 func (s *search) train(ctx context.Context, cells int) ([]int8, error) {
-	random := rand.New(rand.NewPCG(s.opts.Seed, 0x9e3779b97f4a7c15))
+	random := rand.New(rand.NewPCG(0, 0x9e3779b97f4a7c15))
 	n, dim := len(s.rows), s.Dim
 	sample := random.Perm(n)[:min(n, cells*trainingRows)]
 	rows := make([]int8, len(sample)*dim)
@@ -217,7 +211,8 @@ func (s *search) train(ctx context.Context, cells int) ([]int8, error) {
 	return centroids, nil
 }
 
-// center scales a sum of byte rows to the length of a unit row and rounds it. It reports false for a zero sum.
+// center scales a sum of byte rows to the length of a unit row and rounds it. It reports false for
+// a zero sum.
 func (s *search) center(sum []int32, out []int8) bool {
 	mean := make([]float32, len(sum))
 	for d, x := range sum {

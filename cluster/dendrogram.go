@@ -1,22 +1,25 @@
 package cluster
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 )
 
-// Join says that two nodes of a dendrogram become one. Nodes 0..N-1 are the items; node N+i is what Merges[i] makes.
+// Join is a merge of two nodes of a dendrogram. Nodes 0 to N-1 are the items; node N+i is the
+// result of Merges[i].
 type Join struct {
 	A, B int32 // A has the lower first member
 	// Similarity is the mean similarity between the members of A and those of B.
 	Similarity float32
 }
 
-// Dendrogram is the history of a linkage. It is a forest: items that nothing was similar to remain alone.
+// Dendrogram is the result of a linkage. It is a forest: items that nothing was similar to stay
+// alone.
 //
-// Merges are in order of their height, greatest first, where the height of a merge is the least similarity among it and all
-// merges inside of it. Over a candidate graph that lacks pairs, a merge can be more similar than one inside of it; its own
-// similarity stays on record, and heights are what cuts go by, so that a lower cut always contains a higher one.
+// Merges are ordered by height, greatest first. The height of a merge is the least similarity of it
+// and all merges inside of it. Over a candidate graph that lacks pairs, a merge can be more similar
+// than one inside of it. Cuts use heights, so that the clusters of a higher cut are parts of those
+// of a lower one.
 type Dendrogram struct {
 	N      int
 	Merges []Join
@@ -31,34 +34,28 @@ func (d *Dendrogram) Heights() []float32 {
 	return d.enclosed(similarities)
 }
 
-// Cut returns the clusters that exist at a similarity: those whose merges all have at least it. Labels are 0..k-1, numbered by
-// first member; an item alone has a label of its own.
+// Cut returns the labels of the clusters whose merges all have at least a similarity. Labels are
+// numbered from 0 by first member; an item alone has a label of its own.
 func (d *Dendrogram) Cut(similarity float32) []int32 {
-	heights := d.Heights()
-	count, _ := slices.BinarySearchFunc(heights, similarity, func(h, s float32) int {
-		if h >= s {
-			return -1
-		}
-		return 1
-	})
-	return d.labels(count)
-}
-
-// CutN returns n clusters, or the fewest there are when the dendrogram has more than n trees, labelled like those of Cut.
-func (d *Dendrogram) CutN(n int) []int32 {
-	return d.labels(min(max(d.N-n, 0), len(d.Merges)))
-}
-
-// labels applies the first merges.
-func (d *Dendrogram) labels(merges int) []int32 {
 	joined := make([]bool, len(d.Merges))
-	for i := range merges {
-		joined[i] = true
+	for i, h := range d.Heights() {
+		joined[i] = h >= similarity
 	}
 	return d.labelsWhere(joined)
 }
 
-// labelsWhere applies the merges that are marked, which must include all that are inside of a marked one.
+// CutN returns n clusters, or one for each tree when the dendrogram has more trees. They are
+// labelled like those of Cut.
+func (d *Dendrogram) CutN(n int) []int32 {
+	joined := make([]bool, len(d.Merges))
+	for i := range joined {
+		joined[i] = i < d.N-n
+	}
+	return d.labelsWhere(joined)
+}
+
+// labelsWhere returns the labels when the marked merges are applied. All merges inside of a marked
+// one must be marked.
 func (d *Dendrogram) labelsWhere(joined []bool) []int32 {
 	root := make([]int32, d.N+len(d.Merges))
 	for i := range root {
@@ -84,46 +81,35 @@ func (d *Dendrogram) labelsWhere(joined []bool) []int32 {
 	return labels
 }
 
-// Check reports the first merge that the description of Dendrogram does not allow.
+// Check returns an *InputError for the first merge that contradicts the description of Dendrogram.
 func (d *Dendrogram) Check() error {
 	used := make([]bool, d.N+len(d.Merges))
 	for i, m := range d.Merges {
 		for _, child := range [2]int32{m.A, m.B} {
 			if child < 0 || int(child) >= d.N+i || used[child] {
-				return &InputError{-1, -1, fmt.Sprintf("merge %d of a dendrogram joins node %d, which is not there", i, child)}
+				return inputError("merge %d of a dendrogram: node %d does not exist or was merged before", i, child)
 			}
 			used[child] = true
 		}
 		if m.Similarity != m.Similarity {
-			return &InputError{-1, -1, fmt.Sprintf("merge %d of a dendrogram has no similarity", i)}
+			return inputError("merge %d of a dendrogram: the similarity is NaN", i)
 		}
 	}
 	heights := d.Heights()
 	for i := 1; i < len(heights); i++ {
 		if heights[i] > heights[i-1] {
-			return &InputError{-1, -1, fmt.Sprintf("merge %d of a dendrogram is higher than the one before", i)}
+			return inputError("merge %d of a dendrogram: it is higher than the one before", i)
 		}
 	}
 	return nil
 }
 
-// ordered puts merges in order of height and renumbers the nodes. Merges come in with children before parents.
+// ordered sorts merges by height and renumbers the nodes. Children must come before their parents.
 func ordered(n int, merges []Join) *Dendrogram {
 	d := &Dendrogram{N: n, Merges: merges}
 	heights := d.Heights()
-	order := make([]int32, len(merges))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortStableFunc(order, func(a, b int32) int {
-		switch x, y := heights[a], heights[b]; {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
+	order := identity(len(merges))
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(heights[b], heights[a]) })
 	place := make([]int32, len(merges))
 	for at, i := range order {
 		place[i] = int32(at)

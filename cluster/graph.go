@@ -1,13 +1,11 @@
 package cluster
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
-// Graph is an undirected graph with weights, in compressed rows: the neighbours of node i are
-// Neighbors[Offsets[i]:Offsets[i+1]], strictly ascending, and Weights are theirs. Every edge is there from both ends with the
-// same weight, and no node is its own neighbour. The zero Graph has no nodes.
+// Graph is an undirected graph with weights in compressed rows: the neighbours of node i are
+// Neighbors[Offsets[i]:Offsets[i+1]], strictly ascending, with the weights at the same places.
+// Every edge is listed from both ends with the same weight, and no node is its own neighbour. The
+// zero Graph has no nodes.
 type Graph struct {
 	Offsets   []int64
 	Neighbors []int32
@@ -20,32 +18,33 @@ func (g *Graph) Nodes() int { return max(0, len(g.Offsets)-1) }
 // Edges returns the number of edges, each counted once.
 func (g *Graph) Edges() int { return len(g.Neighbors) / 2 }
 
-// Of returns the neighbours of node i and the weights of the edges to them, parts of the graph.
+// Of returns the neighbours of node i and the weights of the edges to them. Both share memory with
+// the graph.
 func (g *Graph) Of(i int) ([]int32, []float32) {
 	from, to := g.Offsets[i], g.Offsets[i+1]
 	return g.Neighbors[from:to:to], g.Weights[from:to:to]
 }
 
-// Check reports the first thing that the description of Graph does not allow.
+// Check returns an *InputError for the first contradiction to the description of Graph.
 func (g *Graph) Check() error {
 	n := g.Nodes()
 	if len(g.Offsets) == 0 && len(g.Neighbors) == 0 && len(g.Weights) == 0 {
 		return nil
 	}
 	if len(g.Offsets) == 0 || g.Offsets[0] != 0 || g.Offsets[n] != int64(len(g.Neighbors)) || len(g.Neighbors) != len(g.Weights) {
-		return &InputError{-1, -1, "a graph whose offsets, neighbours and weights do not fit"}
+		return inputError("lengths of the offsets, neighbours and weights of a graph do not fit")
 	}
 	for i := range n {
 		if g.Offsets[i] > g.Offsets[i+1] || g.Offsets[i+1] > int64(len(g.Neighbors)) {
-			return &InputError{i, -1, "of the graph has offsets that go backwards"}
+			return inputError("node %d of a graph: offsets are not ascending", i)
 		}
 		neighbors, weights := g.Of(i)
 		for k, j := range neighbors {
 			if j < 0 || int(j) >= n || int(j) == i || k > 0 && neighbors[k-1] >= j {
-				return &InputError{i, -1, fmt.Sprintf("of the graph: neighbour %d is out of range, out of order or the node itself", j)}
+				return inputError("node %d of a graph: neighbour %d is out of range, out of order or the node itself", i, j)
 			}
 			if weights[k] != weights[k] {
-				return &InputError{i, -1, fmt.Sprintf("of the graph: the weight of neighbour %d is not a number", j)}
+				return inputError("node %d of a graph: the weight of neighbour %d is NaN", i, j)
 			}
 		}
 	}
@@ -54,15 +53,15 @@ func (g *Graph) Check() error {
 		for k, j := range neighbors {
 			back, backWeights := g.Of(int(j))
 			if at, ok := slices.BinarySearch(back, int32(i)); !ok || backWeights[at] != weights[k] {
-				return &InputError{i, -1, fmt.Sprintf("of the graph: the edge to %d is not the same from its other end", j)}
+				return inputError("node %d of a graph: the edge to %d is not the same from its other end", i, j)
 			}
 		}
 	}
 	return nil
 }
 
-// Merge returns the graph that has every edge of the given graphs, which must have the same nodes. An edge of several graphs
-// gets its greatest weight.
+// Merge returns the graph with the edges of all given graphs, which must have the same nodes. An
+// edge of several graphs gets its greatest weight.
 func Merge(graphs ...*Graph) (*Graph, error) {
 	if len(graphs) == 0 {
 		return &Graph{}, nil
@@ -70,7 +69,7 @@ func Merge(graphs ...*Graph) (*Graph, error) {
 	n := graphs[0].Nodes()
 	for _, g := range graphs[1:] {
 		if g.Nodes() != n {
-			return nil, &InputError{-1, -1, fmt.Sprintf("graphs of %d and of %d nodes cannot be merged", n, g.Nodes())}
+			return nil, inputError("merged graphs have different numbers of nodes (got %d and %d)", n, g.Nodes())
 		}
 	}
 	merged := &Graph{Offsets: make([]int64, n+1)}
@@ -88,7 +87,8 @@ func Merge(graphs ...*Graph) (*Graph, error) {
 	return merged, nil
 }
 
-// tidy sorts neighbours with their weights, joins those that are the same, keeping the greatest weight, and returns how many are left.
+// tidy sorts neighbours with their weights, removes duplicates, keeping the greatest weight, and
+// returns the number that is left.
 func tidy(neighbors []int32, weights []float32) int {
 	sortPairs(neighbors, weights)
 	count := 0
@@ -103,8 +103,8 @@ func tidy(neighbors []int32, weights []float32) int {
 	return count
 }
 
-// sortPairs sorts ids ascending and moves the weights along. Lists are short and mostly made of a few sorted runs, so small
-// ones are sorted by insertion.
+// sortPairs sorts ids ascending and moves the weights along. Lists are mostly short and made of a
+// few sorted runs, so short ones are sorted by insertion.
 func sortPairs(ids []int32, weights []float32) {
 	if len(ids) > 64 {
 		type pair struct {
@@ -132,8 +132,8 @@ func sortPairs(ids []int32, weights []float32) {
 	}
 }
 
-// symmetric makes a graph of directed lists: row i of the n x k arrays has the neighbours of i, -1 where there are fewer than
-// k. The weight of an edge must be the same in both directions.
+// symmetric makes a graph of directed lists. Row i of the n x k arrays has the neighbours of i, -1
+// where there are fewer than k. An edge must have the same weight in both directions.
 func symmetric(n, k int, ids []int32, weights []float32) *Graph {
 	offsets := make([]int64, n+2)
 	for i := range n {
@@ -147,7 +147,7 @@ func symmetric(n, k int, ids []int32, weights []float32) *Graph {
 	for i := 2; i < len(offsets); i++ {
 		offsets[i] += offsets[i-1]
 	}
-	// offsets[i+1] is where node i begins and, once its neighbours are in, where it ends.
+	// offsets[i+1] is where the neighbours of i begin, and where they end once they are written.
 	neighbors := make([]int32, offsets[n+1])
 	values := make([]float32, offsets[n+1])
 	put := func(i, j int32, w float32) {

@@ -8,15 +8,17 @@ import (
 	"throughline/cluster/vector"
 )
 
-// Items is what linkage joins. The similarity of items i and j is
+// Items are the input of linkage. The similarity of items i and j is
 //
 //	Offset + <dense i, dense j> + <sparse i, sparse j>
 //
-// where the products of the last Negative dense columns count with a minus sign, so that any similarity that is bilinear in known
-// vectors fits, a log-odds of several signals among them. Because it is bilinear, the mean similarity between the members of two
-// clusters is the similarity of their mean vectors.
+// where the products of the last Negative dense columns count with a minus sign. So any similarity
+// that is bilinear in known vectors fits, e.g. the log-odds of several signals. Because it is
+// bilinear, the mean similarity between the members of two clusters is the similarity of their mean
+// vectors.
 //
-// Dense or Sparse may be left out. Vectors need not have unit length. Items are read, not changed.
+// Dense or Sparse may be left out. Vectors need not have unit length. Link does not change its
+// items.
 type Items struct {
 	Dense    Matrix
 	Negative int
@@ -27,7 +29,8 @@ type Items struct {
 // Len returns the number of items.
 func (it *Items) Len() int { return max(it.Dense.Rows, len(it.Sparse)) }
 
-// largest is the greatest magnitude of a value: the square of 1e15 times a million dimensions is far inside of float32.
+// largest is the greatest magnitude of a value. Its square, summed over a million dimensions, is
+// far inside the range of float32.
 const largest = 1e15
 
 func (it *Items) check() error {
@@ -35,49 +38,50 @@ func (it *Items) check() error {
 		return err
 	}
 	if it.Negative < 0 || it.Negative > it.Dense.Dim {
-		return &InputError{-1, -1, fmt.Sprintf("%d negative columns of %d", it.Negative, it.Dense.Dim)}
+		return inputError("number of negative columns (got %d, want 0 to %d)", it.Negative, it.Dense.Dim)
 	}
 	if it.Dense.Rows > 0 && it.Sparse != nil && len(it.Sparse) != it.Dense.Rows {
-		return &InputError{-1, -1, fmt.Sprintf("%d sparse vectors for %d dense ones", len(it.Sparse), it.Dense.Rows)}
+		return inputError("number of sparse vectors (got %d, want %d)", len(it.Sparse), it.Dense.Rows)
 	}
 	if !(math.Abs(float64(it.Offset)) <= largest) {
-		return &InputError{-1, -1, fmt.Sprintf("an offset of %v", it.Offset)}
+		return inputError("offset out of range (got %v)", it.Offset)
 	}
 	for k, x := range it.Dense.Data {
 		if !(x <= largest && x >= -largest) {
-			return &InputError{k / it.Dense.Dim, k % it.Dense.Dim, fmt.Sprintf("the value %v is not finite, or too large", x)}
+			return &InputError{k / it.Dense.Dim, k % it.Dense.Dim, fmt.Sprintf("value out of range (got %v)", x)}
 		}
 	}
 	for i, s := range it.Sparse {
 		if !s.Valid() {
-			return &InputError{i, -1, "has a sparse vector whose terms are not ascending, whose lengths differ or whose weights are not finite"}
+			return invalidSparse(i)
 		}
 		for _, w := range s.Weights {
 			if !(w <= largest && w >= -largest) {
-				return &InputError{i, -1, fmt.Sprintf("has a sparse vector with the weight %v", w)}
+				return &InputError{i, -1, fmt.Sprintf("weight of a sparse vector out of range (got %v)", w)}
 			}
 		}
 	}
 	return nil
 }
 
-// sums holds the added vectors of clusters. A cluster is known by the slot of its lowest member.
+// sums has the sum of the vectors of every cluster, by slot.
 type sums struct {
 	dense    Matrix
-	positive int // columns that count with a plus sign
+	positive int // number of columns that count with a plus sign
 	sparse   []vector.Sparse
 	offset   float32
 	size     []int32
 }
 
-// sumsOf takes over dense, which it will change.
+// sumsOf returns the sums of single items. It keeps dense and will change it.
 func sumsOf(it Items, dense Matrix) *sums {
 	s := &sums{dense: dense, positive: dense.Dim - it.Negative, sparse: slices.Clone(it.Sparse), offset: it.Offset}
 	s.size = slices.Repeat([]int32{1}, it.Len())
 	return s
 }
 
-// similarity returns the mean similarity between the members of two clusters, the same bits in both directions.
+// similarity returns the mean similarity between the members of two clusters, with the same bits in
+// both directions.
 func (s *sums) similarity(a, b int32) float32 {
 	var dot float64
 	if s.dense.Rows > 0 {

@@ -10,58 +10,60 @@ import (
 	"unicode/utf8"
 )
 
-// Document is one text of a cluster for Keywords. A phrase in the title counts for more than one in the text.
+// Document is a text of a cluster. A phrase in the title counts more than one in the text.
 type Document struct {
 	Title, Text string
 }
 
 const (
-	phraseWords = 3   // longest phrase
-	nameWords   = 6   // longest name that a phrase may be a fragment of
-	titleWeight = 3.0 // what an occurrence in a title counts, against 1 in the text
-	// commonShare is the share of a cluster's documents that a phrase must be in, from four documents on: what only a
-	// few say is not what the cluster is about. Many documents are about many things, so that it need be in diverse times the
-	// square root of their number only.
-	commonShare = 0.25
-	diverse     = 0.6
-	// fragmentShare is how often a phrase must occur beyond a longer one that contains it to stand for itself: "Crocus
-	// City" is a fragment of "Crocus City Hall" unless it is said without the hall too.
+	phraseWords = 3   // words of a phrase, at most
+	nameWords   = 6   // words of a name, at most
+	titleWeight = 3.0 // weight of an occurrence in a title; in the text it is 1
+	// leastShare is the share of the documents of a cluster that must have a phrase, for clusters
+	// of four or more. Large clusters are about many things: a phrase needs only rootShare times
+	// the square root of the number of documents there.
+	leastShare = 0.25
+	rootShare  = 0.6
+	// fragmentShare is how many times as frequent as a longer phrase its fragment must be to be
+	// chosen: "Crocus City" is a fragment of "Crocus City Hall" unless it also occurs without
+	// "Hall".
 	fragmentShare = 1.3
-	// partOfNames is how many times more often than alone a word must stand within longer names, in documents, to be a part
-	// of names: "Lauren" of Lauren Hemp and Lauren James.
+	// partOfNames is the ratio of documents with a word only inside of longer names to documents
+	// with it alone from which it is part of names: "Lauren" of Lauren Hemp and Lauren James.
 	partOfNames = 3
-	// headline is the share of capitalised words from which on capitals say nothing, as in a title in capitals.
+	// headline is the share of capitalised words from which capitals do not mark names.
 	headline = 0.7
-	// rarest is the share of documents at large that hold a word which is not known to be common.
+	// rarest is the share of documents at large with a word that is not known to be common.
 	rarest = 1.0 / 1000
-	// telling is the share of the best phrase's score that another one needs.
-	telling = 0.1
+	// leastScore is the share of the best score that a phrase needs to be chosen.
+	leastScore = 0.1
 )
 
 // KeywordOptions adjusts KeywordsWith.
 type KeywordOptions struct {
 	N int // phrases of each cluster, at most
-	// Common is the share of documents at large, of whatever subject, that hold a word in lower case. A few clusters cannot
-	// tell that "country" and "asked" say little. nil: not known.
+	// Common returns the share of documents in the language that have a word in lower case. Without
+	// it, common words such as "country" and "asked" can be chosen when there are few clusters.
 	Common func(word string) float64
 }
 
-// Keywords is KeywordsWith without knowledge of the language.
+// Keywords is KeywordsWith for n phrases and without Common.
 func Keywords(clusters [][]Document, n int) [][]string {
 	return KeywordsWith(clusters, KeywordOptions{N: n})
 }
 
-// KeywordsWith returns, for each cluster, phrases of one to three words that set it apart from the others, the most
-// telling first.
+// KeywordsWith returns for each cluster the phrases of one to three words that distinguish it from
+// the other clusters, best first. Equal scores are ordered by phrase.
 //
-// The score is class-based TF-IDF (Grootendorst 2022): how large a share of the cluster's documents has the phrase, times
-// the logarithm of how rare it is in all documents, here with a factor for phrases of several words, which say more, and
-// one for words that are rare at large. A phrase has no stop words but an inner "of", does not cross punctuation or a
-// possessive, is no fragment of a longer name, and is a name or no name, not half of each. It is shown in the spelling
-// that occurs most, not counting the capital that begins a sentence. Of phrases in other forms of the same words the
-// better one is taken. Equal scores are ordered by the phrase, so the result depends on nothing else.
+// The score is class-based TF-IDF (Grootendorst 2022): the share of the documents of the cluster
+// that have the phrase, times the logarithm of its rarity in all documents. Two factors favour
+// phrases of several words and words that are rare in the language. A phrase has no stop words
+// except an inner "of", does not cross punctuation or a possessive, is not a fragment of a longer
+// name, and is either entirely a name or not a name. It is returned in its most frequent spelling,
+// where capitals at the beginning of sentences count little. Of several phrases with forms of the
+// same words the best is chosen.
 func KeywordsWith(clusters [][]Document, opts KeywordOptions) [][]string {
-	total, all := 0, make(map[string]int) // documents with a phrase, in all clusters
+	total, all := 0, make(map[string]int) // all documents, and those with each phrase
 	classes := make([]*class, len(clusters))
 	for c, documents := range clusters {
 		classes[c] = readClass(documents)
@@ -77,22 +79,23 @@ func KeywordsWith(clusters [][]Document, opts KeywordOptions) [][]string {
 	return out
 }
 
-// phrase is what is known of one phrase in one cluster.
+// phrase has the counts of a phrase in a cluster.
 type phrase struct {
 	words     int
-	documents int     // that have it
-	weight    float64 // the same with titles counted more
-	spellings map[string]int
-	alone     int  // documents in which it is a name by itself
-	inside    int  // documents in which it is only part of longer names
-	plain     bool // it occurs where capitals tell names from other words
+	documents int            // documents with the phrase
+	weight    float64        // the same, with titleWeight for a title
+	spellings map[string]int // weights, see sentenceCase
+	alone     int            // documents where it is a name by itself
+	inside    int            // documents where it is only part of longer names
+	plain     bool           // it occurs outside of headlines in capitals
 }
 
+// class has the counts of a cluster.
 type class struct {
 	documents int
-	phrases   map[string]*phrase
-	names     map[string]int // runs of capitalised words that are longer than a phrase -> documents
-	plain     int            // documents with text where capitals tell
+	phrases   map[string]*phrase // by its words in lower case
+	names     map[string]int     // documents with a name that is longer than a phrase
+	plain     int                // documents with text where capitals mark names
 }
 
 func readClass(documents []Document) *class {
@@ -120,12 +123,13 @@ func readClass(documents []Document) *class {
 	return k
 }
 
-// sure is what a spelling counts inside of a sentence; at its beginning, and in headlines where every word has a capital, it
-// counts 1.
-const sure = 100
+// sentenceCase is the weight of a spelling inside of a sentence. At the beginning of a sentence,
+// and in headlines in capitals, the weight is 1.
+const sentenceCase = 100
 
-// read counts the phrases of a text. seen collects the largest weight of each in this document, names its long names, and
-// alone whether what is written as a name is one by itself anywhere. It reports whether capitals tell names from other words.
+// read counts the phrases of a text. It adds to seen the greatest weight of each phrase in this
+// document, to names its long names, and to alone for each name whether it is one by itself
+// anywhere. It reports whether capitals mark names in the text.
 func (k *class) read(text string, weight float64, seen map[string]float64, names, alone map[string]bool) (plain bool) {
 	runs := wordRuns(text)
 	capitals, words := 0, 0
@@ -142,14 +146,14 @@ func (k *class) read(text string, weight float64, seen map[string]float64, names
 	plain = float64(capitals) < headline*float64(words)
 	for _, run := range runs {
 		lower := make([]string, len(run.words))
-		named := make([]bool, len(run.words)) // part of a name, as far as capitals tell
+		named := make([]bool, len(run.words)) // part of a name, judging by capitals
 		for i, w := range run.words {
 			lower[i] = lowered(w)
 			named[i] = plain && capital(w) && !stopWords[lower[i]]
 		}
 		for i := range lower {
 			for n := 1; n <= phraseWords && i+n <= len(lower); n++ {
-				if !tells(lower[i : i+n]) {
+				if !isPhrase(lower[i : i+n]) {
 					continue
 				}
 				key := strings.Join(lower[i:i+n], " ")
@@ -158,7 +162,7 @@ func (k *class) read(text string, weight float64, seen map[string]float64, names
 					p = &phrase{words: n, spellings: make(map[string]int)}
 					k.phrases[key] = p
 				}
-				counts := sure
+				counts := sentenceCase
 				if i == 0 && run.begins || !plain {
 					counts = 1
 				}
@@ -185,7 +189,7 @@ func (k *class) read(text string, weight float64, seen map[string]float64, names
 	return plain
 }
 
-// lowered is a word in lower case, with the apostrophe of typewriters.
+// lowered returns a word in lower case, with ASCII apostrophes.
 func lowered(word string) string { return strings.ReplaceAll(strings.ToLower(word), "’", "'") }
 
 func capital(word string) bool {
@@ -193,8 +197,8 @@ func capital(word string) bool {
 	return unicode.IsUpper(r)
 }
 
-// tells reports whether words in lower case may be a phrase.
-func tells(words []string) bool {
+// isPhrase reports whether words in lower case can be a phrase.
+func isPhrase(words []string) bool {
 	for i, w := range words {
 		if stopWords[w] && (i == 0 || i == len(words)-1 || w != "of") {
 			return false
@@ -219,14 +223,14 @@ func isASCII(w string) bool {
 	return !strings.ContainsFunc(w, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// wordRun is words that nothing separates.
+// wordRun is a run of words without punctuation between them.
 type wordRun struct {
 	words  []string
-	begins bool // a sentence or a line
+	begins bool // at the beginning of a sentence or a line
 }
 
-// wordRuns cuts a text into runs of words that no punctuation and no possessive separates. Apostrophes and hyphens belong to
-// words; a possessive ending does not.
+// wordRuns splits a text into runs of words. A run ends at punctuation and after a possessive.
+// Apostrophes and hyphens belong to words; a possessive ending is removed.
 func wordRuns(text string) []wordRun {
 	var runs []wordRun
 	run := wordRun{begins: true}
@@ -276,7 +280,7 @@ func wordRuns(text string) []wordRun {
 	return runs
 }
 
-// digitsAround reports whether the byte at i stands between two digits, as in "7.8" and "1,000".
+// digitsAround reports whether the byte at i is between two digits, as in "7.8" and "1,000".
 func digitsAround(text string, i int) bool {
 	digit := func(b byte) bool { return '0' <= b && b <= '9' }
 	return i > 0 && i+1 < len(text) && digit(text[i-1]) && digit(text[i+1])
@@ -290,17 +294,18 @@ func (k *class) best(opts KeywordOptions, total int, all map[string]int) []strin
 	}
 	if k.documents >= 4 {
 		n := float64(k.documents)
-		least = max(least, int(math.Ceil(min(commonShare*n, diverse*math.Sqrt(n)))))
+		least = max(least, int(math.Ceil(min(leastShare*n, rootShare*math.Sqrt(n)))))
 	}
 	picked := k.choose(opts, total, all, least)
-	if len(picked) == 0 { // documents that share no phrase still have words
+	if len(picked) == 0 { // no phrase is in enough documents
 		picked = k.choose(opts, total, all, 1)
 	}
 	return picked
 }
 
-// choose picks among the phrases that least documents have. What a single document says in several words is a sentence
-// more often than a name, so there only single words count.
+// choose picks among the phrases of at least least documents. With a least of 1 it picks single
+// words only, because several words of one document are a part of a sentence more often than a
+// name.
 func (k *class) choose(opts KeywordOptions, total int, all map[string]int, least int) []string {
 	type scored struct {
 		key   string
@@ -313,7 +318,7 @@ func (k *class) choose(opts KeywordOptions, total int, all map[string]int, least
 			continue
 		}
 		if p.words > 1 && !p.plain && 2*k.plain >= k.documents {
-			continue // half of a headline in capitals: in a sentence nobody says so
+			continue // a part of a headline in capitals that no sentence has
 		}
 		share := p.weight / (titleWeight * float64(k.documents))
 		rarity := math.Log1p(float64(total) / float64(all[key]))
@@ -323,7 +328,7 @@ func (k *class) choose(opts KeywordOptions, total int, all map[string]int, least
 	longer := k.covered(least)
 	var picked []string
 	for _, s := range list {
-		if len(picked) == opts.N || s.score < telling*list[0].score {
+		if len(picked) == opts.N || s.score < leastScore*list[0].score {
 			break
 		}
 		p := k.phrases[s.key]
@@ -339,8 +344,9 @@ func (k *class) choose(opts KeywordOptions, total int, all map[string]int, least
 	return picked
 }
 
-// specific is how much the words of a phrase say at large: 1 for words that are rare, less for common ones, on a logarithmic
-// scale. Names of common words, "World Cup", are more than these, so of several words the mean counts, and of one its square.
+// specific returns how rare the words of a phrase are in the language, on a logarithmic scale: 1
+// for rare words, 0 for words of every document. It is the mean of several words, because names
+// such as "World Cup" consist of common ones, and the square for one word.
 func specific(key string, common func(string) float64) float64 {
 	if common == nil {
 		return 1
@@ -357,8 +363,8 @@ func specific(key string, common func(string) float64) float64 {
 	return mean
 }
 
-// whole reports whether a phrase of several words is a name, or none: "Alaska Airlines jet" and "approved Casgevy" are halves of
-// sentences.
+// whole reports whether a phrase of several words is entirely a name or has no capitals. "Alaska
+// Airlines jet" and "approved Casgevy" are parts of sentences.
 func (p *phrase) whole() bool {
 	capitals, small := 0, 0
 	for _, w := range strings.Fields(p.spelling()) {
@@ -372,7 +378,8 @@ func (p *phrase) whole() bool {
 	return capitals == 0 || small == 0
 }
 
-// covered returns, for every phrase that is part of longer ones, in how many documents the most frequent of those is.
+// covered returns, for every phrase that is part of longer ones, the number of documents with the
+// most frequent of these.
 func (k *class) covered(least int) map[string]int {
 	most := make(map[string]int)
 	cover := func(longer string, documents int) {
@@ -397,7 +404,7 @@ func (k *class) covered(least int) map[string]int {
 	return most
 }
 
-// repeats reports whether every word of a phrase is one of another phrase, or a form of it.
+// repeats reports whether every word of part is a word of whole or a form of one.
 func repeats(part, whole string) bool {
 	words := strings.Fields(whole)
 	for w := range strings.FieldsSeq(part) {
@@ -408,7 +415,7 @@ func repeats(part, whole string) bool {
 	return true
 }
 
-// alike reports whether two words are forms of one: they begin alike and differ in a short ending.
+// alike reports whether two words are forms of the same word: they differ in a short ending.
 func alike(a, b string) bool {
 	if a == b {
 		return true
@@ -421,7 +428,7 @@ func alike(a, b string) bool {
 	return n >= 4 && len(x)-n <= 3 && len(y)-n <= 3
 }
 
-// spelling is how a phrase is written most often; of equals the first in order.
+// spelling returns the most frequent spelling, the first in order among equals.
 func (p *phrase) spelling() string {
 	best := ""
 	for _, s := range slices.Sorted(maps.Keys(p.spellings)) {
@@ -432,7 +439,8 @@ func (p *phrase) spelling() string {
 	return best
 }
 
-// stopWords neither begin nor end a phrase: function words of English, and what every report says.
+// stopWords neither begin nor end a phrase: function words of English and words of every news
+// report.
 var stopWords = func() map[string]bool {
 	set := make(map[string]bool)
 	for _, w := range strings.Fields(`

@@ -122,8 +122,8 @@ func TestKeywordsOfLittle(t *testing.T) {
 	}
 }
 
-// No keyword begins or ends with a stop word or contains another, every keyword occurs in its cluster, and the order of
-// the documents does not matter.
+// No keyword begins or ends with a stop word or contains another, every keyword occurs in its
+// cluster, and the order of the documents does not matter.
 func TestKeywordsProperties(t *testing.T) {
 	words := []string{"Moscow", "attack", "the", "of", "hall", "city", "Crocus", "storm", "and", "vote", "2024", "budget", "école", "東京"}
 	text := rapid.Custom(func(t *rapid.T) string {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -8,54 +9,43 @@ import (
 	"throughline/cluster/vector"
 )
 
-// KNNOptions adjusts KNN and KNNSparse. The zero value is what they recommend.
+// KNNOptions adjusts KNN and KNNSparse. The zero value is recommended.
 type KNNOptions struct {
-	// K is the number of neighbours sought for every row; 0 means 15. In the symmetric graph a row has at least its own.
+	// K is the number of neighbours to find for every row; 0 means 15. The graph is symmetric, so a
+	// row can have more.
 	K int
-	// MinSimilarity leaves out neighbours less similar than this; 0 keeps those of positive similarity only.
+	// MinSimilarity is the least similarity of neighbours; 0 means any positive similarity.
 	MinSimilarity float32
-	// ExactBelow is the number of rows up to which KNN compares every pair; 0 means 16,384, where an exact graph of 256
-	// dimensions takes half a CPU-second. Above it, KNN looks into the cells of a coarse quantizer.
+	// ExactBelow is the number of rows up to which KNN compares all pairs; 0 means 16,384, where an
+	// exact graph of 256 dimensions takes half a CPU-second. With more rows KNN searches the cells
+	// of a coarse quantizer.
 	ExactBelow int
-	// Probes is the number of cells that a row looks into; 0 means 20, which finds .985 of the 15 nearest neighbours among 50,000 and
-	// 200,000 rows of the synthetic benchmark.
-	Probes int
-	// Seed changes the random choices of the coarse quantizer. The same seed gives the same graph on every machine.
-	Seed uint64
-	// Workers is the number of goroutines; 0 means as many as may run at once. It does not change the result.
+	// Workers is the number of goroutines; 0 means GOMAXPROCS. It does not change the result.
 	Workers int
-	// Progress, when not nil, is told of progress, from one goroutine at a time.
+	// Progress, when not nil, is called with the progress, never concurrently.
 	Progress func(Progress)
 }
 
 func (o KNNOptions) withDefaults() (KNNOptions, error) {
-	if o.K < 0 || o.ExactBelow < 0 || o.Probes < 0 {
-		return o, &InputError{-1, -1, "a negative K, ExactBelow or Probes"}
+	if o.K < 0 || o.ExactBelow < 0 || o.MinSimilarity != o.MinSimilarity {
+		return o, inputError("K or ExactBelow is negative, or MinSimilarity is NaN")
 	}
-	if o.MinSimilarity != o.MinSimilarity {
-		return o, &InputError{-1, -1, "MinSimilarity is not a number"}
-	}
-	if o.K == 0 {
-		o.K = 15
-	}
-	if o.ExactBelow == 0 {
-		o.ExactBelow = 16384
-	}
-	if o.Probes == 0 {
-		o.Probes = 20
-	}
+	o.K = cmp.Or(o.K, 15)
+	o.ExactBelow = cmp.Or(o.ExactBelow, 16384)
 	o.Workers = workersOr(o.Workers)
 	return o, nil
 }
 
-// KNN returns the graph in which two rows are joined when one is among the K rows of greatest cosine of the other; weights are
-// cosines. Rows need not be of unit length; a zero row has no neighbours. Equal cosines are ranked by row.
+// KNN returns the graph in which two rows are neighbours when one is among the K rows of greatest
+// cosine of the other; weights are cosines. Rows need not have unit length; a zero row has no
+// neighbours. Equal cosines are ordered by row.
 //
-// Candidates, twice as many as wanted, are chosen by products of bytes and ranked by products of float32. Rows that are
-// equal in bytes, when there are more than a few dozen of them, are searched for once and joined among themselves in a ring, so that thousands of
-// copies cost no more than thousands of different rows.
+// More than twice as many candidates as needed are chosen by products of bytes and ranked by
+// products of float32. When more than 64 rows are equal in bytes, one of them is searched for and
+// the copies are connected in a ring, so that thousands of copies cost no more than thousands of
+// different rows.
 //
-// A row with a value that is not finite is an *InputError. When ctx ends, its error is returned.
+// A row with a value that is not finite is an *InputError. When ctx ends, KNN returns its error.
 func KNN(ctx context.Context, m Matrix, opts KNNOptions) (*Graph, error) {
 	s, err := newSearch(ctx, m, opts)
 	if err != nil {
@@ -64,7 +54,7 @@ func KNN(ctx context.Context, m Matrix, opts KNNOptions) (*Graph, error) {
 	return s.graph(ctx)
 }
 
-// newSearch rounds rows to bytes.
+// newSearch prepares a search: it checks the rows and rounds them to bytes.
 func newSearch(ctx context.Context, m Matrix, opts KNNOptions) (*search, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -82,7 +72,7 @@ func newSearch(ctx context.Context, m Matrix, opts KNNOptions) (*search, error) 
 	return s, nil
 }
 
-// graph finds the neighbours. It puts bytes and rows into another order.
+// graph finds the neighbours. It may change the order of bytes and rows.
 func (s *search) graph(ctx context.Context) (*Graph, error) {
 	s.ids = slices.Repeat([]int32{-1}, s.Rows*s.k)
 	s.weights = make([]float32, s.Rows*s.k)
@@ -105,23 +95,23 @@ type search struct {
 	opts  KNNOptions
 	k     int
 	norms []float32 // one over the length of every row
-	limit float32   // the value of a unit row that becomes 127
+	limit float32   // the value in a unit row that becomes the byte 127
 
-	bytes  []int8  // the rows to be searched, scaled and rounded, in the order of rows
-	rows   []int32 // the rows that are searched: not zero, and one of each group of copies
-	copies [][]int32
+	rows   []int32   // the rows that are searched: not zero, and the first of each group of copies
+	bytes  []int8    // these rows, scaled and rounded
+	copies [][]int32 // groups of equal rows
 
-	ids     []int32 // k neighbours of every row, best first, -1 for none
+	ids     []int32 // k neighbours of every row of the matrix, best first, -1 for none
 	weights []float32
 }
 
-// candidates is how many rows are taken from the byte scores for ranking by float32.
+// candidates is the number of rows that byte scores choose for ranking by float32.
 func (s *search) candidates() int { return 2*s.k + 4 }
 
-// prepare rounds the rows to bytes, all by the same scale, and finds zero rows and copies.
+// prepare rounds the rows to bytes, all with the same scale, and finds zero rows and copies.
 //
-// The scale maps the 99.99th percentile of absolute values to 127 and clips what is beyond, because a few outliers would
-// otherwise cost everybody a bit of precision.
+// The scale maps the 99.99th percentile of absolute values to 127 and clips larger ones, because a
+// few outliers would reduce the precision of all other values.
 func (s *search) prepare() {
 	step := max(1, s.Rows/4096)
 	var sample []float32
@@ -145,7 +135,7 @@ func (s *search) prepare() {
 	}
 	s.bytes = make([]int8, len(s.rows)*s.Dim)
 	hashes := make([]uint64, len(s.rows))
-	// Without a deadline of its own and without failures: a pass over the data in memory.
+	// One pass over data in memory: it need not be cancelled and cannot fail.
 	_ = parallel(context.Background(), s.opts.Workers, len(s.rows), 256, func(_, from, to int) {
 		for r := from; r < to; r++ {
 			out := s.bytes[r*s.Dim : (r+1)*s.Dim]
@@ -157,21 +147,27 @@ func (s *search) prepare() {
 	s.findCopies(hashes)
 }
 
-// toBytes rounds v, times norm, so that limit becomes 127; what is larger is clipped.
+// toBytes writes v*norm in bytes so that limit becomes 127; larger values are clipped.
 func toBytes(v []float32, norm, limit float32, out []int8) { vector.Bytes(v, norm*(127/limit), out) }
 
+// fnv adds a value to a hash that begins with fnvOffset (FNV-1a, with values of any width).
+func fnv(h, x uint64) uint64 { return (h ^ x) * 1099511628211 }
+
+const fnvOffset uint64 = 14695981039346656037
+
 func hashBytes(v []int8) uint64 {
-	h := uint64(14695981039346656037)
+	h := fnvOffset
 	for _, b := range v {
-		h = (h ^ uint64(uint8(b))) * 1099511628211
+		h = fnv(h, uint64(uint8(b)))
 	}
 	return h
 }
 
-// crowd is the number of copies of a row from which they are treated as one. Fewer are harmless.
-const crowd = 64
+// fewCopies is the number of equal rows up to which they are searched one by one.
+const fewCopies = 64
 
-// findCopies takes all but the first of every crowd of equal byte rows out of the search.
+// findCopies removes rows from the search that are equal in bytes to an earlier one, where more
+// than fewCopies rows are equal.
 func (s *search) findCopies(hashes []uint64) {
 	counts := make(map[uint64]int32, len(hashes))
 	for _, h := range hashes {
@@ -181,7 +177,7 @@ func (s *search) findCopies(hashes []uint64) {
 	kept := 0
 	for r, i := range s.rows {
 		row := s.bytes[r*s.Dim : (r+1)*s.Dim]
-		if h := hashes[r]; counts[h] > crowd {
+		if h := hashes[r]; counts[h] > fewCopies {
 			g, seen := groups[h]
 			if !seen {
 				groups[h] = len(s.copies)
@@ -202,15 +198,16 @@ func (s *search) findCopies(hashes []uint64) {
 	s.bytes = s.bytes[:kept*s.Dim]
 }
 
-// joinCopies gives copies their neighbours.
+// joinCopies sets the neighbours of copies.
 func (s *search) joinCopies() {
 	for _, members := range s.copies {
 		joinRing(members, s.k, s.ids, s.weights, s.cosine)
 	}
 }
 
-// joinRing makes the copies that follow it in a ring the k neighbours of every copy but the first. That one has found its neighbours
-// elsewhere; the ring passes through it from the last copies and to the second, which takes the place of its last neighbour.
+// joinRing connects copies in a ring: the neighbours of each copy are the k copies that follow it.
+// The first copy keeps the neighbours that the search found, except that the second copy replaces
+// the last of them.
 func joinRing(members []int32, k int, ids []int32, weights []float32, cosine func(i, j int32) float32) {
 	if k == 0 || len(members) < 2 {
 		return
@@ -235,11 +232,11 @@ func (s *search) cosine(i, j int32) float32 {
 }
 
 const (
-	queryBlock = 32  // queries of 256 bytes fill a quarter of a first-level cache of 32 KB
-	rowBlock   = 256 // and so many rows a quarter of a small second-level cache
+	queryBlock = 32  // queries of 256 bytes: a quarter of a first-level cache of 32 KB
+	rowBlock   = 256 // rows of 256 bytes: a quarter of a small second-level cache
 )
 
-// exact compares every row with every other.
+// exact compares all pairs of rows.
 func (s *search) exact(ctx context.Context) error {
 	n := len(s.rows)
 	progress := newMeter(s.opts.Progress, "neighbours", n)
@@ -256,14 +253,15 @@ func (s *search) exact(ctx context.Context) error {
 			lists.scan(queries, s.bytes[row*s.Dim:end*s.Dim], s.Dim, int32(row), nil)
 		}
 		for q := range to - from {
-			s.settle(int32(from+q), lists.best(q))
+			s.rescore(int32(from+q), lists.best(q))
 		}
 		progress.add(to - from)
 	})
 }
 
-// settle ranks candidates, whose ids are indices into rows, by cosine and keeps the best k as the neighbours of the row at index r.
-func (s *search) settle(r int32, candidates []uint64) {
+// rescore ranks candidates (indices into rows) by cosine and keeps the best k as the neighbours of
+// the row at index r.
+func (s *search) rescore(r int32, candidates []uint64) {
 	i := s.rows[r]
 	ids := s.ids[int(i)*s.k : (int(i)+1)*s.k]
 	weights := s.weights[int(i)*s.k : (int(i)+1)*s.k]
@@ -281,12 +279,12 @@ func (s *search) settle(r int32, candidates []uint64) {
 	}
 }
 
-// keeps reports whether a similarity is enough to be a neighbour.
+// keeps reports whether a similarity is large enough for a neighbour.
 func (o *KNNOptions) keeps(w float32) bool {
 	return w >= o.MinSimilarity && (o.MinSimilarity != 0 || w > 0)
 }
 
-// insert puts j with weight w in its place among the best so far, and returns how many they are now.
+// insert puts j with weight w in its place among the count best so far and returns the new count.
 func insert(ids []int32, weights []float32, count int, j int32, w float32) int {
 	at := count
 	for at > 0 && (weights[at-1] < w || weights[at-1] == w && ids[at-1] > j) {
@@ -304,17 +302,17 @@ func insert(ids []int32, weights []float32, count int, j int32, w float32) int {
 	return count
 }
 
-// ranking holds the best candidates of a block of queries by byte score. Equal scores are ranked by id, lower first, so the order in which
-// candidates come does not matter.
+// ranking collects the best candidates of a block of queries by byte score. Equal scores are
+// ordered by id, lower first, so the order of arrival does not matter.
 //
-// Candidates gather in room for three times as many as are kept, and are thinned out when it is full, which costs less than keeping
-// them in order.
+// Each query has room for three times as many candidates as are kept. When it is full the worst are
+// dropped, which costs less than keeping candidates sorted.
 type ranking struct {
-	size   int // candidates kept a query
+	size   int // candidates that are kept for a query
 	room   int
-	counts []int
-	bars   []int32  // a candidate must score more than this
-	keys   []uint64 // room a query: score and id, so that the better of two has the greater key
+	counts []int    // by query
+	bars   []int32  // by query: the score that a candidate must exceed
+	keys   []uint64 // room for each query: score and id, the better candidate has the greater key
 	tile   []int32
 	passed []int32
 }
@@ -338,7 +336,7 @@ func scoreOf(key uint64) int32 { return int32(uint32(key>>32) ^ 1<<31) }
 
 func idOf(key uint64) int32 { return int32(^uint32(key)) }
 
-// reset empties the lists of the first n queries, making room for them.
+// reset empties the lists of the first n queries and grows to n lists if needed.
 func (r *ranking) reset(n int) {
 	if n > len(r.counts) {
 		*r = *newRanking(n, r.size)
@@ -348,7 +346,7 @@ func (r *ranking) reset(n int) {
 	}
 }
 
-// best returns the keys of the candidates kept of query q, in no order.
+// best returns the keys of the best candidates of query q, unordered.
 func (r *ranking) best(q int) []uint64 {
 	if r.counts[q] > r.size {
 		r.thin(q)
@@ -356,7 +354,7 @@ func (r *ranking) best(q int) []uint64 {
 	return r.keys[q*r.room : q*r.room+r.counts[q]]
 }
 
-// thin keeps the best candidates of query q, of which there are more than are to be kept.
+// thin drops all but the best candidates of query q, which has more than size.
 func (r *ranking) thin(q int) {
 	keys := r.keys[q*r.room : q*r.room+r.counts[q]]
 	last := greatest(keys, r.size)
@@ -364,8 +362,8 @@ func (r *ranking) thin(q int) {
 	r.bars[q] = max(scoreOf(last), math.MinInt32+1) - 1
 }
 
-// scan offers at most rowBlock rows to at most queryBlock queries: lists[q] is the list of query q, or q itself when lists is nil. The first
-// row has id base.
+// scan scores at most rowBlock rows for at most queryBlock queries and keeps the good ones. Query q
+// has the list lists[q], or q when lists is nil. The first row has the id base.
 func (r *ranking) scan(queries, rows []int8, dim int, base int32, lists []int32) {
 	nq, nr := len(queries)/dim, len(rows)/dim
 	vector.DotsManyInt8(queries, rows, dim, r.tile[:nq*nr])
@@ -377,7 +375,7 @@ func (r *ranking) scan(queries, rows []int8, dim int, base int32, lists []int32)
 		scores := r.tile[q*nr : (q+1)*nr]
 		for _, at := range r.passed[:vector.Above(scores, r.bars[list], r.passed)] {
 			if scores[at] <= r.bars[list] {
-				continue // the bar has been raised meanwhile
+				continue // thin has raised the bar
 			}
 			r.keys[list*r.room+r.counts[list]] = keyOf(scores[at], base+at)
 			if r.counts[list]++; r.counts[list] == r.room {
@@ -387,8 +385,9 @@ func (r *ranking) scan(queries, rows []int8, dim int, base int32, lists []int32)
 	}
 }
 
-// greatest brings the count greatest of more keys to the front, in no order, and returns the least of them. Keys are all different.
-func greatest(keys []uint64, count int) uint64 {
+// greatest moves the count greatest keys to the front, unordered, and returns the least of them. It
+// is quickselect with the middle key as the pivot. There must be at least count keys.
+func greatest[T cmp.Ordered](keys []T, count int) T {
 	low, high := 0, len(keys)
 	for {
 		pivot := keys[low+(high-low)/2]
@@ -406,7 +405,7 @@ func greatest(keys []uint64, count int) uint64 {
 				j--
 			}
 		}
-		// keys[low:j+1] >= pivot >= keys[i:high], and what is between them is the pivot.
+		// keys[low:j+1] >= pivot >= keys[i:high], and a key between the two parts is the pivot.
 		switch {
 		case count <= j+1:
 			high = j + 1

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -9,29 +10,30 @@ import (
 	"throughline/cluster/vector"
 )
 
-// KNNSparse is KNN for sparse vectors: the graph in which two rows are joined when one is among the K rows of greatest cosine of the
-// other. It is exact at any size; ExactBelow, Probes and Seed do not matter. Rows that share no term are never neighbours, whatever
-// MinSimilarity says. Equal rows, when there are more than a few dozen of them, are joined among themselves in a ring.
+// KNNSparse is KNN for sparse vectors. It is exact at any size; ExactBelow does not matter. Rows
+// that share no term are never neighbours, whatever MinSimilarity is. When more than 64 rows are
+// equal, the copies are connected in a ring.
 //
-// It walks an inverted index, rare terms first, and stops when the terms left could not lift a row it has not met into the best K: rows are then
-// finished one by one (Turtle and Flood 1995). Terms that most rows share so cost little.
+// It reads an inverted index, rare terms first, and stops when the remaining terms cannot lift a
+// row that it has not met into the best K (Turtle and Flood 1995). The rows that it has met are
+// then scored one by one. So terms that most rows share cost little.
 func KNNSparse(ctx context.Context, rows []vector.Sparse, opts KNNOptions) (*Graph, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) > math.MaxInt32/2 {
-		return nil, &InputError{-1, -1, fmt.Sprintf("%d rows are more than the %d supported", len(rows), math.MaxInt32/2)}
+	if len(rows) > maxRows {
+		return nil, tooMany(len(rows))
 	}
 	x := &index{rows: rows, norms: make([]float32, len(rows)), opts: opts, k: min(opts.K, max(len(rows)-1, 0))}
 	for i, s := range rows {
 		if !s.Valid() {
-			return nil, &InputError{i, -1, "is a sparse vector whose terms are not ascending, whose lengths differ or whose weights are not finite"}
+			return nil, invalidSparse(i)
 		}
 		switch norm := s.Norm(); {
 		case norm == 0:
 		case norm < 1e-15 || norm > 1e15:
-			return nil, &InputError{i, -1, fmt.Sprintf("is a sparse vector of length %v, outside of 1e-15 to 1e15", norm)}
+			return nil, &InputError{i, -1, fmt.Sprintf("length of a sparse vector (got %v, want 1e-15 to 1e15)", norm)}
 		default:
 			x.norms[i] = 1 / norm
 		}
@@ -61,28 +63,32 @@ func KNNSparse(ctx context.Context, rows []vector.Sparse, opts KNNOptions) (*Gra
 	return symmetric(n, x.k, x.ids, x.weights), nil
 }
 
-// index has the rows of every term.
+func invalidSparse(row int) *InputError {
+	return &InputError{row, -1, "sparse vector with terms that are not ascending, weights that are not finite, or lengths that differ"}
+}
+
+// index has the postings (rows and weights) of every term.
 type index struct {
 	rows  []vector.Sparse
-	norms []float32
+	norms []float32 // one over the length of every row, 0 for a zero row
 	opts  KNNOptions
 	k     int
 
-	copies [][]int32
-	copied []bool // rows that a crowd's first row stands for
-	signed bool   // some weight is negative, so that a term can lower a score
+	copies [][]int32 // groups of equal rows
+	copied []bool    // by row: it is equal to the first of a group and not searched
+	signed bool      // some weight is negative, so that a term can lower a score
 
-	number map[uint32]int32 // of a term
-	offset []int32          // by number of a term, where its postings begin
-	most   []float32        // by number of a term, the greatest magnitude of its weight in a row of unit length
-	row    []int32
-	weight []float32 // in the row scaled to unit length
+	number map[uint32]int32 // by term: its index below
+	offset []int32          // by term: where its postings begin
+	most   []float32        // by term: the greatest magnitude of its weight in a unit row
+	row    []int32          // by posting
+	weight []float32        // by posting: in the unit row
 
-	ids     []int32
+	ids     []int32 // k neighbours of every row, best first, -1 for none
 	weights []float32
 }
 
-// findCopies marks all rows of a crowd of equal ones but the first.
+// findCopies marks all but the first of equal rows, where more than fewCopies rows are equal.
 func (x *index) findCopies() {
 	x.copied = make([]bool, len(x.rows))
 	byHash := map[uint64][]int32{}
@@ -90,15 +96,14 @@ func (x *index) findCopies() {
 		if x.norms[i] == 0 {
 			continue
 		}
-		h := uint64(14695981039346656037)
+		h := fnvOffset
 		for e, t := range s.Terms {
-			h = (h ^ uint64(t)) * 1099511628211
-			h = (h ^ uint64(math.Float32bits(s.Weights[e]))) * 1099511628211
+			h = fnv(fnv(h, uint64(t)), uint64(math.Float32bits(s.Weights[e])))
 		}
 		byHash[h] = append(byHash[h], int32(i))
 	}
 	for _, members := range byHash {
-		if len(members) <= crowd {
+		if len(members) <= fewCopies {
 			continue
 		}
 		first := x.rows[members[0]]
@@ -123,7 +128,7 @@ func (x *index) cosine(i, j int32) float32 {
 	return min(1, max(-1, x.rows[i].Dot(x.rows[j])*x.norms[i]*x.norms[j]))
 }
 
-// build makes the postings of all rows that are searched, in order of row.
+// build makes the postings of all rows that are searched, ordered by row.
 func (x *index) build() {
 	x.number = map[uint32]int32{}
 	var counts []int32
@@ -167,35 +172,32 @@ func (x *index) build() {
 // reader finds the neighbours of one row after another.
 type reader struct {
 	*index
-	scores  []float32 // by row, what the terms read so far add up to; zero between calls
-	met     []int32
-	sorted  []float32
+	scores  []float32 // by row: the sum of the terms read so far; zero between calls
+	met     []int32   // rows with a score
+	sorted  []float32 // scratch space
 	queries []query
 }
 
-// query is a term of the row whose neighbours are sought.
+// query is a term of the row whose neighbours are searched.
 type query struct {
 	term   int32
 	weight float32
 }
 
-// costly is the number of postings from which it pays to look whether a term need be read at all.
+// costly is the number of postings from which checking whether a term must be read is worth it.
 const costly = 256
 
 func (r *reader) find(i int32) {
 	s := r.rows[i]
 	r.queries = r.queries[:0]
-	var left float32 // an upper bound of what the terms not yet read can add
+	var left float32 // an upper bound of what the unread terms can add
 	for e, term := range s.Terms {
 		q := query{r.number[term], s.Weights[e] * r.norms[i]}
 		r.queries = append(r.queries, q)
 		left += r.bound(q)
 	}
 	slices.SortFunc(r.queries, func(a, b query) int {
-		if c := int(r.length(a.term)) - int(r.length(b.term)); c != 0 {
-			return c
-		}
-		return int(a.term) - int(b.term)
+		return cmp.Or(cmp.Compare(r.length(a.term), r.length(b.term)), cmp.Compare(a.term, b.term))
 	})
 	r.met = r.met[:0]
 	for _, q := range r.queries {
@@ -210,7 +212,7 @@ func (r *reader) find(i int32) {
 			}
 			r.scores[j] += q.weight * r.weight[p]
 			if r.scores[j] == 0 {
-				// What cancels out exactly has been met all the same.
+				// The terms cancel out; zero would mean that the row was not met.
 				r.scores[j] = math.SmallestNonzeroFloat32
 			}
 		}
@@ -223,10 +225,11 @@ func (r *reader) length(term int32) int32 { return r.offset[term+1] - r.offset[t
 
 func (r *reader) bound(q query) float32 { return max(q.weight, -q.weight) * r.most[q.term] }
 
-// slack covers the rounding of sums taken in different orders.
+// slack covers the rounding errors of sums in different orders.
 const slack = 1e-5
 
-// floor returns a score that K rows other than the one sought for are sure to reach, given what is left, or 0.
+// floor returns a score that K other rows are sure to reach when the unread terms add at most left
+// in magnitude; 0 when there are not enough rows.
 func (r *reader) floor(left float32) float32 {
 	if len(r.met) <= r.k+1 {
 		return 0
@@ -238,11 +241,11 @@ func (r *reader) floor(left float32) float32 {
 	if !r.signed {
 		left = 0
 	}
-	// The row itself is among those met, and may be ahead of the K.
-	return nth(r.sorted, r.k+1) - left - slack
+	// The row itself is among those met and may be ahead of the K.
+	return greatest(r.sorted, r.k+1) - left - slack
 }
 
-// choose takes the best K of the rows met. Their scores lack at most left.
+// choose keeps the best K of the rows that were met. Their scores lack at most left.
 func (r *reader) choose(i int32, left float32) {
 	bar := float32(math.Inf(-1))
 	if len(r.met) > r.k+1 {
@@ -259,34 +262,5 @@ func (r *reader) choose(i int32, left float32) {
 			}
 		}
 		r.scores[j] = 0
-	}
-}
-
-// nth returns the value in place count, counted from 1, of the greatest, and puts the list out of order.
-func nth(list []float32, count int) float32 {
-	for {
-		pivot := list[len(list)/2]
-		before, after := 0, len(list)
-		for at := 0; at < after; {
-			switch v := list[at]; {
-			case v > pivot:
-				list[at], list[before] = list[before], v
-				before++
-				at++
-			case v < pivot:
-				after--
-				list[at], list[after] = list[after], v
-			default:
-				at++
-			}
-		}
-		switch {
-		case count <= before:
-			list = list[:before]
-		case count <= after:
-			return pivot
-		default:
-			list, count = list[after:], count-after
-		}
 	}
 }

@@ -43,7 +43,8 @@ func drawSparse(r *rand.Rand, n, terms, length int, signed bool) []vector.Sparse
 	return rows
 }
 
-// checkNeighbors compares with all pairs. A neighbour may be missing only where another one is as similar.
+// checkNeighbors compares with all pairs. A neighbour may be missing only where another one is as
+// similar.
 func checkNeighbors(t interface{ Fatalf(string, ...any) }, g *Graph, rows []vector.Sparse, dim, k int) {
 	m := dense(rows, dim)
 	for i, list := range bruteKNN(m, k, 1e-6) {

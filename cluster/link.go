@@ -1,8 +1,8 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -10,34 +10,35 @@ import (
 
 // LinkOptions adjusts Link.
 type LinkOptions struct {
-	// Stop is the least similarity at which clusters are joined. The zero value joins what is not dissimilar; negative infinity joins
-	// everything that the graph connects.
+	// Stop is the least similarity of clusters that are joined. Negative infinity joins everything
+	// that the graph connects.
 	Stop float32
-	// MaxCandidates bounds the candidates that a growing cluster keeps, the most similar ones; 0 means 64. A cluster's best candidate
-	// is always kept, from both sides, so the bound never leaves anybody without a way to join.
+	// MaxCandidates is the number of candidates that a joined cluster keeps, the most similar ones;
+	// 0 means 64. A pair stays a candidate when it is the best one of either cluster, so no cluster
+	// loses its last candidate.
 	MaxCandidates int
-	// Workers is the number of goroutines; 0 means as many as may run at once. It does not change the result.
+	// Workers is the number of goroutines; 0 means GOMAXPROCS. It does not change the result.
 	Workers int
-	// Progress, when not nil, is told of progress, from one goroutine at a time.
+	// Progress, when not nil, is called with the progress, never concurrently.
 	Progress func(Progress)
 }
 
-// Link joins items by average linkage: the similarity of two clusters is the mean over all pairs of their members, computed exactly
-// from their mean vectors, while which clusters are compared follows from the edges of g. The weights of g do not matter.
+// Link joins items by average linkage. The similarity of two clusters is the mean over all pairs of
+// their members, computed exactly from the sums of their vectors. The edges of g are the candidate
+// pairs; its weights do not matter.
 //
-// In each round every cluster names the candidate it is most similar to, the one with the lowest first member among equals. Two
-// clusters that name each other are joined, all such pairs of a round at once; the new cluster is a candidate of all that either of its
-// parts was a candidate of. It ends when no pair names each other at a similarity of at least Stop.
+// In each round every cluster chooses its most similar candidate, the one with the lowest first
+// member among equals. All pairs that choose each other are joined; a joined cluster is a candidate
+// of all clusters that one of its parts was a candidate of. Link ends when no pair chooses each
+// other with a similarity of at least Stop.
 //
-// Over a complete graph that is average linkage as everybody knows it: there, joining a pair never makes a third cluster more similar
-// to the pair than it was to the nearer of the two, so the order in which reciprocal pairs are joined does not matter (Bruynooghe 1977;
-// Murtagh 1983). Over a graph that lacks pairs the order does matter, because a cluster can turn out to be similar to one it was never
-// compared with a part of. What makes the result well defined then is the rounds: each is a function of the clusters, candidates and
-// similarities before it, all of which are the same for any number of workers. The most similar pair of all always names each other, so every
-// round joins something.
+// Over a complete graph that is plain average linkage: the order in which reciprocal pairs are
+// joined does not matter there (Bruynooghe 1977; Murtagh 1983). Over other graphs the order does
+// matter, see the package documentation. A round depends only on the clusters, candidates and
+// similarities before it, so the result is well defined and the same for any number of workers.
 //
-// Memory beyond the input is a copy of the dense vectors and some 12 bytes for every end of an edge. Time is a dot product for every candidate
-// of every merge.
+// Memory beyond the input is a copy of the dense vectors and about 12 bytes for each end of an
+// edge. Time is a dot product for every candidate of every merge.
 func Link(ctx context.Context, items Items, g *Graph, opts LinkOptions) (*Dendrogram, error) {
 	if err := items.check(); err != nil {
 		return nil, err
@@ -47,36 +48,35 @@ func Link(ctx context.Context, items Items, g *Graph, opts LinkOptions) (*Dendro
 	return linkInto(ctx, items, dense, g, opts)
 }
 
-// linkInto is Link with checked items and a dense matrix that it may overwrite.
+// linkInto is Link for valid items and a dense matrix that it may overwrite.
 func linkInto(ctx context.Context, items Items, dense Matrix, g *Graph, opts LinkOptions) (*Dendrogram, error) {
 	n := items.Len()
 	if g == nil {
 		g = &Graph{}
 	}
 	if g.Nodes() != n && (g.Nodes() != 0 || g.Edges() != 0) {
-		return nil, &InputError{-1, -1, fmt.Sprintf("a graph of %d nodes for %d items", g.Nodes(), n)}
+		return nil, inputError("graph of other items (got %d nodes, want %d)", g.Nodes(), n)
 	}
 	if opts.Stop != opts.Stop || opts.MaxCandidates < 0 {
-		return nil, &InputError{-1, -1, "Stop is not a number, or MaxCandidates is negative"}
+		return nil, inputError("Stop is NaN, or MaxCandidates is negative")
 	}
 	if n == 0 || g.Edges() == 0 {
 		return &Dendrogram{N: n}, nil
 	}
-	if opts.MaxCandidates == 0 {
-		opts.MaxCandidates = 64
-	}
-	rank := identity(n)
+	opts.MaxCandidates = cmp.Or(opts.MaxCandidates, 64)
+	order := identity(n)
 	if n >= orderedFrom {
-		rank = likeTogether(g)
+		order = localityOrder(g)
 	}
-	return linkOrdered(ctx, items, dense, g, opts, rank)
+	return linkOrdered(ctx, items, dense, g, opts, order)
 }
 
-// linkOrdered is linkInto with the order in which items have slots, which the outcome does not depend on. opts has its defaults.
-func linkOrdered(ctx context.Context, items Items, dense Matrix, g *Graph, opts LinkOptions, rank []int32) (*Dendrogram, error) {
+// linkOrdered is linkInto with an order of the items in memory, which does not change the result.
+// opts has its defaults.
+func linkOrdered(ctx context.Context, items Items, dense Matrix, g *Graph, opts LinkOptions, order []int32) (*Dendrogram, error) {
 	n := items.Len()
-	l := &linkage{sums: sumsOf(items, dense), n: n, opts: opts, workers: workersOr(opts.Workers), rank: rank}
-	g = l.arrange(g)
+	l := &linkage{sums: sumsOf(items, dense), n: n, opts: opts, workers: workersOr(opts.Workers), lowest: order}
+	g = l.reorder(g)
 	if err := l.begin(ctx, g); err != nil {
 		return nil, err
 	}
@@ -95,51 +95,64 @@ func linkOrdered(ctx context.Context, items Items, dense Matrix, g *Graph, opts 
 	return ordered(n, l.merges), nil
 }
 
-// candidate is a cluster, by slot, and the mean similarity to it.
+// candidate is a cluster, known by its slot, and the mean similarity to it.
 type candidate struct {
 	id         int32
 	similarity float32
 }
 
-// before is the order of candidates: more similar first, then the lower first member. d may be none.
+// before orders candidates: more similar first, then lower first member. d may be none.
 func (l *linkage) before(c, d candidate) bool {
 	if c.similarity != d.similarity {
 		return c.similarity > d.similarity
 	}
-	return d.id >= 0 && l.rank[c.id] < l.rank[d.id]
+	return d.id >= 0 && l.lowest[c.id] < l.lowest[d.id]
 }
 
-// none stands where there is no candidate.
+// key returns a number that is greater for the candidate that comes before another.
+func (l *linkage) key(c candidate) uint64 {
+	bits := math.Float32bits(c.similarity)
+	if bits>>31 == 0 {
+		bits |= 1 << 31
+	} else {
+		bits = ^bits // of two negative numbers the one with greater bits is less
+	}
+	return uint64(bits)<<32 | uint64(^uint32(l.lowest[c.id]))
+}
+
+// none is the absence of a candidate.
 var none = candidate{id: -1, similarity: float32(math.Inf(-1))}
 
-// linkage is the state of one call of Link. A cluster is known by the lowest slot of its members. Candidates are mutual throughout: b is in
-// lists[a] when a is in lists[b], with the same similarity.
+// linkage is the state of one call of Link. Every item has a slot in memory; a cluster is known by
+// the lowest slot of its members. Slots follow an order that puts items next to each other that are
+// likely to be joined, see localityOrder. The result does not depend on it: ties are decided by
+// lowest.
 //
-// Items have slots in an order that puts what is likely to be joined side by side in memory, see likeTogether. Nothing else follows from that
-// order: what comes first among equals is decided by rank.
+// Candidates are mutual: b is in lists[a] when a is in lists[b], with the same similarity.
 type linkage struct {
 	*sums
 	n       int
 	opts    LinkOptions
 	workers int
 
-	rank   []int32 // by slot: the lowest item of the cluster
-	lists  [][]candidate
-	best   []candidate
-	node   []int32 // of the dendrogram, by slot
+	lowest []int32       // by slot: the lowest item of the cluster
+	lists  [][]candidate // by slot
+	best   []candidate   // by slot
+	node   []int32       // by slot: the node of the dendrogram
 	merges []Join
 
-	changed []int32 // slots whose best candidate may have changed in the last round
-	pairs   []pair
-	byFirst []pair
-	into    []int32  // by slot: the slot it was joined into this round, itself when something was joined into it, else -1
-	moved   []uint64 // a bit by slot: whether into says something, small enough to be asked for every candidate
-	last    []candidate
-	touched []atomic.Bool
-	seen    []seen // by worker
+	changed []int32       // slots whose best candidate may have changed in the last round
+	pairs   []pair        // that are joined in this round, by slot
+	byFirst []pair        // the same, by first member
+	into    []int32       // by slot: see target
+	moved   []uint64      // a bit for each slot: target is not -1; small enough to be read for every candidate
+	last    []uint64      // by slot: the key of the last candidate of a cluster joined in this round, 0 for no bound
+	touched []atomic.Bool // by slot: some worker will update it
+	scratch []scratch     // by worker
 }
 
-// target returns the slot that a cluster was joined into this round, itself when something was joined into it, else -1.
+// target returns the slot that a cluster was joined into in this round, its own slot when another
+// was joined into it, else -1.
 func (l *linkage) target(slot int32) int32 {
 	if l.moved[slot>>6]&(1<<(slot&63)) == 0 {
 		return -1
@@ -152,17 +165,19 @@ type pair struct {
 	similarity float32
 }
 
-// seen is the scratch space of a worker. Its stamps tell which slots were met since now was last advanced.
-type seen struct {
-	stamps []int32
+// scratch is the scratch space of a worker.
+type scratch struct {
+	stamps []int32 // by slot: now, when it was met since now was last advanced
 	now    int32
 	list   []candidate
-	found  []int32 // clusters that have a candidate that was joined
-	losing []int32 // those of them that may lose one to the bound
-	long   bool    // some list has outgrown the bound
+	keys   []uint64
+	found  []int32 // clusters with a candidate that was joined
+	losing []int32 // those of them that may lose a candidate to the bound
+	long   bool    // some list is longer than the bound
 }
 
-func (s *seen) first(slot int32) bool {
+// first reports whether a slot is met for the first time since now was advanced.
+func (s *scratch) first(slot int32) bool {
 	if s.stamps[slot] == s.now {
 		return false
 	}
@@ -170,7 +185,8 @@ func (s *seen) first(slot int32) bool {
 	return true
 }
 
-// listsTogether is how many lists share an allocation at first. One for all of them would stay as long as any is in use.
+// listsTogether is the number of lists that share an allocation at first. A single allocation would
+// be kept until the last list is dropped.
 const listsTogether = 16
 
 // begin computes the similarity of every edge.
@@ -178,13 +194,13 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 	n := l.n
 	l.lists, l.best = make([][]candidate, n), make([]candidate, n)
 	l.node, l.changed = make([]int32, n), make([]int32, n)
-	l.into, l.last = slices.Repeat([]int32{-1}, n), make([]candidate, n)
+	l.into, l.last = slices.Repeat([]int32{-1}, n), make([]uint64, n)
 	l.moved = make([]uint64, n/64+1)
 	l.touched = make([]atomic.Bool, n)
 	l.merges = make([]Join, 0, n)
-	l.seen = make([]seen, l.workers)
-	for w := range l.seen {
-		l.seen[w].stamps = make([]int32, n)
+	l.scratch = make([]scratch, l.workers)
+	for w := range l.scratch {
+		l.scratch[w].stamps = make([]int32, n)
 	}
 	return parallel(ctx, l.workers, n, 256, func(_, from, to int) {
 		var room []candidate
@@ -192,7 +208,7 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 			if (i-from)%listsTogether == 0 {
 				room = make([]candidate, g.Offsets[min(i+listsTogether, to)]-g.Offsets[i])
 			}
-			l.node[i], l.changed[i] = l.rank[i], int32(i)
+			l.node[i], l.changed[i] = l.lowest[i], int32(i)
 			neighbors := g.Neighbors[g.Offsets[i]:g.Offsets[i+1]]
 			list := room[:len(neighbors):len(neighbors)]
 			room = room[len(neighbors):]
@@ -214,16 +230,16 @@ func (l *linkage) bestOf(list []candidate) candidate {
 	return best
 }
 
-// grain is the number of clusters a worker takes at a time.
+// grain is the number of clusters that a worker takes at a time.
 const grain = 32
 
-// round joins the pairs that name each other and returns how many.
+// round joins the pairs that choose each other and returns their number.
 func (l *linkage) round(ctx context.Context) (int, error) {
 	l.findPairs()
 	if len(l.pairs) == 0 {
 		return 0, nil
 	}
-	// They are joined in the order of slots, as they lie in memory, and numbered in the order of their first members.
+	// Nodes are numbered by first member; vectors are added in the order of memory.
 	l.byFirst = append(l.byFirst[:0], l.pairs...)
 	slices.SortFunc(l.byFirst, func(p, q pair) int { return int(l.first(p)) - int(l.first(q)) })
 	for _, p := range l.byFirst {
@@ -231,11 +247,11 @@ func (l *linkage) round(ctx context.Context) (int, error) {
 		l.moved[p.a>>6] |= 1 << (p.a & 63)
 		l.moved[p.b>>6] |= 1 << (p.b & 63)
 		first, second := p.a, p.b
-		if l.rank[first] > l.rank[second] {
+		if l.lowest[first] > l.lowest[second] {
 			first, second = second, first
 		}
 		l.merges = append(l.merges, Join{l.node[first], l.node[second], p.similarity})
-		l.rank[p.a] = l.rank[first]
+		l.lowest[p.a] = l.lowest[first]
 		l.node[p.a] = int32(l.n + len(l.merges) - 1)
 	}
 	err := parallel(ctx, l.workers, len(l.pairs), grain, func(_, from, to int) {
@@ -248,23 +264,23 @@ func (l *linkage) round(ctx context.Context) (int, error) {
 	}
 	err = parallel(ctx, l.workers, len(l.pairs), grain, func(worker, from, to int) {
 		for _, p := range l.pairs[from:to] {
-			l.joinLists(&l.seen[worker], p.a, p.b)
+			l.joinLists(&l.scratch[worker], p.a, p.b)
 		}
 	})
 	if err != nil {
 		return 0, err
 	}
 
-	// The clusters that stay as they are but have a candidate that did not.
+	// Update the clusters that were not joined but have a candidate that was.
 	l.changed = l.changed[:0]
-	for w := range l.seen {
-		l.changed = append(l.changed, l.seen[w].found...)
-		l.seen[w].found = l.seen[w].found[:0]
+	for w := range l.scratch {
+		l.changed = append(l.changed, l.scratch[w].found...)
+		l.scratch[w].found = l.scratch[w].found[:0]
 	}
 	err = parallel(ctx, l.workers, len(l.changed), grain, func(worker, from, to int) {
 		for _, y := range l.changed[from:to] {
 			l.touched[y].Store(false)
-			l.update(&l.seen[worker], y)
+			l.update(&l.scratch[worker], y)
 		}
 	})
 	if err != nil {
@@ -281,7 +297,8 @@ func (l *linkage) round(ctx context.Context) (int, error) {
 	return len(l.pairs), nil
 }
 
-// findPairs collects the pairs that name each other, lowest slot first. At least one of the two has changed since the last round.
+// findPairs collects the pairs that choose each other, lowest slot first. At least one cluster of a
+// pair has changed in the last round.
 func (l *linkage) findPairs() {
 	l.pairs = l.pairs[:0]
 	for _, c := range l.changed {
@@ -295,11 +312,11 @@ func (l *linkage) findPairs() {
 	l.pairs = slices.Compact(l.pairs)
 }
 
-// first is the lowest item of both clusters.
-func (l *linkage) first(p pair) int32 { return min(l.rank[p.a], l.rank[p.b]) }
+// first is the lowest item of a pair of clusters.
+func (l *linkage) first(p pair) int32 { return min(l.lowest[p.a], l.lowest[p.b]) }
 
-// joinLists makes the candidates of the cluster at a, which b was joined into.
-func (l *linkage) joinLists(s *seen, a, b int32) {
+// joinLists computes the candidates of the cluster at a, which b was joined into.
+func (l *linkage) joinLists(s *scratch, a, b int32) {
 	s.now++
 	s.first(a)
 	s.list = s.list[:0]
@@ -319,18 +336,22 @@ func (l *linkage) joinLists(s *seen, a, b int32) {
 	l.lists[a] = append(l.lists[a][:0], s.list...)
 	l.lists[b] = nil
 	l.best[a], l.best[b] = l.bestOf(s.list), none
-	l.last[a] = none
+	l.last[a] = 0
 	if len(s.list) > l.opts.MaxCandidates {
-		l.last[a] = l.place(s.list, l.opts.MaxCandidates)
+		s.keys = s.keys[:0]
+		for _, c := range s.list {
+			s.keys = append(s.keys, l.key(c))
+		}
+		l.last[a] = greatest(s.keys, l.opts.MaxCandidates)
 		s.long = true
 	}
 }
 
 func byID(c, d candidate) int { return int(c.id) - int(d.id) }
 
-// update renames the candidates of the cluster at y that were joined. Their similarity was computed from the other side, whose list is in order of id
-// until it is shortened.
-func (l *linkage) update(s *seen, y int32) {
+// update replaces the candidates of the cluster at y that were joined. Their new similarity is in
+// the list of the other side, which is sorted by id until it is shortened.
+func (l *linkage) update(s *scratch, y int32) {
 	s.now++
 	losing := false
 	kept := l.lists[y][:0]
@@ -351,15 +372,16 @@ func (l *linkage) update(s *seen, y int32) {
 	}
 }
 
-// bound shortens the lists of joined clusters that have grown too long. An edge goes, from both ends, when it is beyond the bound at one
-// and not the best at either.
+// bound shortens the lists of joined clusters that are too long. A pair is dropped, from both
+// lists, when it is beyond the bound of one cluster and the best candidate of neither.
 func (l *linkage) bound(ctx context.Context) error {
 	long := false
 	var losing []int32
-	for w := range l.seen {
-		long = long || l.seen[w].long
-		losing = append(losing, l.seen[w].losing...)
-		l.seen[w].long, l.seen[w].losing = false, l.seen[w].losing[:0]
+	for w := range l.scratch {
+		s := &l.scratch[w]
+		long = long || s.long
+		losing = append(losing, s.losing...)
+		s.long, s.losing = false, s.losing[:0]
 	}
 	if !long {
 		return nil
@@ -390,37 +412,7 @@ func (l *linkage) shorten(x int32) {
 	l.lists[x] = kept
 }
 
-// beyond reports whether c comes after the last candidate that the cluster at x, when it was joined this round, has room for.
+// beyond reports whether the cluster at x was joined in this round and c is not within its bound.
 func (l *linkage) beyond(x int32, c candidate) bool {
-	return l.target(x) == x && l.last[x].id >= 0 && l.before(l.last[x], c)
-}
-
-// place returns the candidate that comes in place count, counted from 1, and puts the list out of order. It is quickselect with
-// the middle one of the list as the pivot, so it does the same every time.
-func (l *linkage) place(list []candidate, count int) candidate {
-	for {
-		pivot := list[len(list)/2]
-		before, after := 0, len(list)
-		for at := 0; at < after; {
-			switch c := list[at]; {
-			case l.before(c, pivot):
-				list[at], list[before] = list[before], c
-				before++
-				at++
-			case l.before(pivot, c):
-				after--
-				list[at], list[after] = list[after], c
-			default:
-				at++
-			}
-		}
-		switch {
-		case count <= before:
-			list = list[:before]
-		case count <= after:
-			return pivot
-		default:
-			list, count = list[after:], count-after
-		}
-	}
+	return l.target(x) == x && l.key(c) < l.last[x]
 }

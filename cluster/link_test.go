@@ -167,7 +167,8 @@ func TestLinkAgreesWithOracle(t *testing.T) {
 	})
 }
 
-// slowRounds is Link as its comment describes the rounds, with maps, and without the bound on candidates.
+// slowRounds is Link as its comment describes the rounds, with maps, and without the bound on
+// candidates.
 func slowRounds(it Items, g *Graph, stop float64) (similarities []float64, labels []int32) {
 	n := it.Len()
 	members := map[int][]int{}
@@ -307,7 +308,8 @@ func TestLinkSameForAnyWorkers(t *testing.T) {
 	}
 }
 
-// TestLinkBounded looks at a hub: a cluster that hundreds of others are near to, and to nothing else. The bound must not leave them alone.
+// TestLinkBounded looks at a hub: a cluster that hundreds of others are near to, and to nothing
+// else. The bound must not leave them alone.
 func TestLinkBounded(t *testing.T) {
 	const n = 400
 	m := Matrix{n, n, make([]float32, n*n)}
@@ -402,24 +404,15 @@ func TestLinkCancelled(t *testing.T) {
 	}
 }
 
-func TestPlace(t *testing.T) {
+func TestKeysOrderCandidates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		values := rapid.SliceOfN(rapid.IntRange(0, 9), 1, 40).Draw(t, "values")
-		var list []candidate
-		for i, v := range values {
-			list = append(list, candidate{int32(i), float32(v)})
+		l := &linkage{lowest: []int32{7, 0, 3}}
+		draw := func(name string) candidate {
+			return candidate{int32(rapid.IntRange(0, 2).Draw(t, name)), rapid.SampledFrom([]float32{-1e30, -2, -0.5, 0, 0.5, 1}).Draw(t, name+" similarity")}
 		}
-		sorted := slices.Clone(list)
-		l := &linkage{rank: identity(len(list))}
-		slices.SortFunc(sorted, func(a, b candidate) int {
-			if l.before(a, b) {
-				return -1
-			}
-			return 1
-		})
-		count := rapid.IntRange(1, len(list)).Draw(t, "count")
-		if got := l.place(list, count); got != sorted[count-1] {
-			t.Fatalf("place %d = %v, want %v", count, got, sorted[count-1])
+		c, d := draw("c"), draw("d")
+		if l.before(c, d) != (l.key(c) > l.key(d)) {
+			t.Fatalf("%v before %v: %v, keys %x and %x", c, d, l.before(c, d), l.key(c), l.key(d))
 		}
 	})
 }

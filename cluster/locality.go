@@ -2,19 +2,21 @@ package cluster
 
 import "slices"
 
-// orderedFrom is the number of items from which they are put in order before linking. Fewer are in a cache together anyway.
+// orderedFrom is the number of items from which Link reorders them. Fewer fit into a cache anyway.
 const orderedFrom = 8192
 
-// likeTogether returns the nodes of a graph in an order in which those joined by heavy edges are near each other. Linkage compares clusters with
-// their candidates all the time, and a vector that is in a cache costs a tenth of one that is not: linking a million rows took half the time.
+// localityOrder returns the nodes of a graph in an order that puts nodes with heavy edges near each
+// other. Linkage compares clusters with their candidates all the time, and a vector in a cache
+// costs a tenth of one that is not: linking a million rows took half the time.
 //
-// It is Borůvka's algorithm: every group of nodes, at first each alone, is put together with the group its heaviest edge leads to, the lower one among
-// equals, and the members of both come one after the other, until groups are large. Without weights all edges weigh the same.
-func likeTogether(g *Graph) []int32 {
+// It is Borůvka's algorithm. Groups of nodes, at first single nodes, are joined with the group that
+// their heaviest edge leads to, the lower one among equals; the members of a joined group follow
+// each other. Without weights all edges weigh the same.
+func localityOrder(g *Graph) []int32 {
 	n := g.Nodes()
-	group := identity(n) // of every node
-	next := slices.Repeat([]int32{-1}, n)
-	last := identity(n) // node of every group, whose first node is the one it is called after
+	group := identity(n)                  // by node: the lowest node of its group
+	next := slices.Repeat([]int32{-1}, n) // by node: the next one in its group
+	last := identity(n)                   // by group: its last node
 	best := make([]int32, n)
 	weight := make([]float32, n)
 	weightOf := func(e int64) float32 {
@@ -36,7 +38,7 @@ func likeTogether(g *Graph) []int32 {
 				}
 			}
 		}
-		// Groups that choose each other, directly or around a circle of equals, are joined once.
+		// Groups that choose each other, directly or in a circle of equals, are joined once.
 		parent := identity(n)
 		root := func(k int32) int32 {
 			for parent[k] != k {
@@ -78,9 +80,11 @@ func likeTogether(g *Graph) []int32 {
 	return order
 }
 
-// groupingRounds is how often groups are put together, at least twofold each time: ten rounds make groups of thousands.
+// groupingRounds is the number of rounds of joining. Each at least halves the number of groups, so
+// ten make groups of thousands.
 const groupingRounds = 10
 
+// identity returns 0 to n-1.
 func identity(n int) []int32 {
 	order := make([]int32, n)
 	for i := range order {
@@ -89,23 +93,24 @@ func identity(n int) []int32 {
 	return order
 }
 
-// arrange moves items to the slots that rank says, and returns the graph between slots, without its weights.
-func (l *linkage) arrange(g *Graph) *Graph {
-	if slices.IsSorted(l.rank) {
+// reorder moves the item lowest[s] to slot s, for all slots, and returns the graph between slots
+// without weights.
+func (l *linkage) reorder(g *Graph) *Graph {
+	if slices.IsSorted(l.lowest) {
 		return &Graph{Offsets: g.Offsets, Neighbors: g.Neighbors}
 	}
 	slot := make([]int32, l.n)
-	for s, i := range l.rank {
+	for s, i := range l.lowest {
 		slot[i] = int32(s)
 	}
 	if l.dense.Rows > 0 {
-		rearrange(l.dense.Data, l.dense.Dim, l.rank)
+		reorder(l.dense.Data, l.dense.Dim, l.lowest)
 	}
 	if l.sparse != nil {
-		rearrange(l.sparse, 1, l.rank)
+		reorder(l.sparse, 1, l.lowest)
 	}
 	out := &Graph{Offsets: make([]int64, l.n+1), Neighbors: make([]int32, 0, len(g.Neighbors))}
-	for s, i := range l.rank {
+	for s, i := range l.lowest {
 		from := len(out.Neighbors)
 		for _, j := range g.Neighbors[g.Offsets[i]:g.Offsets[i+1]] {
 			out.Neighbors = append(out.Neighbors, slot[j])

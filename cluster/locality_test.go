@@ -12,7 +12,8 @@ import (
 	"throughline/cluster/vector"
 )
 
-// TestLinkDoesNotDependOnWhereItemsLie gives items slots in any order. Values are few, so that there are ties everywhere.
+// TestLinkDoesNotDependOnWhereItemsLie gives items slots in any order. Values are few, so that
+// there are ties everywhere.
 func TestLinkDoesNotDependOnWhereItemsLie(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
@@ -43,7 +44,7 @@ func TestLinkDoesNotDependOnWhereItemsLie(t *testing.T) {
 		}
 		shuffled := identity(n)
 		r.Shuffle(n, func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		for name, rank := range map[string][]int32{"any": shuffled, "like together": likeTogether(g)} {
+		for name, rank := range map[string][]int32{"any": shuffled, "locality": localityOrder(g)} {
 			if got := link(rank); !reflect.DeepEqual(got, want) {
 				rt.Fatalf("%s order %v:\n%v, want\n%v", name, rank, got.Merges, want.Merges)
 			}
@@ -72,14 +73,14 @@ func randomGraph(r *rand.Rand, n int, share float64) *Graph {
 	return g
 }
 
-func TestLikeTogether(t *testing.T) {
+func TestLocalityOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 2))
 		g := randomGraph(r, rapid.IntRange(0, 60).Draw(rt, "n"), rapid.SampledFrom([]float64{0, 0.05, 0.5}).Draw(rt, "share"))
 		if r.IntN(3) == 0 {
 			g.Weights = nil
 		}
-		order := likeTogether(g)
+		order := localityOrder(g)
 		sorted := slices.Sorted(slices.Values(order))
 		if !slices.Equal(sorted, identity(g.Nodes())) {
 			rt.Fatalf("%v is no order of %d nodes", order, g.Nodes())
@@ -92,7 +93,7 @@ func TestLikeTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	changes := 0
-	order := likeTogether(g)
+	order := localityOrder(g)
 	for k := range order[1:] {
 		if label[order[k]] != label[order[k+1]] {
 			changes++

@@ -7,14 +7,15 @@ import (
 	"sync/atomic"
 )
 
-// Progress is what a long computation reports: Done of Total steps of a stage, both of a size that means nothing by itself.
+// Progress is the progress of a long computation: Done of Total steps of a stage. The size of a
+// step has no meaning.
 type Progress struct {
 	Stage       string
 	Done, Total int
 }
 
-// meter reports progress a hundred times a stage at most, never from two goroutines at once and never backwards. A nil
-// meter, or one without a function, is silent.
+// meter reports progress at most a hundred times, never concurrently and never backwards. Without a
+// function it does nothing.
 type meter struct {
 	report      func(Progress)
 	stage       string
@@ -32,7 +33,7 @@ func newMeter(report func(Progress), stage string, total int) *meter {
 }
 
 func (m *meter) add(n int) {
-	if m == nil || m.report == nil || n == 0 {
+	if m.report == nil || n == 0 {
 		return
 	}
 	m.mutex.Lock()
@@ -45,7 +46,7 @@ func (m *meter) add(n int) {
 	m.report(Progress{Stage: m.stage, Done: m.done, Total: m.total})
 }
 
-// workersOr returns the number of goroutines to use: what was asked for, else as many as may run at once.
+// workersOr returns the number of goroutines to use: workers, or GOMAXPROCS when that is 0.
 func workersOr(workers int) int {
 	if workers > 0 {
 		return workers
@@ -53,9 +54,10 @@ func workersOr(workers int) int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// parallel calls f for the chunks of 0..n, each of the given size but the last, on so many workers, and returns when all calls have. f gets
-// the number of its worker, so that it can have scratch space of its own. Which worker takes which chunk is a matter of chance; results
-// must not depend on it. When ctx ends, no further chunk starts and its error is returned.
+// parallel divides 0..n into chunks of the given size, calls f for each on one of the workers, and
+// returns when all calls have. f gets the number of its worker, for scratch space. Results must not
+// depend on which worker gets which chunk. When ctx ends, no further chunk starts and parallel
+// returns its error.
 func parallel(ctx context.Context, workers, n, size int, f func(worker, from, to int)) error {
 	chunks := (n + size - 1) / size
 	workers = min(workers, chunks)

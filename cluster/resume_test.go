@@ -111,7 +111,7 @@ func TestMemoryGrowsWithWhatItIsFor(t *testing.T) {
 	}
 	for name, more := range map[string]int64{
 		"rows": Memory(10001, 100, Options{Overwrite: true, Workers: 1}), "dim": Memory(10000, 101, Options{Overwrite: true, Workers: 1}),
-		"neighbours": Memory(10000, 100, Options{Overwrite: true, Workers: 1, Neighbors: 16}), "a copy": Memory(10000, 100, Options{Workers: 1}),
+		"a copy": Memory(10000, 100, Options{Workers: 1}),
 	} {
 		if more <= base {
 			t.Errorf("%s: %d, not more than %d", name, more, base)

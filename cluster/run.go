@@ -7,54 +7,44 @@ import (
 	"slices"
 )
 
-// Options adjusts Run. The zero value is what it recommends.
+// Options adjusts Run. The zero value is recommended.
 type Options struct {
-	// MinStory is the number of rows from which a cluster is a story; 0 means 2. Rows in smaller ones are in no story.
-	MinStory int
-	// MinTopic is the number of rows from which a cluster is a topic; 0 means a tenth of the square root of the number of rows, at least 3.
-	MinTopic int
-	// Neighbors is the number of neighbours a row is compared with; 0 means 15.
-	Neighbors int
-	// Overwrite lets Run use the memory of the matrix it is given, whose values are lost. It saves a copy.
+	// Overwrite lets Run destroy the data of its input matrix, which saves a copy.
 	Overwrite bool
-	// Seed changes the random choices of the neighbour search among many rows. The same seed gives the same result on every machine.
-	Seed uint64
-	// Workers is the number of goroutines; 0 means as many as may run at once. It does not change the result.
+	// Workers is the number of goroutines; 0 means GOMAXPROCS. It does not change the result.
 	Workers int
-	// Progress, when not nil, is told of progress, from one goroutine at a time.
+	// Progress, when not nil, is called with the progress, never concurrently.
 	Progress func(Progress)
-	// Done has parts that an earlier call with the same rows and options finished; they are not computed again, and the result is
-	// the same, bit for bit.
+	// Done has parts that an earlier call with the same rows finished. They are not computed again;
+	// the result is the same, bit for bit.
 	Done Parts
-	// Finished, when not nil, is called with each part of Parts when it is computed, alone, before the next stage begins. Parts must not be changed. An
-	// error ends Run and is returned.
+	// Finished, when not nil, is called with each part when it is computed, before the next stage
+	// begins. It must not change the part. An error ends Run and is returned.
 	Finished func(Parts) error
 }
 
-// Parts are what Run makes on the way and what its time goes into. Nil: not made yet.
+// Parts are the intermediate results that take Run most of its time. Nil: not computed.
 type Parts struct {
-	Graph      *Graph      // of neighbours of the flattened rows
-	Dendrogram *Dendrogram // for which the graph is needed, and which makes it superfluous
+	Graph      *Graph      // neighbours of the whitened rows
+	Dendrogram *Dendrogram // computed from the graph, which is not needed after that
 }
 
-// Memory returns about how many bytes Run needs at its peak for so many rows, those of the matrix included, a little more
-// rather than less. It is the sum of what is held at once; the garbage collector adds to it as much as it is allowed to, see
-// runtime/debug.SetMemoryLimit.
+// runNeighbors is the number of neighbours that Run compares each row with.
+const runNeighbors = 15
+
+// Memory returns about how many bytes Run needs at its peak, including the matrix. It errs on the
+// high side. The garbage collector needs additional memory; see runtime/debug.SetMemoryLimit.
 func Memory(rows, dim int, opts Options) int64 {
 	n, d := int64(rows), int64(dim)
-	k := int64(opts.Neighbors)
-	if k == 0 {
-		k = 15
-	}
-	k = min(k, max(n-1, 0))
+	k := min(runNeighbors, max(n-1, 0))
 	matrices := int64(1)
 	if !opts.Overwrite {
 		matrices++
 	}
 	rowBytes := matrices*4*d + d // and the rows in bytes
-	// Making the graph: k neighbours of 8 bytes a row, twice as many once they are symmetric, and the cells that a row looks into.
+	// Graph: k neighbours of 8 bytes a row, twice as many once they are symmetric, and the cells.
 	graph := 3*8*k + 100
-	// Linking: 2k neighbours of 4 bytes a row, a candidate of 8 bytes for each, and what is known of a cluster.
+	// Linkage: 2k neighbours of 4 bytes a row, a candidate of 8 bytes for each, and the clusters.
 	link := 2*k*(4+8) + 100 + 4*int64(workersOr(opts.Workers))
 	squares := int64(0)
 	if d <= largeDim {
@@ -63,71 +53,66 @@ func Memory(rows, dim int, opts Options) int64 {
 	return n*(rowBytes+max(graph, link)) + squares + 1<<20
 }
 
-// Result is the outcome of Run, by row. Layers are nested: rows of one story that are in a topic at all are in the same topic, and rows of
-// one topic are in the same theme. Labels of a layer are numbered by first member; -1 means none.
+// Result is the outcome of Run. Labels are by row, numbered by first member; -1 means none. Layers
+// are nested: the rows of a story are in the same topic or in none, the rows of a topic in the same
+// theme.
 type Result struct {
 	Story, Topic, Theme []int32
-	// Strength says how much a row belongs to its story: its mean similarity to the other members in proportion to that of a
-	// typical member, at most 1. It is 0 for rows in no story. TopicStrength is the same for topics.
+	// Strength is the mean similarity of a row to the other members of its story, relative to the
+	// mean over all pairs of the story, 0 to 1; 0 for rows in no story. TopicStrength is the same
+	// for topics.
 	Strength, TopicStrength []float32
-	// StoryCut is the likeness, see Dendrogram.Likeness, that parts of a story have at least; TopicCut the mean similarity that parts of a
-	// topic have at least. Both were chosen from the shape of the dendrogram.
+	// StoryCut is the least likeness (see Dendrogram.Likeness) of the parts of a story, TopicCut
+	// the least mean similarity of the parts of a topic. Both are chosen from the shape of the
+	// dendrogram.
 	StoryCut, TopicCut float32
-	// TopicMeans has a row for each topic: the direction of the mean of its flattened rows. Topics with like means are like each other.
+	// TopicMeans has the unit mean of the whitened rows of each topic.
 	TopicMeans Matrix
-	// Dendrogram is the whole hierarchy, of the flattened rows.
+	// Dendrogram is the whole hierarchy of the whitened rows.
 	Dendrogram *Dendrogram
 }
 
-// Run groups vectors, such as embeddings of articles, into stories, topics and themes, and leaves apart what is like nothing else.
+// Run groups vectors, such as embeddings of articles, into stories, topics and themes. A row that
+// is similar to no other stays in none of them.
 //
-// Rows are flattened (the common mean removed, variances brought a bit closer to each other, lengths made equal), joined with
-// their nearest neighbours, and linked by average linkage. Stories are cut from the dendrogram by likeness, topics by
-// similarity, both where clusters persist; themes come from linking the topics in turn. Nothing needs to be known in advance: no number of clusters,
-// no threshold.
+// Rows are whitened in part (see whiten), connected with their nearest neighbours, and linked by
+// average linkage. Stories are cut from the dendrogram by likeness and topics by similarity, both
+// where clusters are most persistent; themes come from linking the topics. No number of clusters
+// and no threshold has to be given.
 //
-// A zero row is in no story. Rows of different dimensions, or with values that are not finite, are an *InputError. When ctx ends, its error is
-// returned.
+// A zero row is in no story. A value that is not finite is an *InputError. When ctx ends, Run
+// returns its error.
 func Run(ctx context.Context, m Matrix, opts Options) (*Result, error) {
 	if err := m.checkShape(); err != nil {
 		return nil, err
 	}
-	if opts.MinStory < 0 || opts.MinTopic < 0 || opts.Neighbors < 0 {
-		return nil, &InputError{-1, -1, "a negative MinStory, MinTopic or Neighbors"}
-	}
-	opts.Workers = workersOr(opts.Workers)
-	if opts.MinStory == 0 {
-		opts.MinStory = 2
-	}
-	if opts.MinTopic == 0 {
-		opts.MinTopic = max(3, int(math.Sqrt(float64(m.Rows))/10))
-	}
 	if err := opts.Done.check(m.Rows); err != nil {
 		return nil, err
 	}
+	opts.Workers = workersOr(opts.Workers)
 	norms, err := m.inverseNorms(ctx, opts.Workers)
 	if err != nil {
 		return nil, err
 	}
-	flat := m
+	white := m
 	if !opts.Overwrite {
-		flat.Data = make([]float32, len(m.Data))
+		white.Data = make([]float32, len(m.Data))
 	}
-	if err := flatten(ctx, m, norms, flat.Data, opts.Workers); err != nil {
+	if err := whiten(ctx, m, norms, white.Data, opts.Workers); err != nil {
 		return nil, err
 	}
-	s, err := newSearch(ctx, flat, KNNOptions{K: opts.Neighbors, Seed: opts.Seed, Workers: opts.Workers, Progress: opts.Progress})
+	s, err := newSearch(ctx, white, KNNOptions{K: runNeighbors, Workers: opts.Workers, Progress: opts.Progress})
 	if err != nil {
 		return nil, err
 	}
-	d, err := link(ctx, flat, s, opts)
+	d, err := dendrogram(ctx, white, s, opts)
 	opts.Done = Parts{}
 	if err != nil {
 		return nil, err
 	}
 	r := &Result{Dendrogram: d}
-	r.cut(opts)
-	if err := r.nameThemes(ctx, s, opts); err != nil {
+	r.cut(max(3, int(math.Sqrt(float64(m.Rows))/10)))
+	if err := r.linkTopics(ctx, s, opts.Workers); err != nil {
 		return nil, err
 	}
 	r.Strength = s.strength(r.Story)
@@ -135,26 +120,26 @@ func Run(ctx context.Context, m Matrix, opts Options) (*Result, error) {
 	return r, nil
 }
 
-// check compares parts with the number of rows they should be of.
+// check compares parts with the number of rows that they should be of.
 func (p Parts) check(rows int) error {
 	if d := p.Dendrogram; d != nil {
 		if d.N != rows {
-			return &InputError{-1, -1, fmt.Sprintf("a dendrogram of %d items for %d rows", d.N, rows)}
+			return inputError("dendrogram of other rows (got %d items, want %d)", d.N, rows)
 		}
 		return d.Check()
 	}
 	if g := p.Graph; g != nil {
 		if g.Nodes() != rows {
-			return &InputError{-1, -1, fmt.Sprintf("a graph of %d nodes for %d rows", g.Nodes(), rows)}
+			return inputError("graph of other rows (got %d nodes, want %d)", g.Nodes(), rows)
 		}
 		return g.Check()
 	}
 	return nil
 }
 
-// link makes the parts that are not there. It overwrites the rows.
-func link(ctx context.Context, flat Matrix, s *search, opts Options) (*Dendrogram, error) {
-	s.Data = nil // of the flattened rows only the bytes are wanted from here on
+// dendrogram computes the parts that are missing. It overwrites the rows.
+func dendrogram(ctx context.Context, white Matrix, s *search, opts Options) (*Dendrogram, error) {
+	s.Data = nil // after the graph, only the bytes of the search are needed
 	if opts.Done.Dendrogram != nil {
 		return opts.Done.Dendrogram, nil
 	}
@@ -164,7 +149,7 @@ func link(ctx context.Context, flat Matrix, s *search, opts Options) (*Dendrogra
 	}
 	g := opts.Done.Graph
 	if g == nil {
-		s.Data = flat.Data
+		s.Data = white.Data
 		var err error
 		if g, err = s.graph(ctx); err != nil {
 			return nil, err
@@ -174,33 +159,38 @@ func link(ctx context.Context, flat Matrix, s *search, opts Options) (*Dendrogra
 			return nil, err
 		}
 	}
-	opts.Done = Parts{} // linkage lets go of the graph as soon as it can
-	d, err := linkInto(ctx, Items{Dense: flat}, flat, g, LinkOptions{Workers: opts.Workers, Progress: opts.Progress})
+	opts.Done = Parts{} // so that the graph can be freed during linkage
+	d, err := linkInto(ctx, Items{Dense: white}, white, g, LinkOptions{Workers: opts.Workers, Progress: opts.Progress})
 	if err != nil {
 		return nil, err
 	}
 	return d, finished(Parts{Dendrogram: d})
 }
 
-// absorb is the share of a topic up to which what joins it does not make it another. With .05 to .2 the same topics come out
-// on the synthetic benchmark.
-const absorb = 0.1
+const (
+	// absorb is the share of a topic up to which a joining cluster does not make it another topic.
+	// On the synthetic benchmark .05 to .2 give the same topics.
+	absorb = 0.1
+	// copySimilarity is the similarity from which rows count as copies of each other. Copies being
+	// together does not make a story persistent.
+	copySimilarity = 0.95
+	// leastStory is the number of rows from which a cluster is a story.
+	leastStory = 2
+)
 
-// copies is the similarity from which items are copies of each other, and being together does not make them a story that persists.
-const copies = 0.95
-
-// cut finds stories and topics.
+// cut finds stories, and topics of at least leastTopic rows.
 //
-// On eight sets of labelled news (MiniLM vectors), stories so chosen have a mean B-cubed F1 of .88, against .91 for the best cut of each set, chosen with
-// the labels. On the synthetic benchmark of 50,000 and 200,000 rows, pair F1 of stories is .98, and ARI and AMI of topics .97 and .998.
-func (r *Result) cut(opts Options) {
+// On eight sets of labelled news (MiniLM vectors) these stories have a mean B-cubed F1 of .88; the
+// best cut of each set, chosen with the labels, has .91. On the synthetic benchmark of 50,000 and
+// 200,000 rows pair F1 of stories is .98, ARI and AMI of topics are .97 and .998.
+func (r *Result) cut(leastTopic int) {
 	d := r.Dendrogram
 	heights := d.Heights()
 	joined := make([]bool, len(d.Merges))
 	for i, h := range heights {
-		joined[i] = h >= copies
+		joined[i] = h >= copySimilarity
 	}
-	// Of copies, one counts.
+	// One of several copies counts.
 	weights := make([]int32, d.N)
 	next := int32(0)
 	for i, l := range d.labelsWhere(joined) {
@@ -210,24 +200,26 @@ func (r *Result) cut(opts Options) {
 		}
 	}
 	likeness := d.enclosed(d.Likeness())
+	rule := CutRule{Values: likeness, Least: 0, Most: 1, MinSize: leastStory, Joined: joined, Weights: weights}
 	var ok bool
-	if r.StoryCut, ok = d.Choose(CutRule{Values: likeness, Least: 0, Most: 1, MinSize: opts.MinStory, Joined: joined, Weights: weights}); !ok {
+	if r.StoryCut, ok = d.Choose(rule); !ok {
 		r.StoryCut = 1
 	}
 	for i, v := range likeness {
 		joined[i] = v >= r.StoryCut
 	}
-	r.Story = atLeast(d.labelsWhere(joined), opts.MinStory)
-	if r.TopicCut, ok = d.Choose(CutRule{Values: heights, Least: 0, Most: 1, MinSize: opts.MinTopic, Joined: joined, Weights: weights, Absorb: absorb}); !ok {
+	r.Story = atLeast(d.labelsWhere(joined), leastStory)
+	rule.Values, rule.MinSize, rule.Absorb = heights, leastTopic, absorb
+	if r.TopicCut, ok = d.Choose(rule); !ok {
 		r.TopicCut = 1
 	}
 	for i, h := range heights {
 		joined[i] = joined[i] || h >= r.TopicCut
 	}
-	r.Topic = atLeast(d.labelsWhere(joined), opts.MinTopic)
+	r.Topic = atLeast(d.labelsWhere(joined), leastTopic)
 }
 
-// atLeast replaces the labels of clusters of fewer items by -1 and numbers the others anew.
+// atLeast replaces labels of clusters of fewer than size items by -1 and renumbers the others.
 func atLeast(labels []int32, size int) []int32 {
 	counts := make([]int, len(labels))
 	for _, l := range labels {
@@ -249,18 +241,19 @@ func atLeast(labels []int32, size int) []int32 {
 	return labels
 }
 
-// nameThemes links the topics, each as one item, and cuts that dendrogram like the first. Topics that are like no other are themes by themselves.
-func (r *Result) nameThemes(ctx context.Context, s *search, opts Options) error {
-	topics := 0
-	for _, t := range r.Topic {
-		topics = max(topics, int(t)+1)
-	}
+// labelCount returns the number of labels that are numbered from 0.
+func labelCount(labels []int32) int { return int(slices.Max(append([]int32{-1}, labels...))) + 1 }
+
+// linkTopics links the topics, each as one item, and cuts that dendrogram into themes. A topic that
+// is similar to no other is a theme by itself.
+func (r *Result) linkTopics(ctx context.Context, s *search, workers int) error {
+	topics := labelCount(r.Topic)
 	means := Matrix{topics, s.Dim, make([]float32, topics*s.Dim)}
 	sums, _ := s.sums(r.Topic, topics)
 	for k, x := range sums {
 		means.Data[k] = float32(x)
 	}
-	norms, err := means.inverseNorms(ctx, opts.Workers)
+	norms, err := means.inverseNorms(ctx, workers)
 	if err != nil {
 		return fmt.Errorf("linking topics: %w", err)
 	}
@@ -274,12 +267,11 @@ func (r *Result) nameThemes(ctx context.Context, s *search, opts Options) error 
 	if topics < 4 {
 		return nil
 	}
-	means.Data = slices.Clone(means.Data) // linkage adds them up
-	g, err := KNN(ctx, means, KNNOptions{K: 64, MinSimilarity: -1, Workers: opts.Workers})
+	g, err := KNN(ctx, means, KNNOptions{K: 64, MinSimilarity: -1, Workers: workers})
 	if err != nil {
 		return err
 	}
-	d, err := linkInto(ctx, Items{Dense: means}, means, g, LinkOptions{Workers: opts.Workers})
+	d, err := Link(ctx, Items{Dense: means}, g, LinkOptions{Workers: workers})
 	if err != nil {
 		return err
 	}
@@ -296,15 +288,16 @@ func (r *Result) nameThemes(ctx context.Context, s *search, opts Options) error 
 	return nil
 }
 
-// Strengths returns for every row of m how much it belongs to the group of its label, as Result.Strength has it: its mean cosine with the other
-// rows of the group in proportion to that of a typical member, at most 1; 0 for rows labelled -1 and for zero rows.
+// Strengths returns for every row how strongly it belongs to the group of its label, as in
+// Result.Strength: the mean cosine with the other rows of the group relative to the mean over all
+// pairs of the group, 0 to 1. It is 0 for rows labelled -1 and for zero rows.
 func Strengths(ctx context.Context, m Matrix, labels []int32, workers int) ([]float32, error) {
 	if len(labels) != m.Rows {
-		return nil, &InputError{-1, -1, fmt.Sprintf("%d labels for %d rows", len(labels), m.Rows)}
+		return nil, inputError("number of labels (got %d, want %d)", len(labels), m.Rows)
 	}
 	for i, l := range labels {
 		if l < -1 || int(l) >= m.Rows {
-			return nil, &InputError{i, -1, fmt.Sprintf("has the label %d, labels are less than the number of rows", l)}
+			return nil, &InputError{i, -1, fmt.Sprintf("label out of range (got %d, want -1 to %d)", l, m.Rows-1)}
 		}
 	}
 	s, err := newSearch(ctx, m, KNNOptions{Workers: workers})
@@ -314,24 +307,23 @@ func Strengths(ctx context.Context, m Matrix, labels []int32, workers int) ([]fl
 	return s.strength(labels), nil
 }
 
-// sums adds the byte rows of every label, and counts the rows.
+// sums returns the sum of the byte rows of every label, and the number of rows.
 func (s *search) sums(labels []int32, count int) (sums []int64, sizes []int64) {
 	sums, sizes = make([]int64, count*s.Dim), make([]int64, count)
-	add := func(row []int8, label int32) {
-		if label < 0 {
-			return
+	s.each(func(row []int8, i int32) {
+		if l := int(labels[i]); l >= 0 {
+			sizes[l]++
+			sum := sums[l*s.Dim : (l+1)*s.Dim]
+			for d, x := range row {
+				sum[d] += int64(x)
+			}
 		}
-		sizes[label]++
-		sum := sums[int(label)*s.Dim : (int(label)+1)*s.Dim]
-		for d, x := range row {
-			sum[d] += int64(x)
-		}
-	}
-	s.each(func(row []int8, i int32) { add(row, labels[i]) })
+	})
 	return sums, sizes
 }
 
-// each calls f with the bytes of every row that is not zero. Copies have the bytes of the first of them.
+// each calls f with the bytes of every row that is not zero. Copies have the bytes of the first of
+// them.
 func (s *search) each(f func(row []int8, i int32)) {
 	copies := map[int32][]int32{}
 	for _, members := range s.copies {
@@ -349,15 +341,11 @@ func (s *search) each(f func(row []int8, i int32)) {
 	}
 }
 
-// strength returns, for every row, its mean similarity to the other rows of its cluster, relative to the mean over all pairs of the cluster and at
-// most 1.
+// strength computes Result.Strength for the labels of a layer.
 func (s *search) strength(labels []int32) []float32 {
-	count := 0
-	for _, l := range labels {
-		count = max(count, int(l)+1)
-	}
+	count := labelCount(labels)
 	sums, sizes := s.sums(labels, count)
-	squares := make([]int64, count) // of the rows, in all
+	squares := make([]int64, count) // sums of the squared lengths of rows
 	own := make([]float64, len(labels))
 	others := make([]float64, len(labels))
 	s.each(func(row []int8, i int32) {
@@ -374,7 +362,8 @@ func (s *search) strength(labels []int32) []float32 {
 		own[i], others[i] = float64(self), float64(all-self)
 		squares[l] += self
 	})
-	// Products of different rows, in all: what is exact is added up before it is rounded, so the order of rows does not matter.
+	// The sum of the products of different rows. Integers are added before anything is rounded, so
+	// the order of rows does not matter.
 	within := make([]float64, count)
 	for l := range within {
 		var all float64
@@ -388,11 +377,9 @@ func (s *search) strength(labels []int32) []float32 {
 		if l < 0 || own[i] == 0 {
 			continue
 		}
-		typical := within[l] / float64(sizes[l])
-		if typical <= 0 {
-			continue
+		if typical := within[l] / float64(sizes[l]); typical > 0 {
+			strength[i] = float32(min(1, max(0, others[i]/typical)))
 		}
-		strength[i] = float32(min(1, max(0, others[i]/typical)))
 	}
 	return strength
 }

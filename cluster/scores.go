@@ -5,12 +5,13 @@ import (
 	"math"
 )
 
-// The scores of clusterings compare labels found with labels given, item by item. An item whose gold label is negative is not labelled and
-// left out. An item whose found label is negative was put into no cluster, and counts as a cluster of one. Where nothing is left to
-// compare, scores are 1: there was nothing to get wrong. Slices of different lengths are a mistake in the program and panic.
+// The scores compare found labels with gold labels, item by item. Items with a negative gold label
+// are not labelled and left out. An item with a negative found label is a cluster of one. Scores of
+// no items are 1. Slices of different lengths panic.
 
-// BCubed returns the B-cubed precision, recall and their harmonic mean (Bagga and Baldwin 1998): for each item, what share of
-// its found cluster is of its gold cluster, and what share of its gold cluster is in its found cluster, averaged over items.
+// BCubed returns the B-cubed precision, recall and their harmonic mean (Bagga and Baldwin 1998).
+// The precision of an item is the share of its found cluster that is in its gold cluster, its
+// recall the share of its gold cluster that is in its found cluster; both are averaged over items.
 func BCubed(gold, found []int32) (precision, recall, f1 float64) {
 	t := contingency(gold, found)
 	if t.n == 0 {
@@ -25,7 +26,7 @@ func BCubed(gold, found []int32) (precision, recall, f1 float64) {
 	return precision, recall, harmonic(precision, recall)
 }
 
-// PairF1 returns precision, recall and their harmonic mean over pairs of items that are in one cluster.
+// PairF1 returns precision, recall and their harmonic mean over pairs of items in the same cluster.
 func PairF1(gold, found []int32) (precision, recall, f1 float64) {
 	t := contingency(gold, found)
 	both, inGold, inFound := t.pairs()
@@ -39,7 +40,8 @@ func PairF1(gold, found []int32) (precision, recall, f1 float64) {
 	return precision, recall, harmonic(precision, recall)
 }
 
-// ARI returns the Rand index adjusted for chance (Hubert and Arabie 1985): 1 for equal clusterings, about 0 for unrelated ones.
+// ARI returns the Rand index adjusted for chance (Hubert and Arabie 1985): 1 for equal clusterings,
+// about 0 for unrelated ones.
 func ARI(gold, found []int32) float64 {
 	t := contingency(gold, found)
 	both, inGold, inFound := t.pairs()
@@ -55,12 +57,12 @@ func ARI(gold, found []int32) float64 {
 	return (both - expected) / (most - expected)
 }
 
-// Overlap is what the scores above are made of, seen from one item: how many items are in its gold cluster, in its found cluster, and in
-// both; the item itself counts. Its B-cubed precision is Both/Found, its recall Both/Gold.
+// Overlap counts the items in the gold cluster of an item, in its found cluster, and in both,
+// including the item itself. The B-cubed precision of the item is Both/Found, its recall Both/Gold.
 type Overlap struct{ Gold, Found, Both int }
 
-// Overlaps returns the overlap of every item; that of an item without a gold label is zero. Sums over items serve where a score is
-// wanted of a part of them, e.g. of a sample, while the clusters stay what they are.
+// Overlaps returns the overlap of every item, zero for an item without a gold label. Sums over some
+// of them give the score of a sample of the items without changing the clusters.
 func Overlaps(gold, found []int32) []Overlap {
 	t := contingency(gold, found)
 	out := make([]Overlap, len(gold))
@@ -93,7 +95,8 @@ type cell struct {
 	count       int
 }
 
-// contingency renumbers labels in order of appearance, so that sums over the table are taken in the same order every time.
+// contingency renumbers labels in order of appearance, so that sums over the table have a fixed
+// order.
 func contingency(gold, found []int32) *table {
 	if len(gold) != len(found) {
 		panic(fmt.Sprintf("cluster: %d gold labels for %d found", len(gold), len(found)))
@@ -146,8 +149,9 @@ func (t *table) pairs() (both, gold, found float64) {
 	return both, gold, found
 }
 
-// AMI returns the mutual information adjusted for chance (Vinh, Epps and Bailey 2010), relative to the mean of the two entropies: 1 for equal
-// clusterings, about 0 for unrelated ones. The expected mutual information is exact.
+// AMI returns the mutual information adjusted for chance (Vinh, Epps and Bailey 2010) relative to
+// the mean of the two entropies: 1 for equal clusterings, about 0 for unrelated ones. The expected
+// mutual information is exact.
 func AMI(gold, found []int32) float64 {
 	t := contingency(gold, found)
 	if len(t.gold) == len(t.found) && (len(t.gold) <= 1 || len(t.gold) == t.n) {
@@ -175,8 +179,9 @@ func entropy(sizes []int, n float64) float64 {
 	return h
 }
 
-// expectedMutual is the mean mutual information of clusterings with these sizes, items dealt at random: for every pair of sizes a and b the
-// overlap has a hypergeometric distribution. Clusters of the same size share the work.
+// expectedMutual is the mean mutual information of random clusterings with these cluster sizes: the
+// overlap of clusters of sizes a and b has a hypergeometric distribution. It is computed once for
+// each pair of sizes.
 func (t *table) expectedMutual() float64 {
 	n := t.n
 	logFactorial := make([]float64, n+1)

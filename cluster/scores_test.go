@@ -10,7 +10,8 @@ import (
 
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-9 }
 
-// generated returns two related clusterings of 500 items by arithmetic, so that another program can make the same.
+// generated returns two related clusterings of 500 items by arithmetic, so that another program can
+// make the same.
 func generated() (gold, found []int32) {
 	for i := range int32(500) {
 		g := i * i % 7
@@ -23,7 +24,8 @@ func generated() (gold, found []int32) {
 	return gold, found
 }
 
-// The expected values are from scikit-learn 1.x (adjusted_rand_score, adjusted_mutual_info_score, pair_confusion_matrix) and, for B-cubed, from its definition in numpy.
+// The expected values are from scikit-learn 1.x (adjusted_rand_score, adjusted_mutual_info_score,
+// pair_confusion_matrix) and, for B-cubed, from its definition in numpy.
 func TestScores(t *testing.T) {
 	g500, f500 := generated()
 	for _, c := range []struct {
@@ -269,7 +271,8 @@ func TestNDCG(t *testing.T) {
 	}
 }
 
-// nDCG is best for what is ordered by gain, never leaves 0 to 1, does not care what comes after k, and rises when a larger gain moves up.
+// nDCG is best for what is ordered by gain, never leaves 0 to 1, does not care what comes after k,
+// and rises when a larger gain moves up.
 func TestNDCGOrders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		gains := rapid.SliceOfN(rapid.SampledFrom([]float64{0, 1, 2, 3}), 0, 15).Draw(t, "gains")

@@ -1,13 +1,14 @@
 package vector
 
-// Lanes is the number of partial sums of a float32 dot product; see [Dot].
+// lanes is the number of partial sums of a float32 dot product; see [Dot].
 const lanes = 32
 
 // Dot returns the dot product of a and b, which must be equally long.
 //
-// Its rounding is fixed: element i is multiplied (rounded to float32) and added to partial sum i mod 32, in order of i; the 32
-// partial sums are then added by halves, l and l+16, then l and l+8, down to one. Multiplication and addition are never
-// fused. 32 partial sums are what two AVX-512 or four AVX2 registers hold. Dot(a, b) and Dot(b, a) are the same bits.
+// Its rounding is fixed: the product of element i is rounded to float32 and added to partial sum i
+// mod 32, in order of i. The 32 partial sums are then added by halves: l and l+16, then l and l+8,
+// down to one. Multiplication and addition are never fused. Two AVX-512 or four AVX2 registers hold
+// 32 sums. Dot(a, b) and Dot(b, a) have the same bits.
 func Dot(a, b []float32) float32 {
 	if len(a) != len(b) {
 		panic("vector: Dot of vectors of different lengths")
@@ -18,7 +19,7 @@ func Dot(a, b []float32) float32 {
 	return dotFloat32(a, b)
 }
 
-// Dots sets out[i] to Dot(q, row i). The len(out) rows of len(q) values lie one after the other in rows.
+// Dots sets out[i] to Dot(q, row i). rows has len(out) rows of len(q) values, one after the other.
 func Dots(q, rows, out []float32) {
 	if len(rows) != len(q)*len(out) {
 		panic("vector: Dots: rows are not len(out) rows of len(q)")
@@ -30,7 +31,8 @@ func Dots(q, rows, out []float32) {
 	dotsFloat32(q, rows, out)
 }
 
-// DotsMany sets out[i*nrows+j] to Dot(query i, row j), for len(qs)/dim queries and nrows = len(rows)/dim rows.
+// DotsMany sets out[i*nrows+j] to Dot(query i, row j), for len(qs)/dim queries and nrows =
+// len(rows)/dim rows.
 func DotsMany(qs, rows []float32, dim int, out []float32) {
 	nq, nr := shape(len(qs), len(rows), dim, len(out))
 	if nq == 0 || nr == 0 {
@@ -39,8 +41,8 @@ func DotsMany(qs, rows []float32, dim int, out []float32) {
 	dotsManyFloat32(qs, rows, dim, out)
 }
 
-// DotInt8 returns the dot product of a and b, which must be equally long: exact up to 133,144 elements, modulo 2^32
-// beyond.
+// DotInt8 returns the dot product of a and b, which must be equally long. It is exact up to 133,144
+// elements and modulo 2^32 beyond.
 func DotInt8(a, b []int8) int32 {
 	if len(a) != len(b) {
 		panic("vector: DotInt8 of vectors of different lengths")
@@ -51,7 +53,8 @@ func DotInt8(a, b []int8) int32 {
 	return dotInt8(a, b)
 }
 
-// DotsInt8 sets out[i] to DotInt8(q, row i). The len(out) rows of len(q) values lie one after the other in rows.
+// DotsInt8 sets out[i] to DotInt8(q, row i). rows has len(out) rows of len(q) values, one after the
+// other.
 func DotsInt8(q, rows []int8, out []int32) {
 	if len(rows) != len(q)*len(out) {
 		panic("vector: DotsInt8: rows are not len(out) rows of len(q)")
@@ -63,9 +66,9 @@ func DotsInt8(q, rows []int8, out []int32) {
 	dotsInt8(q, rows, out)
 }
 
-// DotsManyInt8 sets out[i*nrows+j] to DotInt8(query i, row j), for len(qs)/dim queries and nrows = len(rows)/dim rows.
-// Rows and queries are taken in register tiles, so that a loaded row serves several queries. It is at its best when
-// the queries fit the first-level cache, a few dozen at a time.
+// DotsManyInt8 sets out[i*nrows+j] to DotInt8(query i, row j), for len(qs)/dim queries and nrows =
+// len(rows)/dim rows. It works on tiles, so that a loaded row serves several queries. It is fastest
+// when the queries fit the first-level cache, a few dozen at a time.
 func DotsManyInt8(qs, rows []int8, dim int, out []int32) {
 	nq, nr := shape(len(qs), len(rows), dim, len(out))
 	if nq == 0 || nr == 0 {
@@ -74,7 +77,8 @@ func DotsManyInt8(qs, rows []int8, dim int, out []int32) {
 	dotsManyInt8(qs, rows, dim, out)
 }
 
-// shape returns the numbers of queries and rows of a many-to-many product, and panics when the lengths do not fit.
+// shape returns the numbers of queries and rows of a many-to-many product. It panics when the
+// lengths do not fit.
 func shape(qs, rows, dim, out int) (nq, nr int) {
 	if dim <= 0 || qs%dim != 0 || rows%dim != 0 || out != (qs/dim)*(rows/dim) {
 		panic("vector: many-to-many product: lengths do not fit the dimension")

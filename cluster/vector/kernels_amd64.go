@@ -13,8 +13,8 @@ func supported() level {
 	return avx512
 }
 
-// The kernels below read whole rows of dim values and write nothing but their outputs. Lengths are positive. "stride" is the
-// distance in elements between the outputs of two queries.
+// The kernels below read whole rows of dim values and write only their outputs. Lengths are
+// positive. stride is the distance in elements between the outputs of two queries.
 
 // floatRows512 multiplies one query with n rows.
 //
@@ -42,8 +42,8 @@ func byteRows512(q, rows *int8, dim, n int, out *int32)
 //go:noescape
 func byteTile512(q, rows *int8, dim, n int, out *int32, stride int)
 
-// byteRows256 and byteTile256 take rows dim apart but look at the first whole elements only, a multiple of 16 and
-// more than zero.
+// byteRows256 and byteTile256 read only the first whole elements of rows of dim elements. whole is
+// a multiple of 16 and more than zero.
 //
 //go:noescape
 func byteRows256(q, rows *int8, dim, whole, n int, out *int32)
@@ -53,7 +53,7 @@ func byteRows256(q, rows *int8, dim, whole, n int, out *int32)
 //go:noescape
 func byteTile256(q, rows *int8, dim, whole, n int, out *int32, stride int)
 
-// above256 writes the positions of scores above bar, n a multiple of 8, and returns their number.
+// above256 writes the positions of scores above bar and returns their number. n is a multiple of 8.
 //
 //go:noescape
 func above256(scores *int32, n int, bar int32, out *int32) int
@@ -63,7 +63,8 @@ func above256(scores *int32, n int, bar int32, out *int32) int
 //go:noescape
 func bytes256(v *float32, n int, scale float32, out *int8)
 
-// largest256 and quantize256 take n values, n a multiple of 8 and more than zero; those of 512 bits, of 16.
+// largest256 and quantize256 take n values, n a multiple of 8 (of 16 for 512 bits) and more than
+// zero.
 //
 //go:noescape
 func largest256(v *float32, n int) float32
@@ -170,7 +171,7 @@ func dotsManyInt8(qs, rows []int8, dim int, out []int32) {
 	switch {
 	case current == avx512 && nr >= 4 && nq >= 4:
 		for i < nq {
-			// The last tiles reach back and compute some products again, which is faster than one by one.
+			// The last tiles overlap the ones before. That is faster than single products.
 			at := min(i, nq-4)
 			byteTile512(&qs[at*dim], &rows[0], dim, nr&^3, &out[at*nr], nr)
 			if nr&3 != 0 {
@@ -198,7 +199,8 @@ func dotsManyInt8(qs, rows []int8, dim int, out []int32) {
 	}
 }
 
-// addTails adds the products of the elements from whole on, which the AVX2 kernels leave out: 0 to 15 a row.
+// addTails adds the products of the elements from whole on, which the AVX2 kernels leave out: 0 to
+// 15 for each row.
 func addTails(q, rows []int8, dim, whole int, out []int32) {
 	for j := range out {
 		out[j] += dotInt8Portable(q[whole:], rows[j*dim+whole:(j+1)*dim])

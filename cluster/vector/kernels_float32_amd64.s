@@ -1,6 +1,7 @@
 #include "textflag.h"
 
-// Shared: 32 words of ones and 32 of zeros. Read from word 32-r on, it masks the first r of 32 lanes.
+// lanemask is 32 words of ones and 32 of zeros. Read from word 32-r on, it masks the first r of 32
+// lanes.
 DATA lanemask<>+0(SB)/8, $-1
 DATA lanemask<>+8(SB)/8, $-1
 DATA lanemask<>+16(SB)/8, $-1
@@ -35,11 +36,13 @@ DATA lanemask<>+240(SB)/8, $0
 DATA lanemask<>+248(SB)/8, $0
 GLOBL lanemask<>(SB), RODATA|NOPTR, $256
 
-// The float32 kernels follow the order that Dot documents: lanes l and l+16 of a pair of Z registers, or lanes l, l+8, l+16, l+24 of
-// four Y registers, hold the 32 partial sums; products and sums are separate instructions; the halves are added
-// 16, 8, 4, 2, 1. Zen and recent Intel cores multiply and add on different ports, so not fusing costs little.
+// The float32 kernels follow the order that Dot documents. A pair of Z registers has the 32 partial
+// sums, 0 to 15 and 16 to 31, or four Y registers have them, 8 each. Products and sums are separate
+// instructions; halves are added 16, 8, 4, 2, 1. Zen and recent Intel cores multiply and add on
+// different ports, so not fusing costs little.
 
-// HALVES adds the lanes of a Y register by halves and stores the sum. X is the lower half of Y, XT is scratch.
+// HALVES adds the lanes of a Y register by halves and stores the sum. X is the lower half of Y, XT
+// is scratch.
 #define HALVES(Y, X, XT, DST) \
 	VEXTRACTF128 $1, Y, XT; \
 	VADDPS       XT, X, X; \
@@ -49,14 +52,16 @@ GLOBL lanemask<>(SB), RODATA|NOPTR, $256
 	VADDSS       XT, X, X; \
 	VMOVSS       X, DST
 
-// SUM512 adds the 32 partial sums in ZA (0..15) and ZB (16..31); YA, XA, YB and XB are parts of them.
+// SUM512 adds the 32 partial sums in ZA (0 to 15) and ZB (16 to 31). YA, XA, YB and XB are parts of
+// them.
 #define SUM512(ZA, YA, XA, ZB, YB, XB, DST) \
 	VADDPS        ZB, ZA, ZA; \
 	VEXTRACTF64X4 $1, ZA, YB; \
 	VADDPS        YB, YA, YA; \
 	HALVES(YA, XA, XB, DST)
 
-// K1 and K2 get the masks of the 0..31 elements after the last whole block of 32, whose count is in R; it is spoiled.
+// TAILMASK sets K1 and K2 to the masks of the R elements (0 to 31) after the last whole block of
+// 32. T is scratch.
 #define TAILMASK(R, T) \
 	MOVQ  $-1, T; \
 	SHLXQ R, T, T; \
@@ -66,6 +71,13 @@ GLOBL lanemask<>(SB), RODATA|NOPTR, $256
 	KMOVW T, K2
 
 // func floatRows512(q, rows *float32, dim, n int, out *float32)
+//
+//	SI  q            R8   bytes of a row; R14  of three rows
+//	DI  rows         R10  bytes of a row in whole blocks; R9  elements of its tail
+//	DX  out          AX   offset of the block; R11  the row at the block
+//	CX  rows left    K1, K2  masks of the tail
+//	Z0 to Z7    sums: row r has Z(2r) for lanes 0 to 15 and Z(2r+1) for lanes 16 to 31
+//	Z16, Z17    block of q                     Z20 to Z27  blocks of rows, products
 TEXT ·floatRows512(SB), NOSPLIT, $0-40
 	MOVQ q+0(FP), SI
 	MOVQ rows+8(FP), DI
@@ -204,7 +216,8 @@ done:
 	VZEROUPPER
 	RET
 
-// PAIR512 multiplies the blocks of two rows in Z24..Z27 with a query's block at Q, into four sums.
+// PAIR512 multiplies the blocks of two rows in Z24 to Z27 with the block of a query at QA and QB
+// and adds to four sums. PAIR512TAIL does so for a tail.
 #define PAIR512(QA, QB, S0, S1, S2, S3) \
 	VMOVUPS QA, Z28; \
 	VMOVUPS QB, Z29; \
@@ -230,6 +243,14 @@ done:
 	VADDPS  Z19, S3, S3
 
 // func floatTile512(q, rows *float32, dim, n int, out *float32, stride int)
+//
+//	SI  q            R8, R13   bytes of 1 and 3 rows or queries
+//	DI  rows         R12, R14  bytes of 1 and 3 rows of output (stride)
+//	DX  out          R10  bytes of a row in whole blocks; R9  elements of its tail
+//	CX  rows left    AX   offset of the block; R11, BX  query and row at the block
+//	K1, K2  masks of the tail
+//	Z0 to Z15   sums: query i and row j have Z(4i+2j) and Z(4i+2j+1)
+//	Z24 to Z27  blocks of two rows             Z28, Z29  block of a query; Z16 to Z19  products
 TEXT ·floatTile512(SB), NOSPLIT, $0-48
 	MOVQ q+0(FP), SI
 	MOVQ rows+8(FP), DI
@@ -314,7 +335,8 @@ sum:
 	VZEROUPPER
 	RET
 
-// SUM256 adds the 32 partial sums in Y0..Y3 of a row, YA holding lanes 0..7 and YD lanes 24..31.
+// SUM256 adds the 32 partial sums in YA (0 to 7), YB, YC and YD (24 to 31). XA is the lower half of
+// YA.
 #define SUM256(YA, XA, YB, YC, YD, DST) \
 	VADDPS YC, YA, YA; \
 	VADDPS YD, YB, YB; \
@@ -322,6 +344,13 @@ sum:
 	HALVES(YA, XA, X15, DST)
 
 // func floatRows256(q, rows *float32, dim, n int, out *float32)
+//
+//	SI  q            R8   bytes of a row
+//	DI  rows         R10  bytes of a row in whole blocks; R9  elements of its tail
+//	DX  out          R11  masks of the tail
+//	CX  rows left    AX   offset of the block
+//	Y0 to Y3  sums of lanes 0 to 7, 8 to 15, 16 to 23 and 24 to 31
+//	Y4 to Y7  block of q, products             Y8 to Y11  masks, block of the row
 TEXT ·floatRows256(SB), NOSPLIT, $0-40
 	MOVQ q+0(FP), SI
 	MOVQ rows+8(FP), DI
@@ -398,7 +427,8 @@ sum:
 	VZEROUPPER
 	RET
 
-// TWO256 multiplies eight values of a row, in Y8, with those of two queries.
+// TWO256 multiplies eight values of a row, in Y8, with those of two queries and adds to two sums.
+// TWO256TAIL loads and masks the values first.
 #define TWO256(QA, QB, SA, SB) \
 	VMULPS QA, Y8, Y9; \
 	VMULPS QB, Y8, Y10; \
@@ -416,6 +446,13 @@ sum:
 	VADDPS     Y10, SB, SB
 
 // func floatTile256(q, rows *float32, dim, n int, out *float32, stride int)
+//
+//	SI, R13  the two queries                   R8   bytes of a row
+//	DI  rows         R10  bytes of a row in whole blocks; R9  elements of its tail
+//	DX  out          R11  masks of the tail    R12  stride in elements
+//	CX  rows left    AX   offset of the block
+//	Y0 to Y3, Y4 to Y7  sums of the two queries, as in floatRows256
+//	Y8  values of a row                        Y9 to Y11  products, mask
 TEXT ·floatTile256(SB), NOSPLIT, $0-48
 	MOVQ q+0(FP), SI
 	MOVQ rows+8(FP), DI
@@ -486,6 +523,10 @@ DATA roundconst<>+12(SB)/4, $0xC2FE0000 // -127
 GLOBL roundconst<>(SB), RODATA|NOPTR, $16
 
 // func bytes256(v *float32, n int, scale float32, out *int8)
+//
+//	SI  v            Y0  scale                 Y3  sign
+//	DI  out          Y1, Y4  127 and -127      Y5, Y6  values, rounding
+//	CX  values left  Y2  one half
 TEXT ·bytes256(SB), NOSPLIT, $0-32
 	MOVQ         v+0(FP), SI
 	MOVQ         n+8(FP), CX

@@ -3,11 +3,13 @@
 DATA bias<>+0(SB)/4, $0x80808080
 GLOBL bias<>(SB), RODATA|NOPTR, $4
 
-// VPDPBUSD multiplies unsigned with signed bytes and does not saturate. A row's bytes are made unsigned by adding 128, which flips
-// their top bit; every sum then is too large by 128 times the sum of the query's bytes. That excess is the same for all rows,
-// so it is computed once a query and taken off the sums before they start. Arithmetic is modulo 2^32 throughout, as in Go.
+// VPDPBUSD multiplies unsigned with signed bytes and does not saturate. The bytes of a row are made
+// unsigned by adding 128, which flips their top bit. Every sum is then too large by 128 times the
+// sum of the bytes of the query. This excess is the same for all rows, so sums start with minus the
+// excess, which is computed once for each query. Arithmetic is modulo 2^32, as in Go.
 
-// EXCESS subtracts from S 128 times the bytes of the query at Q, four neighbours to a lane. Spoils AX, Z30 and Z31; Z29 is the bias.
+// EXCESS sets S to minus 128 times the sum of the bytes of the query at Q, four neighbours to a
+// lane. It overwrites AX, Z30 and Z31; Z29 is the bias.
 #define EXCESS(Q, S, BLOCK, TAIL, DONE) \
 	VPXORD      Z30, Z30, Z30; \
 	XORQ        AX, AX; \
@@ -27,7 +29,8 @@ DONE: \
 	VPXORD      S, S, S; \
 	VPSUBD      Z30, S, S
 
-// FOLD4 adds the lanes of four registers: within each 128 bits of A, the sums over every fourth lane of A, B, C, D in that order.
+// FOLD4 adds the four lanes within each 128 bits of A, B, C and D. The sums are in the lanes of A,
+// in that order.
 #define FOLD4(A, B, C, D, T) \
 	VPUNPCKLDQ  B, A, T; \
 	VPUNPCKHDQ  B, A, A; \
@@ -40,6 +43,13 @@ DONE: \
 	VPADDD      T, A, A
 
 // func byteRows512(q, rows *int8, dim, n int, out *int32)
+//
+//	SI  q            R8   bytes of a row; R14  of three rows
+//	DI  rows         R10  bytes of a row in whole blocks; R9  bytes of its tail
+//	DX  out          AX   offset of the block; R11  the row at the block
+//	CX  rows left    K1   mask of the tail
+//	Z0 to Z3  sums of four rows                Z28  minus the excess of q; Z29  bias
+//	Z4 to Z7  blocks of four rows              Z16  block of q; Z30, Z31  scratch
 TEXT ·byteRows512(SB), NOSPLIT, $0-40
 	MOVQ         q+0(FP), SI
 	MOVQ         rows+8(FP), DI
@@ -156,7 +166,7 @@ done:
 	VZEROUPPER
 	RET
 
-// ROW512 multiplies a row's block in X with the blocks of four queries in Z20..Z23.
+// ROW512 multiplies the block of a row in X with the blocks of four queries in Z20 to Z23.
 #define ROW512(X, S0, S1, S2, S3) \
 	VPDPBUSD Z20, X, S0; \
 	VPDPBUSD Z21, X, S1; \
@@ -165,7 +175,14 @@ done:
 
 // func byteTile512(q, rows *int8, dim, n int, out *int32, stride int)
 //
-// Sum of query i and row j is Z(4*i+j).
+//	SI  q            R8, R14   bytes of 1 and 3 rows or queries
+//	DI  rows         R12, R13  bytes of 1 and 3 rows of output (stride)
+//	DX  out          R10  bytes of a row in whole blocks; R9  bytes of its tail
+//	CX  rows left    AX   offset of the block; BX, R11  query and row at the block
+//	K1  mask of the tail
+//	Z0 to Z15   sums: query i and row j have Z(4i+j)
+//	Z16 to Z19  blocks of four rows            Z20 to Z23  blocks of four queries
+//	Z24 to Z27  minus the excess of each query; Z29  bias; Z30, Z31  scratch
 TEXT ·byteTile512(SB), NOSPLIT, $0-48
 	MOVQ         q+0(FP), SI
 	MOVQ         rows+8(FP), DI
@@ -262,7 +279,8 @@ sum:
 	FOLD4(Z8, Z9, Z10, Z11, Z18)
 	FOLD4(Z12, Z13, Z14, Z15, Z19)
 
-	// Four parts of 128 bits in each of Z0, Z4, Z8, Z12 are left to add; after two rounds part i belongs to query i.
+	// The four parts of 128 bits of each of Z0, Z4, Z8 and Z12 are added: after two rounds, part i
+	// of Z0 belongs to query i.
 	VSHUFI32X4 $0x88, Z4, Z0, Z16
 	VSHUFI32X4 $0xDD, Z4, Z0, Z17
 	VPADDD     Z17, Z16, Z16
@@ -284,10 +302,16 @@ sum:
 	VZEROUPPER
 	RET
 
-// The AVX2 kernels widen bytes to 16 bits, multiply, and add neighbours into 32 bits (VPMADDWD). VPMADDUBSW would halve the work but
-// saturates at 16 bits, and exactness is the contract.
+// The AVX2 kernels widen bytes to 16 bits, multiply, and add neighbours into 32 bits (VPMADDWD).
+// VPMADDUBSW would halve the work, but it saturates at 16 bits and products must be exact.
 
 // func byteRows256(q, rows *int8, dim, whole, n int, out *int32)
+//
+//	SI  q            R8   bytes of a row; R14  of three rows
+//	DI  rows         R10  bytes of a row that are multiplied (whole)
+//	DX  out          AX   offset of the block; R11  the row at the block
+//	CX  rows left
+//	Y0 to Y3  sums of four rows                Y4 to Y7  blocks of rows, products; Y8  block of q
 TEXT ·byteRows256(SB), NOSPLIT, $0-48
 	MOVQ q+0(FP), SI
 	MOVQ rows+8(FP), DI
@@ -366,7 +390,8 @@ done:
 	VZEROUPPER
 	RET
 
-// QUERY256 multiplies 16 values of the query at Q with those of two rows in Y8 and Y9.
+// QUERY256 multiplies 16 values of the query at Q with those of two rows in Y8 and Y9 and adds to
+// two sums.
 #define QUERY256(Q, S0, S1) \
 	VPMOVSXBW Q, Y10; \
 	VPMADDWD  Y10, Y8, Y11; \
@@ -376,7 +401,12 @@ done:
 
 // func byteTile256(q, rows *int8, dim, whole, n int, out *int32, stride int)
 //
-// Sum of query i and row j is Y(2*i+j).
+//	SI  q            R8, R14   bytes of 1 and 3 rows or queries
+//	DI  rows         R12, R13  bytes of 1 and 3 rows of output (stride)
+//	DX  out          R10  bytes of a row that are multiplied (whole)
+//	CX  rows left    AX   offset of the block; BX, R11  query and row at the block
+//	Y0 to Y7  sums: query i and row j have Y(2i+j)
+//	Y8, Y9    blocks of two rows               Y10 to Y12  block of a query, products
 TEXT ·byteTile256(SB), NOSPLIT, $0-56
 	MOVQ q+0(FP), SI
 	MOVQ rows+8(FP), DI
@@ -433,6 +463,10 @@ block:
 	RET
 
 // func above256(scores *int32, n int, bar int32, out *int32) int
+//
+//	SI  scores       Y0  bar                   AX  position
+//	DI  out          Y1  comparison            DX  number found
+//	CX  n            BX  bits of the eight scores that are above the bar; R8  position of one
 TEXT ·above256(SB), NOSPLIT, $0-40
 	MOVQ         scores+0(FP), SI
 	MOVQ         n+8(FP), CX

@@ -1,7 +1,7 @@
 #include "textflag.h"
 
-// Quantize in two passes: the largest magnitude, then rounding, in float64 as the portable code does it, so that the bytes
-// are the same ones.
+// Quantize takes two passes: the largest magnitude, then rounding in float64, as in the portable
+// code, so that the bytes are the same.
 
 DATA quantconst<>+0(SB)/8, $0x3FE0000000000000 // one half
 DATA quantconst<>+8(SB)/8, $0x8000000000000000 // sign
@@ -10,6 +10,9 @@ DATA quantconst<>+20(SB)/4, $0
 GLOBL quantconst<>(SB), RODATA|NOPTR, $24
 
 // func largest256(v *float32, n int) float32
+//
+//	SI  v            Y0  largest magnitudes    Y3  all bits but the sign
+//	CX  values left  Y1  values
 TEXT ·largest256(SB), NOSPLIT, $0-20
 	MOVQ         v+0(FP), SI
 	MOVQ         n+8(FP), CX
@@ -34,6 +37,10 @@ eight:
 	RET
 
 // func quantize256(v *float32, n int, inverse float64, out *int8)
+//
+//	SI  v            Y0  inverse               Y3, Y4  values
+//	DI  out          Y1  one half              Y5, Y6  one half with the sign of the value
+//	CX  values left  Y2  sign
 TEXT ·quantize256(SB), NOSPLIT, $0-32
 	MOVQ         v+0(FP), SI
 	MOVQ         n+8(FP), CX
@@ -66,6 +73,9 @@ eight:
 	RET
 
 // func largest512(v *float32, n int) float32
+//
+//	SI  v            Z0  largest magnitudes    Z3  all bits but the sign
+//	CX  values left  Z1  values
 TEXT ·largest512(SB), NOSPLIT, $0-20
 	MOVQ         v+0(FP), SI
 	MOVQ         n+8(FP), CX
@@ -92,6 +102,10 @@ sixteen:
 	RET
 
 // func quantize512(v *float32, n int, inverse float64, out *int8)
+//
+//	SI  v            Z0  inverse               Z3, Z4  values
+//	DI  out          Z1  one half              Z5, Z6  one half with the sign of the value
+//	CX  values left  Z2  sign
 TEXT ·quantize512(SB), NOSPLIT, $0-32
 	MOVQ         v+0(FP), SI
 	MOVQ         n+8(FP), CX

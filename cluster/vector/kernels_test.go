@@ -33,8 +33,9 @@ func plainInt8(a, b []int8) int32 {
 	return sum
 }
 
-// TestEveryLength tries all lengths to well past two blocks of every kernel, at unaligned addresses, with the neighbouring
-// values poisoned so that a kernel that reads or writes too far gives itself away.
+// TestEveryLength tries all lengths to well past two blocks of every kernel, at unaligned
+// addresses, with the neighbouring values poisoned so that a kernel that reads or writes too far
+// gives itself away.
 func TestEveryLength(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
@@ -222,7 +223,8 @@ func plainQuantize(v []float32) ([]int8, float32) {
 	return out, float32(top) / 127
 }
 
-// checkQuantize compares every path with the definition, at unaligned addresses, between values that would show.
+// checkQuantize compares every path with the definition, at unaligned addresses, between values
+// that would show.
 func checkQuantize(t *testing.T, v []float32) {
 	t.Helper()
 	want, wantScale := plainQuantize(v)
@@ -332,7 +334,8 @@ func TestWrongLengthsPanic(t *testing.T) {
 	}
 }
 
-// FuzzFloat32 feeds arbitrary bits, infinities and NaNs included. The bits of a NaN are not part of the contract.
+// FuzzFloat32 feeds arbitrary bits, infinities and NaNs included. The bits of a NaN are not part of
+// the contract.
 func FuzzFloat32(f *testing.F) {
 	f.Add([]byte("0123456789abcdef0123456789abcdef"))
 	f.Add(binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(math.Inf(1)))))

@@ -21,8 +21,8 @@ var levelNames = [...]string{portable: "portable", avx2: "avx2", avx512: "avx512
 
 var current, pathError = choose(os.Getenv("THROUGHLINE_CPU"), supported())
 
-// PathError returns an error when THROUGHLINE_CPU is not the name of a path that this processor has.
-// The best path is used then; a program should refuse to start.
+// PathError returns an error when THROUGHLINE_CPU is not the name of a path that this processor
+// has. The best path is used then; a program should refuse to start.
 func PathError() error { return pathError }
 
 // choose returns the path that a value of THROUGHLINE_CPU names.

@@ -1,8 +1,8 @@
 package vector
 
-// dotFloat32Portable follows the order that Dot documents. It takes the 32 partial sums eight at a time, because that is what
-// the compiler keeps in registers, at the price of four passes. The conversions float32(x*y) are not idle: they forbid
-// the compiler to fuse the product with the sum, which it would on arm64.
+// dotFloat32Portable follows the order that Dot documents. It computes the 32 partial sums in four
+// passes of eight, because the compiler keeps eight in registers. The conversions float32(x*y)
+// prevent the compiler from fusing the product with the sum, as it would on arm64.
 func dotFloat32Portable(a, b []float32) float32 {
 	var sum [lanes]float32
 	whole := len(a) &^ (lanes - 1)

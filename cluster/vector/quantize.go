@@ -2,8 +2,9 @@ package vector
 
 import "math"
 
-// Normalize scales v to unit length in place. It reports false, and leaves v as it was, when v is empty, zero, or holds a NaN
-// or an infinity. The length is computed in float64, so values near the ends of float32's range are safe.
+// Normalize scales v to unit length in place. It reports false and does not change v when v is
+// empty or zero or has a NaN or an infinity. The length is computed in float64, so that it does not
+// overflow.
 func Normalize(v []float32) bool {
 	var square float64
 	for _, x := range v {
@@ -19,12 +20,13 @@ func Normalize(v []float32) bool {
 	return true
 }
 
-// Quantize writes v in eight bits: v[i] is about scale*out[i], out[i] in -127..127, rounded to nearest, halves away from
-// zero. The scale is the largest absolute value over 127, so nothing is clipped and the error of an element is at most scale/2. A zero
-// vector has scale 0. Elements must be finite, and out as long as v.
+// Quantize rounds v to eight bits: v[i] is about scale*out[i] with out[i] in -127 to 127, rounded
+// to nearest, halves away from zero. The scale is the largest absolute value over 127, so nothing
+// is clipped and the error of an element is at most scale/2. A zero vector has scale 0. Elements
+// must be finite, and out as long as v.
 //
-// The dot product of two vectors is about the product of their scales and the integer dot product; for unit vectors of
-// a few hundred dimensions the error is a few thousandths.
+// The dot product of two vectors is about the product of their scales and the integer dot product.
+// For unit vectors of a few hundred dimensions the error is a few thousandths.
 func Quantize(v []float32, out []int8) (scale float32) {
 	if len(out) != len(v) {
 		panic("vector: Quantize into a slice of another length")
@@ -49,7 +51,7 @@ func largestPortable(v []float32) float32 {
 func quantizePortable(v []float32, inverse float64, out []int8) {
 	for i, x := range v {
 		scaled := float64(x) * inverse
-		// Rounding can carry the largest element past 127 by less than half a step, never further.
+		// Rounding of the scale can carry the largest element past 127 by less than half a step.
 		if scaled >= 0 {
 			out[i] = int8(scaled + 0.5)
 		} else {
@@ -58,9 +60,10 @@ func quantizePortable(v []float32, inverse float64, out []int8) {
 	}
 }
 
-// Bytes sets out[i] to v[i]*scale (rounded to float32), clipped to -127..127 and rounded to nearest, halves away from zero. It is what Quantize does,
-// with one scale for many vectors, so that their products can be compared without their scales. A NaN gives an unspecified value. out must be
-// as long as v.
+// Bytes sets out[i] to v[i]*scale (rounded to float32), clipped to -127 to 127 and rounded to
+// nearest, halves away from zero. Unlike Quantize it uses a given scale, so that products of many
+// vectors can be compared without their scales. A NaN gives an unspecified value. out must be as
+// long as v.
 func Bytes(v []float32, scale float32, out []int8) {
 	if len(out) != len(v) {
 		panic("vector: Bytes into a slice of another length")

@@ -2,14 +2,15 @@ package vector
 
 import "math"
 
-// Sparse is a vector with few terms that are not zero. Terms are strictly ascending; Weights[i] belongs to Terms[i]. The
-// zero Sparse is the zero vector.
+// Sparse is a vector with few nonzero elements. Terms are strictly ascending; Weights[i] belongs to
+// Terms[i]. The zero Sparse is the zero vector.
 type Sparse struct {
 	Terms   []uint32
 	Weights []float32
 }
 
-// Valid reports whether the terms are strictly ascending, as many as the weights, and the weights finite.
+// Valid reports whether the terms are strictly ascending and as many as the weights, and the
+// weights are finite.
 func (s Sparse) Valid() bool {
 	if len(s.Terms) != len(s.Weights) {
 		return false
@@ -22,8 +23,8 @@ func (s Sparse) Valid() bool {
 	return true
 }
 
-// Dot returns the dot product, summed in float64 in order of terms. A vector much longer than the other is searched
-// rather than walked, so a short query against a long document costs little.
+// Dot returns the dot product, summed in float64 in order of terms. When one vector is much longer
+// than the other, the terms of the shorter one are looked up in it.
 func (s Sparse) Dot(t Sparse) float32 {
 	if len(s.Terms) > len(t.Terms) {
 		s, t = t, s
@@ -48,7 +49,8 @@ func (s Sparse) Dot(t Sparse) float32 {
 	return float32(sum)
 }
 
-// dotLong looks each term of s up in t, by doubling steps and then bisection, always ahead of the last one found.
+// dotLong looks up each term of s in t with doubling steps and bisection, starting at the previous
+// one.
 func (s Sparse) dotLong(t Sparse) float32 {
 	var sum float64
 	from := 0
