@@ -4,11 +4,11 @@ import "unicode/utf8"
 
 // TokenCounter is implemented by an Embedder that knows its model's tokenizer.
 type TokenCounter interface {
-	// CountTokens returns how many tokens the model makes of a text, its special tokens and prefixes not counted.
+	// CountTokens returns the number of tokens of a text, without special tokens and prefixes.
 	CountTokens(text string) int
 }
 
-// Counter returns the embedder's own way to count tokens, or [EstimateTokens] when it has none.
+// Counter returns the embedder's CountTokens, or [EstimateTokens] when it has none.
 func Counter(e Embedder) func(string) int {
 	if counter, ok := e.(TokenCounter); ok {
 		return counter.CountTokens
@@ -16,11 +16,11 @@ func Counter(e Embedder) func(string) int {
 	return EstimateTokens
 }
 
-// EstimateTokens guesses how many tokens a text has for a tokenizer that is not known. It errs on the high side, because
-// a text that is thought too long is split or cut by us, visibly, and one that is thought too short is cut by the server,
-// silently. Three letters or two digits of ASCII are taken for a token (English averages four to five letters), every
-// other visible ASCII character for one, and every other rune for as many as UTF-8 needs bytes for it less one, which is
-// about what byte-level vocabularies need for scripts they saw little of. Spaces are free.
+// EstimateTokens estimates the number of tokens of a text for an unknown tokenizer. It errs on the
+// high side, because a text that the server finds too long may be cut silently. It counts one token
+// for three letters or two digits of ASCII (English averages four to five letters), one for every
+// other visible ASCII character, none for spaces, and for every other rune the number of its UTF-8
+// bytes minus one, which is about what byte-level vocabularies need for rare scripts.
 func EstimateTokens(text string) int {
 	tokens, letters, digits := 0, 0, 0
 	end := func() {

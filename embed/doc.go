@@ -1,10 +1,10 @@
-// Package embed turns texts into vectors.
+// Package embed defines what turns texts into vectors.
 //
-// It knows the contract between those who need vectors and those who make them ([Embedder]), what makes two vectors
-// comparable ([Space]), and one implementation that asks a server speaking OpenAI's embeddings API ([OpenAI]). The other
-// implementation, a model inside the binary, is package embed/minilm.
+// It has the contract of embedders ([Embedder]), what makes two vectors comparable ([Space]), and
+// an embedder that asks a server with OpenAI's embeddings API ([OpenAI]). Package embed/minilm has
+// another one, a model inside of the binary.
 //
-// It does not know what an article is, where vectors are stored, or how similar two texts have to be for anything.
+// It does not know what an article is, where vectors are stored, or how similar texts should be.
 //
-// Vectors of two spaces must never meet: compare [Space.Fingerprint] before comparing vectors.
+// Vectors of different spaces cannot be compared: compare [Space.Fingerprint] first.
 package embed

@@ -37,7 +37,8 @@ func TestCanonicalModelIsIdempotent(t *testing.T) {
 	})
 }
 
-// The fingerprints are written into the names of collections, so a change of this function orphans every stored vector.
+// The fingerprints are written into the names of collections, so a change of this function orphans
+// every stored vector.
 func TestFingerprintIsFrozen(t *testing.T) {
 	got := Space{Model: MiniLM, Dimensions: 384, MaxTokens: 256}.Fingerprint()
 	if want := "77e4572a540a"; got != want {

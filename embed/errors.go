@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// What can be wrong with an embedding endpoint. An [EndpointError] is one of these for errors.Is.
+// What can be wrong with an embedding endpoint. An [EndpointError] wraps one of these.
 var (
 	ErrUnreachable = errors.New("embedding endpoint not reachable")
 	ErrAuth        = errors.New("embedding endpoint refuses the key")
@@ -18,7 +18,7 @@ var (
 	ErrDimensions  = errors.New("embedding endpoint gives vectors of another length")
 )
 
-// advice says what to do about each.
+// advice is what the user can do about each.
 var advice = map[error]string{
 	ErrUnreachable: "check that the server runs and that the base URL is right",
 	ErrAuth:        "check the API key and what it may do",
@@ -30,24 +30,24 @@ var advice = map[error]string{
 	ErrDimensions:  "check the model's name; vectors stored with another model need a space of their own",
 }
 
-// ConfigError is a field of an [OpenAIConfig] that cannot be used.
+// ConfigError reports an unusable field of an [OpenAIConfig].
 type ConfigError struct{ Field, Problem string }
 
 func (e *ConfigError) Error() string {
 	return fmt.Sprintf("embedding endpoint: %s %s", e.Field, e.Problem)
 }
 
-// EndpointError is a failure to get vectors from a server. Its message says what to do; the key is never part of it.
+// EndpointError is a failure to get vectors from a server. Its message has advice, never the key.
 type EndpointError struct {
 	// Reason is one of the errors above.
 	Reason error
-	// Endpoint and Model are what was asked.
+	// Endpoint and Model are those of the request.
 	Endpoint, Model string
 	// Status is the HTTP status, 0 when there was none.
 	Status int
 	// Detail is what the server, the network or the check of the answer said.
 	Detail string
-	// Err is the error underneath, if there was one.
+	// Err is the underlying error, if there was one.
 	Err error
 }
 
@@ -67,7 +67,7 @@ func (e *EndpointError) Error() string {
 	return b.String()
 }
 
-// Unwrap makes the reason and the error underneath visible to errors.Is and errors.As.
+// Unwrap returns the reason and the underlying error.
 func (e *EndpointError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{e.Reason}

@@ -11,7 +11,8 @@ import (
 	"throughline/embed/minilm"
 )
 
-// The built-in model needs no server, no download and no key. Vectors have length 1, so their dot product is the cosine.
+// The built-in model needs no server, no download and no key. Vectors have length 1, so their dot
+// product is the cosine.
 func Example() {
 	model, err := minilm.New(minilm.Options{})
 	if err != nil {

@@ -5,8 +5,9 @@ import "strings"
 // MiniLM is the canonical name of the model in package embed/minilm.
 const MiniLM = "all-MiniLM-L6-v2"
 
-// knownModels gives models that go by several names one of them, so that vectors made here and vectors made by a server
-// of the same model share a space, and says how much those models read. Keys are lower case.
+// knownModels has the canonical names of models with several names, so that vectors of the built-in
+// model and of a server of the same model share a space, and how many tokens they read. Keys are in
+// lower case.
 var knownModels = map[string]struct {
 	name      string
 	maxTokens int
@@ -23,13 +24,13 @@ var knownModels = map[string]struct {
 	"text-embedding-3-large": {"text-embedding-3-large", 8191},
 }
 
-// defaultMaxTokens is assumed of a model nobody told us about: what BERT and most of its descendants read. Too small a
-// number makes more and shorter sections; too large a number loses text silently.
+// defaultMaxTokens is the limit of unknown models: that of BERT and most of its descendants. Too
+// small a number makes more and shorter sections; too large a number loses text silently.
 const defaultMaxTokens = 512
 
-// CanonicalModel returns the one name used for a model here: without the organisation "sentence-transformers/" and
-// without the tag ":latest", and with the well-known name where a server uses one of its own. A name it does not know is
-// returned as it is otherwise. It is idempotent.
+// CanonicalModel returns the canonical name of a model: without the organisation
+// "sentence-transformers/" and the tag ":latest", and the well-known name where servers use
+// another. Other names are returned as they are. It is idempotent.
 func CanonicalModel(name string) string {
 	for {
 		short := strings.TrimSpace(name)
@@ -45,7 +46,7 @@ func CanonicalModel(name string) string {
 	return name
 }
 
-// maxTokensOf returns how many tokens a model reads, as far as is known here.
+// maxTokensOf returns how many tokens a model reads.
 func maxTokensOf(model string) int {
 	if known, ok := knownModels[strings.ToLower(CanonicalModel(model))]; ok {
 		return known.maxTokens

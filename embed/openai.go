@@ -17,49 +17,54 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// OpenAIConfig says where a server that speaks OpenAI's embeddings API is and how to treat it. BaseURL and Model are
-// required, everything else has a default.
+// OpenAIConfig configures the client of a server with OpenAI's embeddings API. BaseURL and Model
+// are required, everything else has a default.
 type OpenAIConfig struct {
-	// BaseURL is what comes before "/embeddings", such as "https://api.openai.com/v1" or "http://127.0.0.1:11434/v1".
+	// BaseURL is what comes before "/embeddings", such as "https://api.openai.com/v1" or
+	// "http://127.0.0.1:11434/v1".
 	BaseURL string
-	// APIKey is sent as a bearer token when it is not empty. It appears in no error and no log line.
+	// APIKey is sent as a bearer token when it is not empty. No error and no log line contains it.
 	APIKey string
-	// Model is the name that the server knows the model by. Space().Model is its canonical form.
+	// Model is the server's name of the model. Space().Model is its canonical form.
 	Model string
 
-	// Dimensions is the length of the vectors. 0 takes what the server answers; otherwise another length is refused.
+	// Dimensions is the length of the vectors; another length is an error. 0: as the server
+	// answers.
 	Dimensions int
-	// RequestDimensions asks the server for vectors of Dimensions, for models that can shorten theirs.
+	// RequestDimensions asks the server for vectors of Dimensions, for models that can shorten
+	// theirs.
 	RequestDimensions bool
-	// DocumentPrefix and QueryPrefix are put before each text of that kind, as some models want it.
+	// DocumentPrefix and QueryPrefix are put before each text of that kind.
 	DocumentPrefix, QueryPrefix string
 
-	// MaxTokens is the longest input the model reads, its special tokens included. 0 is what is known of the model, or 512.
-	// Longer texts are cut here, since many servers cut silently and others refuse.
+	// MaxTokens is the length of the longest input that the model reads, including special tokens.
+	// 0: that of a known model, else 512. Longer texts are truncated, because many servers truncate
+	// silently and others refuse them.
 	MaxTokens int
-	// Count counts the tokens of a text. nil is EstimateTokens, which cuts long texts earlier than the model would; give
-	// minilm.CountTokens for a server of all-MiniLM-L6-v2.
+	// Count counts the tokens of a text. nil: EstimateTokens, which truncates long texts more than
+	// necessary. For a server of all-MiniLM-L6-v2 set it to minilm.CountTokens.
 	Count func(string) int
-	// MaxBatch is the most inputs in a request, 0 for 32, which every server takes.
+	// MaxBatch is the most inputs in a request. 0: 32, which every server accepts.
 	MaxBatch int
-	// MaxBatchTokens is the most tokens in a request, 0 for 100,000. OpenAI takes 300,000.
+	// MaxBatchTokens is the most tokens in a request. 0: 100,000. OpenAI accepts 300,000.
 	MaxBatchTokens int
 
-	// Timeout is how long one request may take, 0 for a minute. After a request that takes longer, requests get smaller and fewer
-	// at once, until the server answers well within it.
+	// Timeout is the time limit of a request. 0: a minute. After a timeout, requests get smaller
+	// and fewer at once, until the server answers well within the limit.
 	Timeout time.Duration
-	// MaxRetries is how often a request is sent again after a failure that may pass. 0 is 5, a negative number never.
+	// MaxRetries is how often a request is repeated after a transient failure. 0: 5; negative:
+	// never.
 	MaxRetries int
-	// Concurrency is how many requests of each kind are in flight at most, by all callers together, 0 for 4.
+	// Concurrency is the most requests of each kind in flight, of all callers together. 0: 4.
 	Concurrency int
 
-	// HTTPClient sends the requests; nil is a client of its own with the usual transport.
+	// HTTPClient sends the requests. nil: a client with the default transport.
 	HTTPClient *http.Client
-	// Logger is told about retries and split batches; nil is nobody.
+	// Logger logs retries and split batches. nil: no logging.
 	Logger *slog.Logger
 }
 
-// withDefaults checks the configuration and fills in what was left out.
+// withDefaults checks the configuration and sets defaults.
 func (c OpenAIConfig) withDefaults() (OpenAIConfig, error) {
 	c.BaseURL = strings.TrimRight(strings.TrimSpace(c.BaseURL), "/")
 	u, err := url.Parse(c.BaseURL)
@@ -69,7 +74,7 @@ func (c OpenAIConfig) withDefaults() (OpenAIConfig, error) {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return c, &ConfigError{"BaseURL", "is not a URL that begins with http:// or https:// and names a host"}
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return c, &ConfigError{"BaseURL", "must not have a user, a query or a fragment; a key belongs into APIKey"}
+		return c, &ConfigError{"BaseURL", "must not have a user, a query or a fragment; set APIKey for a key"}
 	case strings.TrimSpace(c.Model) == "":
 		return c, &ConfigError{"Model", "is empty; set it to the name the server knows the model by"}
 	case strings.ContainsAny(c.APIKey, "\r\n"):
@@ -109,17 +114,18 @@ func (c OpenAIConfig) withDefaults() (OpenAIConfig, error) {
 	return c, nil
 }
 
-// maxDimensions bounds what a server can make us allocate. The largest model known has 16,384.
+// maxDimensions bounds the memory for an answer. The largest known model has 16,384 dimensions.
 const maxDimensions = 1 << 16
 
-// OpenAI is an [Embedder] that asks a server. It runs no goroutines beyond those of the calls in progress.
+// OpenAI is an [Embedder] that asks a server. It has no goroutines besides those of calls in
+// progress.
 type OpenAI struct {
 	config    OpenAIConfig
 	client    *openai.Client
 	space     Space
-	textLimit [2]int // tokens of an input, its prefix included, by kind
-	paces     [2]*pace
-	backOff   func() backoff.BackOff // makes the waits between the attempts of a request
+	textLimit [2]int // by kind: tokens of an input with its prefix
+	limiters  [2]*adaptiveLimiter
+	backOff   func() backoff.BackOff // for the attempts of a request
 }
 
 var (
@@ -127,9 +133,9 @@ var (
 	_ TokenCounter = (*OpenAI)(nil)
 )
 
-// NewOpenAI checks the configuration and asks the server for one vector, so that what cannot work fails here: a wrong
-// address, key or model name, or vectors of another length. Errors are a *[ConfigError], an *[EndpointError], or the
-// context's.
+// NewOpenAI checks the configuration and asks the server for one vector, so that it fails for a
+// wrong address, key or model name, or for vectors of another length. Errors are a *[ConfigError],
+// an *[EndpointError], or the context's.
 func NewOpenAI(ctx context.Context, config OpenAIConfig) (*OpenAI, error) {
 	return newOpenAI(ctx, config, func() backoff.BackOff {
 		b := backoff.NewExponentialBackOff() // 0.5 s, 0.75 s, ... each times 0.5 to 1.5
@@ -152,8 +158,8 @@ func newOpenAI(ctx context.Context, config OpenAIConfig, backOff func() backoff.
 		},
 		backOff: backOff,
 	}
-	for kind := range o.paces {
-		o.paces[kind] = newPace(config.Concurrency, config.MaxBatch)
+	for kind := range o.limiters {
+		o.limiters[kind] = newLimiter(config.Concurrency, config.MaxBatch)
 		o.textLimit[kind] = config.MaxTokens - specialTokens
 		if prefix := config.Count(o.space.Prefix(Kind(kind))); prefix >= o.textLimit[kind] {
 			return nil, &ConfigError{"MaxTokens", fmt.Sprintf("is %d, which leaves no room for text beside the %s prefix of %d tokens", config.MaxTokens, Kind(kind), prefix)}
@@ -180,11 +186,11 @@ func (o *OpenAI) Space() Space { return o.space }
 // CountTokens implements [TokenCounter].
 func (o *OpenAI) CountTokens(text string) int { return o.config.Count(text) }
 
-// emptyText stands in for texts without a visible character, which servers refuse. It is as close to nothing as a model reads.
+// emptyText replaces texts without a visible character, which servers refuse.
 const emptyText = "."
 
-// Embed implements [Embedder]. Texts without a visible character get the vector of a lone full stop. Errors are an
-// *[EndpointError] or the context's.
+// Embed implements [Embedder]. Texts without a visible character get the vector of a full stop.
+// Errors are an *[EndpointError] or the context's.
 func (o *OpenAI) Embed(ctx context.Context, kind Kind, texts []string) ([][]float32, error) {
 	if kind != Query {
 		kind = Document
@@ -218,7 +224,8 @@ func (o *OpenAI) Embed(ctx context.Context, kind Kind, texts []string) ([][]floa
 
 type span struct{ first, last int }
 
-// plan turns texts into inputs (prefixed, valid UTF-8, cut) and divides them into requests.
+// plan turns texts into inputs (with prefix, valid UTF-8, truncated) and divides them into
+// requests.
 func (o *OpenAI) plan(kind Kind, texts []string) ([]string, []span) {
 	inputs := make([]string, len(texts))
 	var batches []span
@@ -227,7 +234,7 @@ func (o *OpenAI) plan(kind Kind, texts []string) ([]string, []span) {
 		if text = strings.ToValidUTF8(text, "\uFFFD"); strings.TrimSpace(text) == "" {
 			text = emptyText
 		}
-		input, n := cut(o.space.Prefix(kind)+text, o.textLimit[kind], o.config.Count)
+		input, n := truncate(o.space.Prefix(kind)+text, o.textLimit[kind], o.config.Count)
 		inputs[i] = input
 		n += specialTokens
 		if i > first && (i-first >= o.config.MaxBatch || tokens+n > o.config.MaxBatchTokens) {
@@ -241,10 +248,10 @@ func (o *OpenAI) plan(kind Kind, texts []string) ([]string, []span) {
 	return inputs, batches
 }
 
-// batch fills vectors for inputs. When the server finds a request too large, or does not answer it in time, each half of it is a
-// request.
+// batch sets the vectors of inputs. When a request is too large for the server or times out, its
+// halves are sent.
 func (o *OpenAI) batch(ctx context.Context, kind Kind, inputs []string, vectors [][]float32) error {
-	if len(inputs) <= o.paces[kind].batch() {
+	if len(inputs) <= o.limiters[kind].batch() {
 		got, err := o.request(ctx, kind, inputs)
 		if err == nil {
 			copy(vectors, got)
@@ -254,9 +261,9 @@ func (o *OpenAI) batch(ctx context.Context, kind Kind, inputs []string, vectors 
 		case ctx.Err() != nil || len(inputs) == 1:
 			return err
 		case errors.Is(err, ErrTooLarge):
-			o.config.Logger.WarnContext(ctx, "embedding request too large for the server, sending halves; a smaller MaxBatch avoids this",
+			o.config.Logger.WarnContext(ctx, "embedding request too large for the server, sending its halves; a smaller MaxBatch avoids this",
 				"endpoint", o.config.BaseURL, "inputs", len(inputs), "error", err)
-		case !isLate(err): // which has been logged
+		case !isTimeout(err): // a timeout has been logged
 			return err
 		}
 	}

@@ -63,7 +63,7 @@ func TestOpenAIRefusesBadAnswers(t *testing.T) {
 			for range 20 {
 				_, _ = w.Write(filler)
 			}
-		}, ErrBadResponse, "longer than any right one"},
+		}, ErrBadResponse, "longer than a valid one"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var calls atomic.Int32
@@ -140,7 +140,7 @@ func TestOpenAIFailures(t *testing.T) {
 			if n := calls.Load(); n != test.calls {
 				t.Errorf("%d requests, want %d", n, test.calls)
 			}
-			if strings.Contains(log.String(), secret) || strings.Count(log.String(), "trying again") != int(test.calls)-1 {
+			if strings.Contains(log.String(), secret) || strings.Count(log.String(), "retrying") != int(test.calls)-1 {
 				t.Errorf("log:\n%s", &log)
 			}
 		})

@@ -18,20 +18,20 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// exchange is what doer tells about the answer to a request and go-openai does not.
+// exchange has the parts of the answer to a request that go-openai does not return.
 type exchange struct {
 	maxBody int64
 	status  int
 	header  http.Header
-	body    []byte // nil until all of it has been read
+	body    []byte // nil until it has been read completely
 }
 
 type exchangeKey struct{}
 
-var errBodyTooLong = errors.New("the answer is longer than any right one could be")
+var errBodyTooLong = errors.New("the answer is longer than a valid one can be")
 
-// doer sends go-openai's requests. It reads each answer whole, up to a limit that go-openai does not have, and leaves it in
-// the exchange of the request's context.
+// doer sends go-openai's requests. It reads each answer completely, with a limit that go-openai
+// lacks, and stores it in the exchange of the request's context.
 type doer struct{ client *http.Client }
 
 func (d *doer) Do(request *http.Request) (*http.Response, error) {
@@ -56,8 +56,8 @@ func (d *doer) Do(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// request sends inputs until the server answers, the failure is one that stays, or attempts run out. What was too much to answer in
-// time is not sent again as it is.
+// request sends inputs until the server answers, fails permanently, or the attempts run out.
+// Several inputs that timed out are not sent again as they are.
 func (o *OpenAI) request(ctx context.Context, kind Kind, inputs []string) ([][]float32, error) {
 	var last error
 	vectors, err := backoff.Retry(ctx, func() ([][]float32, error) {
@@ -66,7 +66,7 @@ func (o *OpenAI) request(ctx context.Context, kind Kind, inputs []string) ([][]f
 		switch {
 		case err == nil:
 			return vectors, nil
-		case ctx.Err() != nil || !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrBusy) || wait > maxWait || isLate(err) && len(inputs) > 1:
+		case ctx.Err() != nil || !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrBusy) || wait > maxWait || isTimeout(err) && len(inputs) > 1:
 			return nil, backoff.Permanent(err)
 		case wait > 0:
 			return nil, errors.Join(err, &backoff.RetryAfterError{Duration: wait})
@@ -77,7 +77,7 @@ func (o *OpenAI) request(ctx context.Context, kind Kind, inputs []string) ([][]f
 		backoff.WithMaxTries(uint(o.config.MaxRetries)+1),
 		backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(_ error, wait time.Duration) {
-			o.config.Logger.WarnContext(ctx, "embedding request failed, trying again", "wait", wait, "error", last)
+			o.config.Logger.WarnContext(ctx, "embedding request failed, retrying", "wait", wait, "error", last)
 		}))
 	switch {
 	case err == nil:
@@ -88,23 +88,24 @@ func (o *OpenAI) request(ctx context.Context, kind Kind, inputs []string) ([][]f
 	return nil, last
 }
 
-// maxWait is the longest wait that a server can ask for; beyond it the caller had better know.
+// maxWait is the longest wait that a server can ask for. For a longer one the request fails.
 const maxWait = 2 * time.Minute
 
-// attempt sends inputs once. After a failure it also returns how long the server asks to wait, 0 when it does not.
+// attempt sends inputs once. After a failure it also returns how long the server asks to wait, or
+// 0.
 func (o *OpenAI) attempt(ctx context.Context, kind Kind, inputs []string) ([][]float32, time.Duration, error) {
-	pace := o.paces[kind]
-	if err := pace.begin(ctx); err != nil {
+	limiter := o.limiters[kind]
+	if err := limiter.acquire(ctx); err != nil {
 		return nil, 0, err
 	}
-	defer pace.end()
+	defer limiter.release()
 	began := time.Now()
 	dimensions := o.space.Dimensions
 	expected := dimensions
 	if expected == 0 {
 		expected = maxDimensions
 	}
-	// 32 bytes are more than a float needs in JSON, however it is indented.
+	// A number in JSON needs less than 32 bytes, even when it is indented.
 	x := &exchange{maxBody: int64(len(inputs))*int64(expected)*32 + 1<<20}
 	attemptCtx, cancel := context.WithTimeout(context.WithValue(ctx, exchangeKey{}, x), o.config.Timeout)
 	defer cancel()
@@ -121,9 +122,9 @@ func (o *OpenAI) attempt(ctx context.Context, kind Kind, inputs []string) ([][]f
 		}
 		timedOut := attemptCtx.Err() != nil
 		if timedOut {
-			requests, most := pace.late(len(inputs))
-			o.config.Logger.WarnContext(ctx, "embedding request not answered in time, asking for less from now on",
-				"endpoint", o.config.BaseURL, "inputs", len(inputs), "timeout", o.config.Timeout, "most_inputs", most, "requests_at_once", requests)
+			requests, inputsAllowed := limiter.timedOut(len(inputs))
+			o.config.Logger.WarnContext(ctx, "embedding request timed out, sending smaller requests",
+				"endpoint", o.config.BaseURL, "inputs", len(inputs), "timeout", o.config.Timeout, "max_inputs", inputsAllowed, "max_requests", requests)
 		}
 		return nil, retryAfter(x.header, time.Now()), o.explain(err, x, timedOut)
 	}
@@ -132,18 +133,19 @@ func (o *OpenAI) attempt(ctx context.Context, kind Kind, inputs []string) ([][]f
 		return nil, 0, o.failure(bad.Reason, x.status, bad.Detail, nil)
 	}
 	if time.Since(began) < o.config.Timeout/4 {
-		pace.soon(len(inputs))
+		limiter.quick(len(inputs))
 	}
 	return vectors, 0, nil
 }
 
-// isLate tells whether a request got no answer in time.
-func isLate(err error) bool {
+// isTimeout reports whether a request timed out.
+func isTimeout(err error) bool {
 	return errors.Is(err, ErrUnreachable) && errors.Is(err, context.DeadlineExceeded)
 }
 
-// check accepts an answer with exactly one vector for each of n inputs, all of one length (dimensions, unless that is 0),
-// finite and not zero, and returns unit vectors in the order of the inputs. Otherwise it says why and what is wrong.
+// check accepts an answer with exactly one vector for each of n inputs, all of one length
+// (dimensions, unless that is 0), finite and not zero. It returns unit vectors in the order of the
+// inputs, or an error with a reason and a detail.
 func check(data []openai.Embedding, n, dimensions int, body []byte) ([][]float32, *EndpointError) {
 	bad := func(format string, args ...any) ([][]float32, *EndpointError) {
 		return nil, &EndpointError{Reason: ErrBadResponse, Detail: fmt.Sprintf(format, args...)}
@@ -183,7 +185,7 @@ func check(data []openai.Embedding, n, dimensions int, body []byte) ([][]float32
 	return vectors, nil
 }
 
-// nullNumber tells whether a vector of the answer has a null in it, which decodes as if it were 0.
+// nullNumber reports whether a vector of the answer has a null, which would decode as 0.
 func nullNumber(body []byte) bool {
 	var answer struct {
 		Data []struct{ Embedding []*float32 }
@@ -201,7 +203,7 @@ func nullNumber(body []byte) bool {
 	return false
 }
 
-// unit scales v to length 1. It returns false when that is impossible.
+// unit scales v to length 1. It reports false when v is zero or not finite.
 func unit(v []float32) bool {
 	var squares float64
 	for _, x := range v {
@@ -217,7 +219,7 @@ func unit(v []float32) bool {
 	return true
 }
 
-// explain turns an error of go-openai or the network into an EndpointError.
+// explain converts an error of go-openai or the network to an EndpointError.
 func (o *OpenAI) explain(err error, x *exchange, timedOut bool) error {
 	var api *openai.APIError
 	var other *openai.RequestError
@@ -240,7 +242,7 @@ func (o *OpenAI) explain(err error, x *exchange, timedOut bool) error {
 		}
 		return o.failure(ErrBadResponse, x.status, "not an embeddings answer: "+err.Error(), nil)
 	}
-	// The text of a *url.Error repeats the URL; what is inside says what happened.
+	// The text of a *url.Error repeats the URL.
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -262,10 +264,11 @@ func (o *OpenAI) failure(reason error, status int, detail string, err error) err
 	return &EndpointError{Reason: reason, Endpoint: o.config.BaseURL, Model: o.config.Model, Status: status, Detail: detail, Err: err}
 }
 
-// maxDetail is how much of a server's text, which may be a page of HTML, is worth repeating.
+// maxDetail bounds the text of a server in an error, because it may be a page of HTML.
 const maxDetail = 300
 
-// classify finds the reason behind a status that is not 200 from it and the message, code and type that came with it.
+// classify returns the reason for a status that is not 200, given the message, code and type of the
+// error.
 func classify(status int, words ...string) error {
 	all := strings.ToLower(strings.Join(words, " "))
 	switch {
@@ -276,7 +279,7 @@ func classify(status int, words ...string) error {
 	case status == http.StatusRequestEntityTooLarge:
 		return ErrTooLarge
 	case status == http.StatusBadRequest || status == http.StatusUnprocessableEntity || status == http.StatusInternalServerError:
-		// llama.cpp says so with status 500.
+		// llama.cpp uses status 500 for this.
 		for _, phrase := range tooLargePhrases {
 			if strings.Contains(all, phrase) {
 				return ErrTooLarge
@@ -290,7 +293,8 @@ func classify(status int, words ...string) error {
 	return ErrRejected
 }
 
-// tooLargePhrases are how OpenAI, Azure, vLLM, TEI, llama.cpp and Ollama say that a request or an input has too much in it.
+// tooLargePhrases occur in the errors of OpenAI, Azure, vLLM, TEI, llama.cpp and Ollama for a
+// request or an input that is too large.
 var tooLargePhrases = []string{
 	"too large", "too long", "too many", "context length", "batch size", "maximum allowed", "max_tokens", "exceeds the",
 	"must have less than", "reduce the", "array length", "maximum of",
@@ -325,7 +329,8 @@ func errorMessage(body []byte) string {
 	return ""
 }
 
-// retryAfter reads how long a server asks to wait: milliseconds in OpenAI's own header, else seconds or a date.
+// retryAfter returns how long a server asks to wait: milliseconds in OpenAI's own header, or
+// seconds or a date.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	if ms, err := strconv.ParseFloat(header.Get("Retry-After-Ms"), 64); err == nil && ms > 0 && ms < 1e12 {
 		return time.Duration(ms * float64(time.Millisecond))

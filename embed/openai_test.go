@@ -241,7 +241,8 @@ func TestOpenAITimesOutAndBacksOff(t *testing.T) {
 		began := time.Now()
 		_, err := NewOpenAI(t.Context(), OpenAIConfig{BaseURL: "http://host", Model: "m", Timeout: 10 * time.Second, MaxRetries: 2, HTTPClient: client})
 		wantFailure(t, nil, err, ErrUnreachable, "no answer within 10s")
-		// Three attempts and two waits of 0.5 and 0.75 seconds, each times a random number between 0.5 and 1.5.
+		// Three attempts and two waits of 0.5 and 0.75 seconds, each times a random number between
+		// 0.5 and 1.5.
 		if took := time.Since(began) - 30*time.Second; calls != 3 || took < 625*time.Millisecond || took > 1875*time.Millisecond {
 			t.Errorf("%d attempts with %v of waiting", calls, took)
 		}
@@ -367,7 +368,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add([]byte(`{"data":[{"index":0,"embedding":[1e-45,null]}]}`))
 	f.Add([]byte(`{"error":{"message":["a"]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		o := &OpenAI{config: OpenAIConfig{Timeout: time.Minute}, paces: [2]*pace{newPace(1, 1), newPace(1, 1)}, backOff: func() backoff.BackOff { return &backoff.StopBackOff{} }}
+		o := &OpenAI{config: OpenAIConfig{Timeout: time.Minute}, limiters: [2]*adaptiveLimiter{newLimiter(1, 1), newLimiter(1, 1)}, backOff: func() backoff.BackOff { return &backoff.StopBackOff{} }}
 		o.config.HTTPClient = &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}, nil
 		})}

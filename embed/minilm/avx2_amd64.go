@@ -1,7 +1,7 @@
 package minilm
 
-// The kernels for AVX2 and FMA (2013 and later). The assembly takes pointers; the functions here make sure that what it
-// reads and writes is there.
+// The kernels for AVX2 and FMA (2013 and later). The assembly takes pointers; the functions here
+// check lengths by slicing.
 
 var avx2 = &kernels{
 	name: "avx2",
@@ -51,13 +51,13 @@ var avx2 = &kernels{
 	},
 }
 
-// Products fetch the weights of the next product while they compute, because reading what is not in the second cache takes
-// longer than the processor looks ahead by itself: 5 % of the time.
+// Products prefetch the weights of the next product, because the processor does not look ahead far
+// enough for memory that is not in the second-level cache. That saves 5 % of the time.
 
 // cacheLine is the number of bytes that one instruction fetches.
 const cacheLine = 64
 
-// after returns where the weights from at on are, or some that are in the cache already when there are none.
+// after returns a pointer to the weights from at on, or to the first ones when there are none.
 func (l *linear) after(at int) *int8 {
 	if at >= len(l.weight) {
 		at = 0
@@ -65,7 +65,7 @@ func (l *linear) after(at int) *int8 {
 	return &l.weight[at]
 }
 
-// share divides lines among steps, rounded up. What is fetched beyond the lines does no harm.
+// share divides lines among steps, rounded up. Prefetching too much is harmless.
 func share(lines, steps int) int { return (lines + steps - 1) / steps }
 
 //go:noescape

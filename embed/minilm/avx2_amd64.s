@@ -1,6 +1,7 @@
 #include "textflag.h"
 
-// Kernels for AVX2 and FMA. kernels.go says what they compute, avx2_amd64.go declares them. Lengths are checked there.
+// Kernels for AVX2 and FMA. kernels.go defines what they compute; avx2_amd64.go declares them and
+// checks lengths.
 
 DATA maxByte<>+0(SB)/4, $255.0
 GLOBL maxByte<>(SB), RODATA|NOPTR, $4
@@ -19,7 +20,8 @@ GLOBL log2e<>(SB), RODATA|NOPTR, $4
 DATA smallest<>+0(SB)/4, $-126.0
 GLOBL smallest<>(SB), RODATA|NOPTR, $4
 
-// SUM8 adds the 8 numbers of y into the lowest of x, which is the lower half of y.
+// SUM8 adds the 8 numbers of y into the lowest number of x, the lower half of y. MAX8 and MIN8 find
+// the largest and the smallest.
 #define SUM8(y, x, tmpx) \
 	VEXTRACTF128 $1, y, tmpx \
 	VADDPS tmpx, x, x \
@@ -45,6 +47,9 @@ GLOBL smallest<>(SB), RODATA|NOPTR, $4
 	VMINSS tmpx, x, x
 
 // func expandAVX2(dst *float32, src *int8, n int, scale float32)
+//
+//	DI  dst          CX  numbers left
+//	SI  src          Y2  scale
 TEXT ·expandAVX2(SB), NOSPLIT, $0-28
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
@@ -67,6 +72,11 @@ loop:
 	RET
 
 // func normAVX2(x, y, gain, bias *float32, n int)
+//
+//	DI  x            CX  bytes of a row        Y0, Y1  sums
+//	SI  y            AX  offset in bytes       Y2  mean, then 1 / standard deviation
+//	R8  gain         X3  n                     Y4, Y5  values of x
+//	R9  bias                                   Y6, Y7  gain
 TEXT ·normAVX2(SB), NOSPLIT, $0-40
 	MOVQ x+0(FP), DI
 	MOVQ y+8(FP), SI
@@ -139,7 +149,8 @@ scale:
 	VMOVUPS at(SI), y \
 	VMULPS at(R8), y, y
 
-// ROUND16 turns two registers of values into 16 words at p, the even ones of every four before the odd ones.
+// ROUND16 rounds the values in two registers to 16 words at p, where the even words of every four
+// come before the odd ones.
 #define ROUND16(y0, y1, p) \
 	VSUBPS Y12, y0, y0 \
 	VSUBPS Y12, y1, y1 \
@@ -154,6 +165,11 @@ scale:
 	VMOVDQU y0, p
 
 // func quantizeAVX2(words *int16, ranges, x, smooth *float32, groups int)
+//
+//	DI  words        CX  groups left           Y8, Y9    least and greatest value of the group
+//	BX  ranges       X14 255                   Y12, Y13  low and 255 / (largest - low)
+//	SI  x            X15 tiniest               Y10       scratch
+//	R8  smooth       Y0 to Y7  the 64 values of the group
 TEXT ·quantizeAVX2(SB), NOSPLIT, $0-40
 	MOVQ words+0(FP), DI
 	MOVQ ranges+8(FP), BX
@@ -210,7 +226,11 @@ group:
 	RET
 
 // func widenAVX2(panel *int16, weight *int8, inputs int)
-// Of every four inputs of 16 outputs, the even ones become 16 pairs of words and the odd ones 16 more.
+// Of every four inputs of 16 outputs, the even ones become 16 pairs of words and the odd ones 16
+// more.
+//
+//	DI  panel        CX  inputs left           Y0, Y1  bytes, then odd inputs
+//	SI  weight                                 Y2, Y3  even inputs
 TEXT ·widenAVX2(SB), NOSPLIT, $0-24
 	MOVQ panel+0(FP), DI
 	MOVQ weight+8(FP), SI
@@ -235,7 +255,8 @@ loop:
 	VZEROUPPER
 	RET
 
-// MULTIPLY_ADD multiplies the pair of inputs at a with the pairs of 16 outputs in Y8 and Y9 and adds to two sums.
+// MULTIPLY_ADD multiplies the pair of inputs at a with the pairs of 16 outputs in Y8 and Y9 and
+// adds to two sums.
 #define MULTIPLY_ADD(a, sum0, sum1) \
 	VPBROADCASTD a, Y10 \
 	VPMADDWD Y8, Y10, Y11 \
@@ -248,8 +269,8 @@ loop:
 	VMOVUPS Y8, p \
 	VMOVUPS Y9, p32
 
-// END_GROUP adds to the output at p two sums times the scale of the inputs times those in Y8 and Y9, and the lowest value of
-// the inputs times the offsets in Y10 and Y11.
+// END_GROUP adds to the output at p: two sums times the scale of the inputs times the scales in Y8
+// and Y9, and the lowest value of the inputs times the offsets in Y10 and Y11.
 #define END_GROUP(range, low, p, p32, sum0, sum1) \
 	VBROADCASTSS range, Y12 \
 	VBROADCASTSS low, Y13 \
@@ -264,9 +285,19 @@ loop:
 	VMOVUPS sum0, p \
 	VMOVUPS sum1, p32
 
-// func productAVX2(out *float32, ldOut int, a *int16, k int, ranges *float32, panel *int16, scale, offset, bias *float32, groups, rows int, next *int8, lines int)
-// 16 outputs of groups groups of inputs, all rows, 4 at a time. Without a bias it adds to what is in out. For each 4 rows,
-// lines cache lines from next on are fetched: the weights that are widened next.
+// func productAVX2(out *float32, ldOut int, a *int16, k int, ranges *float32, panel *int16,
+//	scale, offset, bias *float32, groups, rows int, next *int8, lines int)
+// 16 outputs for groups groups of inputs and all rows, 4 at a time. Without a bias it adds to out.
+// For each 4 rows it fetches lines cache lines from next on: the weights that are widened next.
+//
+//	DX  out, of the first of 4 rows            DI  panel
+//	R9, R10   bytes of 1 and 3 rows of out     BX  scale, at the group
+//	R14 a, of the first of 4 rows              R15 offset, at the group
+//	R11, R12  bytes of 1 and 3 rows of a       AX  bias, then groups left
+//	R13 ranges, of the 4 rows                  CX  lines to fetch, then steps of four inputs left
+//	SI  next, then a, at the inputs            R8  ranges, at the group
+//	Y0 to Y7  sums: row r has Y(2r) for outputs 0 to 7 and Y(2r+1) for 8 to 15
+//	Y8, Y9    weights; bias or scale           Y10 to Y13  scratch, offset in Y10 and Y11
 TEXT ·productAVX2(SB), NOSPLIT, $0-104
 	MOVQ out+0(FP), DX
 	MOVQ ldOut+8(FP), R9
@@ -355,6 +386,10 @@ four:
 	RET
 
 // func geluAVX2(x *float32, n int, coefficients *float32)
+//
+//	DI  x            Y0 to Y9  coefficients, lowest power first
+//	CX  numbers left Y10, Y12  4.5 and -4.5, the bounds of the polynomial; Y11  1/2
+//	SI  coefficients Y13  x within the bounds; Y14  its square; Y15  polynomial
 TEXT ·geluAVX2(SB), NOSPLIT, $0-24
 	MOVQ x+0(FP), DI
 	MOVQ n+8(FP), CX
@@ -397,6 +432,11 @@ loop:
 	RET
 
 // func softmaxAVX2(x *float32, n int, scale float32, coefficients *float32)
+//
+//	DI  x            Y0  the largest           Y3 to Y8  coefficients, lowest power first
+//	CX  bytes of x   Y1  scale * log2(e)       Y9  sum, then 1 / sum
+//	AX  offset       Y2  least exponent        Y10 to Y12  fraction, exponent, power
+//	SI  coefficients
 TEXT ·softmaxAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), DI
 	MOVQ n+8(FP), CX
@@ -463,13 +503,20 @@ divide:
 	VZEROUPPER
 	RET
 
-// LOAD2 puts the 4 numbers at p into the lower and those at q into the upper half of y.
+// LOAD2 loads the 4 numbers at p into the lower half of y and those at q into the upper half.
 #define LOAD2(p, q, y, x) \
 	VMOVUPS p, x \
 	VINSERTF128 $1, q, y, y
 
 // func transposeAVX2(dst *float32, ldDst int, src *float32, ldSrc, rows int)
-// Blocks of 8 rows by 8 columns. A register holds 4 columns of rows r and r+4, so that no step crosses its halves.
+// Blocks of 8 rows by 4 columns. A register has 4 columns of rows r and r+4, so that no step
+// crosses its halves.
+//
+//	SI  src, of the first of 8 rows            DI  dst, at the column of that row
+//	R9, R11  bytes of 1 and 3 rows of src      R8, R10  bytes of 1 and 3 rows of dst
+//	R12, R13 src, at the columns of rows 0, 4  DX  dst, at the row of the first column
+//	CX  rows left    AX  blocks of 4 columns left
+//	Y0 to Y7  the block before and after each step
 TEXT ·transposeAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ ldDst+8(FP), R8
@@ -514,8 +561,16 @@ columns4:
 	VZEROUPPER
 	RET
 
-// func multiplyAVX2(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner, columns int)
+// func multiplyAVX2(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner,
+//	columns int)
 // Tiles of 4 rows by 16 columns.
+//
+//	DX  c, of the first of 4 rows              BX  a, of the first of 4 rows
+//	R9, R10  bytes of 1 and 3 rows of c        R11, R12  bytes of 1 and 3 rows of a
+//	DI  b, at the step                         SI  a, at the step
+//	R8  bytes of a row of b                    CX  steps left; R13  rows left
+//	Y0 to Y7  sums: row r has Y(2r) for columns 0 to 7 and Y(2r+1) for 8 to 15
+//	Y8, Y9    values of b                      Y10 to Y13  values of a, one for each row
 TEXT ·multiplyAVX2(SB), NOSPLIT, $0-72
 	MOVQ ldC+8(FP), R9
 	MOVQ ldA+24(FP), R11
@@ -582,6 +637,10 @@ step:
 
 // func poolAVX2(out *float32, n int, x *float32, rows int)
 // 64 columns at a time.
+//
+//	DI  out          SI  x                     Y0 to Y7  sums of 64 columns
+//	CX  bytes of a row                         Y8, Y9    sums of squares, then 1 / length in Y8
+//	AX  offset of the columns                  DX  x, at the row; BX  rows left
 TEXT ·poolAVX2(SB), NOSPLIT, $0-32
 	MOVQ out+0(FP), DI
 	MOVQ n+8(FP), CX

@@ -1,7 +1,7 @@
 package minilm
 
-// The kernels for AVX-512 with VNNI (server processors since 2019, AMD's since 2022). Transposing takes too
-// little time to be worth a wider version.
+// The kernels for AVX-512 with VNNI (Intel's servers since 2019, AMD since 2022). Transposing takes
+// too little time for a kernel of its own.
 
 var avx512 = &kernels{
 	name: "avx512",

@@ -1,6 +1,7 @@
 #include "textflag.h"
 
-// Kernels for AVX-512 with VNNI. kernels.go says what they compute, avx512_amd64.go declares them. Lengths are checked there.
+// Kernels for AVX-512 with VNNI. kernels.go defines what they compute; avx512_amd64.go declares
+// them and checks lengths.
 
 DATA maxByte<>+0(SB)/4, $255.0
 GLOBL maxByte<>(SB), RODATA|NOPTR, $4
@@ -19,8 +20,8 @@ GLOBL log2e<>(SB), RODATA|NOPTR, $4
 DATA smallest<>+0(SB)/4, $-126.0
 GLOBL smallest<>(SB), RODATA|NOPTR, $4
 
-// FOLD combines the 16 numbers of z, of which y and x are the lower half and quarter, into the lowest by op and ops, its
-// scalar form.
+// FOLD combines the 16 numbers of z into its lowest with op and its scalar form ops. y and x are
+// the lower half and quarter of z.
 #define FOLD(op, ops, z, y, x, tmpy, tmpx) \
 	VEXTRACTF64X4 $1, z, tmpy \
 	op tmpy, y, y \
@@ -32,6 +33,9 @@ GLOBL smallest<>(SB), RODATA|NOPTR, $4
 	ops tmpx, x, x
 
 // func expandAVX512(dst *float32, src *int8, n int, scale float32)
+//
+//	DI  dst          CX  numbers left
+//	SI  src          Z1  scale
 TEXT ·expandAVX512(SB), NOSPLIT, $0-28
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
@@ -50,6 +54,11 @@ loop:
 	RET
 
 // func normAVX512(x, y, gain, bias *float32, n int)
+//
+//	DI  x            CX  bytes of a row        Z0, Z1  sums
+//	SI  y            AX  offset in bytes       Z2  mean, then 1 / standard deviation
+//	R8  gain         X3  n                     Z4, Z5  values of x
+//	R9  bias                                   Z6, Z7  gain
 TEXT ·normAVX512(SB), NOSPLIT, $0-40
 	MOVQ x+0(FP), DI
 	MOVQ y+8(FP), SI
@@ -117,7 +126,7 @@ scale:
 	VZEROUPPER
 	RET
 
-// ROUND16 turns 16 values into bytes at p.
+// ROUND16 rounds 16 values to bytes at p.
 #define ROUND16(z, p) \
 	VSUBPS Z8, z, z \
 	VMULPS Z9, z, z \
@@ -125,6 +134,11 @@ scale:
 	VPMOVUSDB z, p
 
 // func quantizeAVX512(bytes *uint8, ranges, x, smooth *float32, groups int)
+//
+//	DI  bytes        CX  groups left           Z4, Z5  least and greatest value of the group
+//	BX  ranges       X14 255                   Z8, Z9  low and 255 / (largest - low)
+//	SI  x            X15 tiniest               Z6, Z7  scratch
+//	R8  smooth       Z0 to Z3  the 64 values of the group
 TEXT ·quantizeAVX512(SB), NOSPLIT, $0-40
 	MOVQ bytes+0(FP), DI
 	MOVQ ranges+8(FP), BX
@@ -172,7 +186,8 @@ group:
 	VZEROUPPER
 	RET
 
-// FOUR multiplies four inputs at four rows with those of 48 outputs at w0, w1 and w2 and adds to twelve sums.
+// FOUR multiplies four inputs of each of four rows with the weights of 48 outputs at w0, w1 and w2
+// and adds to twelve sums.
 #define FOUR(w0, w1, w2, a0, a1, a2, a3) \
 	VMOVDQU32 w0, Z24 \
 	VMOVDQU32 w1, Z25 \
@@ -194,8 +209,8 @@ group:
 	VPDPBUSD Z25, Z30, Z10 \
 	VPDPBUSD Z26, Z30, Z11
 
-// END_GROUP adds to three outputs three sums times the scale of the inputs times those in Z24 to Z26, and the lowest value
-// of the inputs times the offsets in Z27 to Z29. It clears the sums.
+// END_GROUP adds to three outputs: three sums times the scale of the inputs times the scales in Z24
+// to Z26, and the lowest value of the inputs times the offsets in Z27 to Z29. It clears the sums.
 #define END_GROUP(range, low, s0, s1, s2, o0, o1, o2) \
 	VBROADCASTSS range, Z30 \
 	VBROADCASTSS low, Z31 \
@@ -229,9 +244,20 @@ group:
 	VMOVUPS o1, p64 \
 	VMOVUPS o2, p128
 
-// func linearAVX512(out *float32, ldOut int, a *uint8, k int, ranges *float32, weight *int8, scale, offset, bias *float32, rows int, next *int8, lines int)
-// 3 panels of 16 outputs side by side, 4 rows at a time: twelve integer and twelve float32 sums. For each group of each 4 rows,
-// lines cache lines from next on are fetched: what the next product reads.
+// func linearAVX512(out *float32, ldOut int, a *uint8, k int, ranges *float32, weight *int8,
+//	scale, offset, bias *float32, rows int, next *int8, lines int)
+// 3 panels of 16 outputs, 4 rows at a time: twelve integer and twelve float32 sums. For each group
+// of each 4 rows it fetches lines cache lines from next on: what the next product reads.
+//
+//	DX  out, of the first of 4 rows            BX  scale, at the group, of panel 0
+//	R9  bytes of a row of out                  R14 offset, at the group, of panel 0
+//	SI  a, at the inputs of the first row      R8  ranges, at the group
+//	R11, R12  bytes of 1 and 3 rows of a       R10 next
+//	DI, R15  weight, of panels 0 and 2         AX  bias, then groups left
+//	R13 bytes of a panel of weight             CX  lines to fetch, then steps of eight inputs left
+//	Z0 to Z11   integer sums: row r has Z(3r+p) for panel p
+//	Z12 to Z23  float32 sums in the same order
+//	Z24 to Z31  scratch: weights, inputs; bias; scales in Z24 to Z26, offsets in Z27 to Z29
 TEXT ·linearAVX512(SB), NOSPLIT, $0-96
 	MOVQ out+0(FP), DX
 	MOVQ ldOut+8(FP), R9
@@ -308,6 +334,10 @@ eight:
 	RET
 
 // func geluAVX512(x *float32, n int, coefficients *float32)
+//
+//	DI  x            Z0 to Z9  coefficients, lowest power first
+//	CX  numbers left Z10, Z12  4.5 and -4.5, the bounds of the polynomial; Z11  1/2
+//	SI  coefficients Z13  x within the bounds; Z14  its square; Z15  polynomial; Z16  x
 TEXT ·geluAVX512(SB), NOSPLIT, $0-24
 	MOVQ x+0(FP), DI
 	MOVQ n+8(FP), CX
@@ -351,6 +381,11 @@ loop:
 	RET
 
 // func softmaxAVX512(x *float32, n int, scale float32, coefficients *float32)
+//
+//	DI  x            Z0  the largest           Z3 to Z8  coefficients, lowest power first
+//	CX  bytes of x   Z1  scale * log2(e)       Z9  sum, then 1 / sum
+//	AX  offset       Z2  least exponent        Z10 to Z12  fraction, exponent, power
+//	SI  coefficients
 TEXT ·softmaxAVX512(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), DI
 	MOVQ n+8(FP), CX
@@ -412,8 +447,16 @@ divide:
 	VZEROUPPER
 	RET
 
-// func multiplyAVX512(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner, columns int)
+// func multiplyAVX512(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner,
+//	columns int)
 // Tiles of 4 rows by 32 columns.
+//
+//	DX  c, of the first of 4 rows              BX  a, of the first of 4 rows
+//	R9, R10  bytes of 1 and 3 rows of c        R11, R12  bytes of 1 and 3 rows of a
+//	DI  b, at the step                         SI  a, at the step
+//	R8  bytes of a row of b                    CX  steps left; R13  rows left
+//	Z0 to Z7  sums: row r has Z(2r) for columns 0 to 15 and Z(2r+1) for 16 to 31
+//	Z8, Z9    values of b                      Z10 to Z13  values of a, one for each row
 TEXT ·multiplyAVX512(SB), NOSPLIT, $0-72
 	MOVQ ldC+8(FP), R9
 	MOVQ ldA+24(FP), R11
@@ -480,6 +523,10 @@ step:
 
 // func poolAVX512(out *float32, n int, x *float32, rows int)
 // 64 columns at a time.
+//
+//	DI  out          SI  x                     Z0 to Z3  sums of 64 columns
+//	CX  bytes of a row                         Z4, Z5    sums of squares, then 1 / length in Z4
+//	AX  offset of the columns                  DX  x, at the row; BX  rows left
 TEXT ·poolAVX512(SB), NOSPLIT, $0-32
 	MOVQ out+0(FP), DI
 	MOVQ n+8(FP), CX

@@ -23,8 +23,8 @@ func chunk(b *testing.B) string {
 	return ""
 }
 
-// BenchmarkEmbed embeds chunks of 128 tokens with one worker. chunks/cpu-s is what the processor time is worth, whatever
-// else the machine does.
+// BenchmarkEmbed embeds chunks of 128 tokens with one worker. chunks/cpu-s is what the processor
+// time is worth, whatever else the machine does.
 func BenchmarkEmbed(b *testing.B) {
 	texts := []string{chunk(b)}
 	for _, name := range Kernels() {
@@ -65,8 +65,8 @@ func BenchmarkShortTexts(b *testing.B) {
 	}
 }
 
-// BenchmarkLinear compares the product with weights, 128 rows of the intermediate layer, with the loop one would write
-// first: float32, one output after the other.
+// BenchmarkLinear compares the product with weights, 128 rows of the intermediate layer, with the
+// loop one would write first: float32, one output after the other.
 func BenchmarkLinear(b *testing.B) {
 	const rows = 128
 	r := rand.New(rand.NewPCG(1, 2))
@@ -98,8 +98,8 @@ func BenchmarkLinear(b *testing.B) {
 	})
 }
 
-// naive sets out[i][j] to the sum over k of x[i][k] * weight[j][k]. It is a function of its own, because within a benchmark's
-// loop the compiler keeps the sum in memory.
+// naive sets out[i][j] to the sum over k of x[i][k] * weight[j][k]. It is a function of its own,
+// because within a benchmark's loop the compiler keeps the sum in memory.
 //
 //go:noinline
 func naive(out, x, weight []float32, rows, inputs, outputs int) {

@@ -1,21 +1,23 @@
 package minilm
 
-// The forward pass runs over the tokens of several texts at once, one after another in one matrix: everything but attention
-// treats each row alone, and attention looks at the rows of one text. So nothing is padded, short texts share the cost of
-// reading the weights, and no text sees another.
+// The forward pass computes several texts at once: their tokens are the rows of one matrix.
+// Everything but attention treats each row alone, and attention reads the rows of one text. So
+// nothing is padded, short texts share the cost of reading the weights, and no text influences
+// another.
 
 const (
-	// maxRows is how many tokens go through the model at once: a text of maximal length always fits.
+	// maxRows is the number of tokens that are computed at once. A text of maximal length fits.
 	maxRows = maxTokens
-	// Kernels work on 4 rows, transpose on 8, and multiply on 32 columns. Buffers have room for what lies beyond the last
-	// row; it holds numbers of other texts or old ones and is never read into a result.
+	// rowPadding is additional room in buffers, because kernels work on 4 or 8 rows and 32 columns.
+	// It has old numbers or those of other texts and does not change a result.
 	rowPadding = 8
-	// feedForwardRows are the rows that go through the feed-forward layers at a time, so that the wide matrix between them
-	// (8 KB a row, float32 and quantised) stays in the second cache.
+	// feedForwardRows is the number of rows that are computed at once in the feed-forward layers,
+	// so that the wide matrix between them (8 KB a row, float32 and quantised) stays in the
+	// second-level cache.
 	feedForwardRows = 128
 )
 
-// scratch is the working memory of one forward pass, 4 MB. It is reused, so a pass allocates nothing.
+// scratch is the working memory of a forward pass, 4 MB. It is reused, so a pass allocates nothing.
 type scratch struct {
 	x, mixed  []float32 // [rows][hidden]
 	qkv       []float32 // [rows][3*hidden]
@@ -40,8 +42,8 @@ func newScratch() *scratch {
 	}
 }
 
-// forward computes the vector of each of some texts, given as token ids with the start and end tokens, together at most
-// maxRows. It writes them to out, hidden numbers each.
+// forward writes the vectors of texts to out, hidden numbers each. Texts are token ids with start
+// and end tokens, together at most maxRows.
 func (w *weights) forward(k *kernels, s *scratch, texts [][]int32, out [][]float32) {
 	rows := 0
 	for _, ids := range texts {
@@ -64,8 +66,8 @@ func (w *weights) forward(k *kernels, s *scratch, texts [][]int32, out [][]float
 	for i, ids := range texts {
 		k.pool(out[i], s.x[row*hidden:][:len(ids)*hidden], len(ids))
 		if out[i][0] != out[i][0] {
-			// The sum of layer-normalised rows is never zero in practice. If it were, the first unit vector would stand in,
-			// because an embedding must be one.
+			// The sum of layer-normalised rows is never zero in practice. An embedding must be a
+			// unit vector.
 			clear(out[i])
 			out[i][0] = 1
 		}
@@ -99,7 +101,7 @@ func (l *layer) forward(k *kernels, s *scratch, texts [][]int32, rows int) {
 	}
 }
 
-// forward sets out to l of x, for rows rows, a multiple of 4.
+// forward sets out to l applied to rows rows of x, a multiple of 4.
 func (l *linear) forward(k *kernels, s *scratch, out, x []float32, rows int) {
 	for r := range rows {
 		k.quantize(s.quantized, r, x[r*l.inputs:][:l.inputs], l.smooth)
@@ -109,11 +111,11 @@ func (l *linear) forward(k *kernels, s *scratch, out, x []float32, rows int) {
 	}
 }
 
-// masked is a score so low that its weight is as good as zero, and so high that differences of it stay finite.
+// masked is a score with a weight of zero that is small enough for differences to stay finite.
 const masked = -1e30
 
-// attend computes one head, whose numbers begin at column, of the text whose n tokens begin at row. Up to three rows of
-// s.context beyond the text are overwritten; they belong to the next text, whose turn is later, or to none.
+// attend computes the head that begins at column for the text of n tokens that begins at row. It
+// overwrites up to three rows of s.context after the text, which belong to a later text or to none.
 func attend(k *kernels, s *scratch, row, n, column int) {
 	columns := (n + 31) &^ 31
 	query := s.qkv[row*3*hidden+column:]
@@ -133,8 +135,8 @@ func attend(k *kernels, s *scratch, row, n, column int) {
 // scoreScale is 1 / sqrt(headSize).
 const scoreScale = 0.17677669529663687
 
-// pack puts texts, given by their tokens and ordered by their number, into runs of at most limit tokens, and appends the ends
-// of the runs to ends. A text longer than limit is a run of its own.
+// pack divides texts, which are sorted by their number of tokens, into runs of at most limit tokens
+// and appends the ends of the runs to ends. A text longer than limit is a run of its own.
 func pack(ends []int, texts [][]int32, limit int) []int {
 	tokens := 0
 	for i, ids := range texts {

@@ -258,7 +258,8 @@ func compare(t *testing.T, k, oracle *kernels, r *rand.Rand) {
 	}
 }
 
-// dumb computes what the kernels are defined to compute, in float64 and without any thought of speed.
+// dumb computes what the kernels are defined to compute, in float64 and without any thought of
+// speed.
 var dumb = &kernels{
 	name: "dumb",
 	expand: func(dst []float32, src []int8, scale float32) {

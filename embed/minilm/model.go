@@ -12,18 +12,18 @@ import (
 	"throughline/embed"
 )
 
-// Options configures a [Model]. The zero value is good.
+// Options configures a [Model]. The zero value is recommended.
 type Options struct {
-	// Workers is how many texts, or packs of short ones, are computed at once, by all callers together. Each needs 4 MB of
-	// memory and one core. 0 means as many as the process may use cores.
+	// Workers is the number of texts, or packs of short ones, that are computed at once for all
+	// callers together. Each needs 4 MB of memory and one core. 0 means GOMAXPROCS.
 	Workers int
-	// Kernels names the implementation of the arithmetic, one of [Kernels]. Empty means what the environment variable
-	// THROUGHLINE_CPU names, or else the fastest.
+	// Kernels is the implementation of the arithmetic, one of [Kernels]. Empty means the value of
+	// the environment variable THROUGHLINE_CPU, or else the fastest.
 	Kernels string
 }
 
-// Model is the embedding model. It is safe for concurrent use and has nothing to close: it runs no goroutines beyond those
-// of the calls in progress.
+// Model is the embedding model. It is safe for concurrent use. It has no goroutines besides those
+// of calls in progress and need not be closed.
 type Model struct {
 	weights    *weights
 	vocabulary *vocabulary
@@ -38,10 +38,11 @@ var (
 	_ embed.TokenCounter = (*Model)(nil)
 )
 
-// New returns the model, which is in the binary. It fails when the kernels asked for do not run here.
+// New returns the model. It fails with an [ErrKernels] when the requested kernels are not
+// available.
 func New(options Options) (*Model, error) {
 	if options.Workers < 0 {
-		return nil, fmt.Errorf("minilm: Workers is %d, must not be negative", options.Workers)
+		return nil, fmt.Errorf("minilm: Options.Workers: negative (got %d)", options.Workers)
 	}
 	k, err := selectKernels(options.Kernels)
 	if err != nil {
@@ -66,7 +67,7 @@ func (m *Model) Space() embed.Space {
 	return embed.Space{Model: embed.MiniLM, Dimensions: hidden, MaxTokens: maxTokens}
 }
 
-// Kernels is the name of the implementation that the model uses.
+// Kernels returns the name of the kernels that the model uses.
 func (m *Model) Kernels() string { return m.kernels.name }
 
 // CountTokens implements [embed.TokenCounter].
@@ -76,13 +77,13 @@ func (m *Model) CountTokens(text string) int {
 	return w.tokenizer.count(text)
 }
 
-// windowTexts is how many texts of a call are looked at together. It bounds memory while leaving enough texts of about one
-// length to pack.
+// windowTexts is the number of texts of a call that are sorted together. It bounds memory and
+// leaves enough texts of about one length to pack.
 const windowTexts = 1024
 
-// Embed implements [embed.Embedder]. Texts of about one length go through the model together. A query waits for at most
-// the computation in progress (some 10 ms), not for queued documents. When the context ends, Embed returns its error after
-// the computations in progress.
+// Embed implements [embed.Embedder]. Texts of about one length are computed together. A query waits
+// at most for the computation in progress (about 10 ms), not for queued documents. When the context
+// ends, Embed returns its error after the computations in progress.
 func (m *Model) Embed(ctx context.Context, kind embed.Kind, texts []string) ([][]float32, error) {
 	vectors := make([][]float32, len(texts))
 	for first := 0; first < len(texts); first += windowTexts {
@@ -94,16 +95,16 @@ func (m *Model) Embed(ctx context.Context, kind embed.Kind, texts []string) ([][
 	return vectors, nil
 }
 
-// window is the working memory of a call: some texts at a time, as tokens. It is reused, so that embedding allocates the vectors
-// and next to nothing besides, however long the texts are.
+// window is the working memory of a call for at most windowTexts texts. It is reused, so that
+// embedding allocates little besides the vectors, however long the texts are.
 type window struct {
 	tokenizer *tokenizer
 	tokens    []int32     // of all texts, one after another
-	ends      []int       // where each text's tokens end in it
-	order     []int       // the texts, by their number of tokens
-	ids       [][]int32   // the tokens of each, in that order
-	out       [][]float32 // where the vector of each goes, in that order
-	packs     []int       // the ends of the runs of texts that go through the model together
+	ends      []int       // by text: the end of its tokens
+	order     []int       // the texts, sorted by their number of tokens
+	ids       [][]int32   // the tokens of each text, in that order
+	out       [][]float32 // the vector of each text, in that order
+	packs     []int       // the ends of the runs of texts that are computed together
 }
 
 func (m *Model) embedWindow(ctx context.Context, kind embed.Kind, texts []string, vectors [][]float32) error {
@@ -112,7 +113,7 @@ func (m *Model) embedWindow(ctx context.Context, kind embed.Kind, texts []string
 	if err := w.encode(ctx, texts); err != nil {
 		return err
 	}
-	// One allocation for the vectors of the window, so that each is contiguous with its neighbours.
+	// The vectors of a window share an allocation.
 	numbers := make([]float32, len(texts)*hidden)
 	w.out = w.out[:0]
 	for _, at := range w.order {
@@ -129,7 +130,7 @@ func (m *Model) embedWindow(ctx context.Context, kind embed.Kind, texts []string
 	return parallel(min(m.workers, len(w.packs)), func() error { return m.computePacks(ctx, kind, w, &next) })
 }
 
-// computePacks computes the vectors of packs, the next one each time, until there are no more.
+// computePacks computes packs, taking the next one from a shared counter, until there are no more.
 func (m *Model) computePacks(ctx context.Context, kind embed.Kind, w *window, next *atomic.Int64) error {
 	for {
 		i := int(next.Add(1)) - 1
@@ -150,11 +151,12 @@ func (m *Model) computePacks(ctx context.Context, kind embed.Kind, w *window, ne
 	}
 }
 
-// minPack is the number of tokens that are computed together even if that leaves workers idle: below it a pass costs
-// about as much as reading the weights.
+// minPack is the number of tokens that are computed together even when workers are idle. A pass of
+// fewer tokens costs about as much as reading the weights.
 const minPack = 64
 
-// parallel runs n copies of run, one of them on the caller's goroutine, waits for all and returns the first error.
+// parallel runs n copies of run, one of them on the caller's goroutine, waits for all and returns
+// the first error.
 func parallel(n int, run func() error) error {
 	var wait sync.WaitGroup
 	errs := make([]error, max(n, 1))
@@ -185,7 +187,7 @@ func (w *window) encode(ctx context.Context, texts []string) error {
 	return nil
 }
 
-// tokensOf are the tokens of text i.
+// tokensOf returns the tokens of text i.
 func (w *window) tokensOf(i int) []int32 {
 	start := 0
 	if i > 0 {

@@ -58,7 +58,8 @@ func variedTexts(n int) []string {
 	return texts
 }
 
-// A vector depends on its text alone, to the bit: not on the batch, the place in it, the kind or the number of workers.
+// A vector depends on its text alone, to the bit: not on the batch, the place in it, the kind or
+// the number of workers.
 func TestVectorsDependOnTheTextAlone(t *testing.T) {
 	texts := variedTexts(60)
 	one := newModel(t, Options{Workers: 1})
@@ -99,8 +100,8 @@ func TestVectorsDependOnTheTextAlone(t *testing.T) {
 	}
 }
 
-// The integer sums are the same whatever computes them. What is rounded to bytes comes from float32 sums, which kernels add
-// up in different orders, so a few of the bytes differ by one.
+// The integer sums are the same whatever computes them. What is rounded to bytes comes from float32
+// sums, which kernels add up in different orders, so a few of the bytes differ by one.
 func TestKernelsAgree(t *testing.T) {
 	texts := []string{"", "ok", "Ferries to the islands were sent to the old cargo port.", "東京で地震 🙂"}
 	want, err := newModel(t, Options{Kernels: "portable"}).Embed(t.Context(), embed.Document, texts)
@@ -232,8 +233,9 @@ func TestPack(t *testing.T) {
 	}
 }
 
-// A call allocates its vectors and, with several workers, what it takes to start and to wait for them. Nothing grows with the
-// number of tokens, and of the number of texts only the vectors' memory does.
+// A call allocates its vectors and, with several workers, what it takes to start and to wait for
+// them. Nothing grows with the number of tokens, and of the number of texts only the vectors'
+// memory does.
 func TestNothingIsAllocatedForTokens(t *testing.T) {
 	if testing.Short() {
 		t.Skip("buffers are not always reused under the race detector; run without -short and -race")
@@ -259,7 +261,8 @@ func TestNothingIsAllocatedForTokens(t *testing.T) {
 	}
 }
 
-// A sum of rows without a direction does not happen, but it would not leave as a vector of no numbers.
+// A sum of rows without a direction does not happen, but it would not leave as a vector of no
+// numbers.
 func TestEveryVectorIsAUnitVector(t *testing.T) {
 	m := newModel(t, Options{})
 	k := *m.kernels

@@ -2,8 +2,8 @@ package minilm
 
 import "math"
 
-// The kernels for NEON with dot products (Apple's processors, and servers since about 2019). What is done once for a token or a
-// head is portable.
+// The kernels for NEON with dot products (Apple's processors, servers since about 2019). Operations
+// of one token or one head are portable.
 
 var neon = &kernels{
 	name:   "neon",
@@ -37,7 +37,8 @@ var neon = &kernels{
 	pool:    poolPortable,
 }
 
-// Constants, four times each: the assembler has no instruction to fill a vector from memory.
+// Constants, four times each, because Go's assembler has no instruction to fill a vector from
+// memory.
 var (
 	geluVectors    = fourTimes(append(geluCoefficients[:], geluEnd, 0.5)...)
 	expVectors     = fourTimes(append(expCoefficients[:], smallestExponent)...)

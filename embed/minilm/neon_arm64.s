@@ -1,10 +1,13 @@
 #include "textflag.h"
 
-// Kernels for NEON with dot products. kernels.go says what they compute, neon_arm64.go declares them. Lengths are checked there.
+// Kernels for NEON with dot products. kernels.go defines what they compute; neon_arm64.go declares
+// them and checks lengths.
 //
-// The assembler does not know these instructions by name. Arguments are numbers of vector registers.
+// Go's assembler has no names for the instructions below. The arguments of their macros are numbers
+// of vector registers.
 
-// UDOT_LANE adds to each of the 4 sums in d the products of 4 bytes of n with the 4 bytes of m at lane 0 to 3.
+// UDOT_LANE adds to each of the 4 sums in d the products of 4 bytes of n with the 4 bytes of m at
+// lane 0 to 3.
 #define UDOT_LANE0(m, n, d) WORD $(0x6F80E000 | (m)<<16 | (n)<<5 | (d))
 #define UDOT_LANE1(m, n, d) WORD $(0x6FA0E000 | (m)<<16 | (n)<<5 | (d))
 #define UDOT_LANE2(m, n, d) WORD $(0x6F80E800 | (m)<<16 | (n)<<5 | (d))
@@ -16,7 +19,8 @@
 // SCVTF turns integers into float32.
 #define SCVTF(n, d) WORD $(0x4E21D800 | (n)<<5 | (d))
 
-// FMUL_LANE0 sets d to n times the first number of m. FMLA_LANE adds n times a number of m to d, FMLA n times m.
+// FMUL_LANE0 sets d to n times the first number of m. FMLA_LANE adds n times a number of m to d,
+// and FMLA adds n times m.
 #define FMUL_LANE0(m, n, d) WORD $(0x4F809000 | (m)<<16 | (n)<<5 | (d))
 #define FMLA_LANE0(m, n, d) WORD $(0x4F801000 | (m)<<16 | (n)<<5 | (d))
 #define FMLA_LANE1(m, n, d) WORD $(0x4FA01000 | (m)<<16 | (n)<<5 | (d))
@@ -38,7 +42,7 @@
 #define XTN_H(n, d) WORD $(0x0E212800 | (n)<<5 | (d)) // 8 halves become the lower 8 bytes
 #define XTN2_H(n, d) WORD $(0x4E212800 | (n)<<5 | (d))
 
-// SUM4 adds the 4 numbers of v into all four of it.
+// SUM4 sets all 4 numbers of v to their sum.
 #define SUM4(v) \
 	FADDP(v, v, v) \
 	FADDP(v, v, v)
@@ -69,7 +73,7 @@
 	DOT(19, 22, 14) \
 	DOT(19, 23, 15)
 
-// LESS takes 128 times the sum of the inputs off four sums of products.
+// LESS subtracts 128 times the sum of the inputs from four sums of products.
 #define LESS(total, a, b, c, d) \
 	VADDV total.S4, total \
 	VDUP total.S[0], total.S4 \
@@ -79,8 +83,9 @@
 	VSUB total.S4, c.S4, c.S4 \
 	VSUB total.S4, d.S4, d.S4
 
-// END_GROUP adds to 16 outputs at p the four times four sums from s on, times the scale of the inputs times those in V16 to V19,
-// and the lowest value of the inputs times the offsets in V20 to V23.
+// END_GROUP adds to the 16 outputs at p: the four times four sums from s on times the scale of the
+// inputs times the scales in V16 to V19, and the lowest value of the inputs times the offsets in
+// V20 to V23.
 #define END_GROUP(range, p, s) \
 	FMOVD range, F30 \
 	VLD1 (p), [V25.S4, V26.S4, V27.S4, V28.S4] \
@@ -102,8 +107,10 @@
 	FMLA_LANE1(30, 23, 28) \
 	VST1 [V25.S4, V26.S4, V27.S4, V28.S4], (p)
 
-// func linearNEON(out *float32, ldOut int, a *uint8, k int, ranges *float32, weight *int8, scale, offset, bias *float32, rows int)
-// 16 outputs, 4 rows at a time. Weights are made bytes without a sign by adding 128, which 128 times the sum of the inputs makes good.
+// func linearNEON(out *float32, ldOut int, a *uint8, k int, ranges *float32, weight *int8, scale,
+//	offset, bias *float32, rows int)
+// 16 outputs, 4 rows at a time. Weights are made unsigned by adding 128; the excess, 128 times the
+// sum of the inputs, is subtracted.
 TEXT ·linearNEON(SB), NOSPLIT, $0-80
 	MOVD out+0(FP), R0
 	MOVD ldOut+8(FP), R1
@@ -316,7 +323,7 @@ divide:
 	BNE divide
 	RET
 
-// ROUND turns four times four values into 16 bytes in the first register.
+// ROUND rounds four times four values to 16 bytes in the first register.
 #define ROUND(a, b, c, d) \
 	FSUB(28, a, a) \
 	FSUB(28, b, b) \
@@ -459,7 +466,8 @@ scale:
 	BNE scale
 	RET
 
-// func multiplyNEON(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner, columns int)
+// func multiplyNEON(c *float32, ldC int, a *float32, ldA int, b *float32, ldB int, rows, inner,
+//	columns int)
 // Tiles of 4 rows by 16 columns.
 TEXT ·multiplyNEON(SB), NOSPLIT, $0-72
 	MOVD c+0(FP), R0

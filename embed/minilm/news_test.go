@@ -18,7 +18,8 @@ import (
 	"testing"
 )
 
-// evalDir holds labelled news with float32 vectors of the unrounded model, outside of the repository.
+// evalDir holds labelled news with float32 vectors of the unrounded model, outside of the
+// repository.
 const evalDir = "../../../shared/eval"
 
 // newsTokens is how many tokens of title and text the vectors there were made of.
@@ -129,8 +130,8 @@ func embedNews(t *testing.T, texts []string) [][]float32 {
 	return vectors
 }
 
-// ndcg is the same-story nDCG@10 of ranking by cosine, averaged over the articles whose story has another one. Equal cosines are
-// ranked by position.
+// ndcg is the same-story nDCG@10 of ranking by cosine, averaged over the articles whose story has
+// another one. Equal cosines are ranked by position.
 func ndcg(vectors [][]float32, stories []string) float64 {
 	const depth = 10
 	unit := make([][]float32, len(vectors))
@@ -181,7 +182,8 @@ func cosineParts(a, b []float32) float64 {
 	return float64(sum)
 }
 
-// What the rounding of weights and inputs costs on news, against the bounds that the project sets itself.
+// What the rounding of weights and inputs costs on news, against the bounds that the project sets
+// itself.
 func TestVectorsOfNewsAreTheReferences(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds; run without -short")

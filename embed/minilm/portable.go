@@ -2,7 +2,8 @@ package minilm
 
 import "math"
 
-// The portable kernels. They define what the others compute, and they are what runs on processors without kernels of their own.
+// The portable kernels are the reference for the others and run on processors without other
+// kernels.
 
 var portable = &kernels{
 	name:      "portable",
@@ -60,23 +61,25 @@ func quantizePortable(q *quantized, r int, x, smooth []float32) {
 		q.ranges[at], q.ranges[at+1] = span/255, low
 		bytes := (*[groupSize]uint8)(q.bytes[r*len(x)+group*groupSize:])
 		for i, v := range values {
-			// Adding 2^23 leaves no room for a fraction, so it rounds as float32 addition does: to nearest, ties to even. The
-			// conversions keep compilers from rounding once where it should be twice.
+			// A float32 of 2^23 and more has no fraction, so adding 2^23 rounds to the nearest
+			// integer, ties to even. The conversions prevent a fused operation, which would round
+			// once instead of twice.
 			bytes[i] = uint8(math.Float32bits(float32(float32(v-low)*inverse) + 0x1p23))
 		}
 	}
 }
 
-// Sums of products of bytes and weights are computed three at a time: the 64-bit product of an input and
-// w0 + w1*2^fieldBits + w2*2^(2*fieldBits) holds three products, and so does a sum of such products as long as each part fits
-// its bits, which it does for fieldInputs inputs: 32*255*127 < 2^20. A part borrows from the one above it when it is negative,
-// which is undone at the end. That is exact, and nearly five times as fast as one product of float32 after another.
+// Sums of products of bytes and weights are computed three at a time: the 64-bit product of an
+// input and w0 + w1*2^fieldBits + w2*2^(2*fieldBits) has three products, and so has a sum of such
+// products while each part fits its bits. That holds for fieldInputs inputs: 32*255*127 < 2^20. A
+// negative part borrows from the part above it; addTriple corrects that. This is exact and nearly
+// five times as fast as products of float32.
 const (
 	fieldBits   = 21
 	fieldInputs = 32
 )
 
-// linearPortable computes 12 outputs at a time: four sums of three fit the registers, and leave multiplication the bottleneck.
+// linearPortable computes 12 outputs at a time, because four sums of three fit the registers.
 func linearPortable(out []float32, q *quantized, l *linear, first, rows int) {
 	const columns = 12
 	k := l.inputs
@@ -122,7 +125,7 @@ func linearPortable(out []float32, q *quantized, l *linear, first, rows int) {
 	}
 }
 
-// multiplyTriples is a function of its own so that its sums stay in registers.
+// multiplyTriples is a separate function so that its sums stay in registers.
 //
 //go:noinline
 func multiplyTriples(x *[fieldInputs]uint8, w *[fieldInputs][4]int64) (s0, s1, s2, s3 int64) {
@@ -147,11 +150,12 @@ func addTriple(sums *[3]int32, s int64) {
 	sums[2] += int32((s - middle) >> fieldBits)
 }
 
-// geluEnd is where Phi is taken for 0 or 1.
+// geluEnd is the magnitude from which Phi is approximated by 0 or 1.
 const geluEnd = 4.5
 
-// geluCoefficients give Phi(u) - 1/2 = u * (c0 + c1 u^2 + c2 u^4 ...) for |u| <= geluEnd: a least-squares fit reweighted
-// until the largest error of u*Phi(u) stopped falling, with the value at the end fixed to 1/2.
+// geluCoefficients approximate Phi(u) - 1/2 by u * (c0 + c1 u^2 + c2 u^4 ...) for |u| <= geluEnd.
+// They are a least-squares fit that was reweighted until the largest error of u*Phi(u) stopped
+// falling, with the value at the end fixed to 1/2.
 var geluCoefficients = [...]float32{
 	0.398865669965744, -0.06630099564790726, 0.009808141738176346, -0.0011141044087707996, 9.620672790333629e-05,
 	-6.169876996864332e-06, 2.8175958277643076e-07, -8.578096455380546e-09, 1.5491428972946863e-10, -1.2488104083815954e-12,
@@ -201,13 +205,13 @@ func multiplyPortable(c []float32, ldC int, a []float32, ldA int, b []float32, l
 	}
 }
 
-// expCoefficients give 2^f for |f| <= 1/2 with a relative error of 2e-7.
+// expCoefficients approximate 2^f for |f| <= 1/2 with a relative error of 2e-7.
 var expCoefficients = [...]float32{1, 0.6931472, 0.24022651, 0.05550327, 0.009618039, 0.0013395279}
 
-// smallestExponent is where powers of 2 end.
+// smallestExponent is the least exponent of a power of 2.
 const smallestExponent = -126
 
-// exp2 returns 2^x for x <= 0, 2^smallestExponent at the least.
+// exp2 returns 2^x for x <= 0, at least 2^smallestExponent.
 func exp2(x float32) float32 {
 	x = max(x, smallestExponent)
 	n := float32(x+0x1.8p23) - 0x1.8p23

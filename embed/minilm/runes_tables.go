@@ -2,8 +2,8 @@ package minilm
 
 import "unicode"
 
-// newer are the characters that Go's Unicode tables call combining marks, format characters or punctuation and the
-// reference, whose tables are older, leaves as they are.
+// newer has the characters that are combining marks, format characters or punctuation in Go's
+// Unicode tables but not in the older tables of the reference.
 var newer = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x61d, 0x61d, 1}, {0x7fd, 0x7fd, 1}, {0x890, 0x891, 1}, {0x898, 0x89f, 1},

@@ -17,7 +17,7 @@ var vocabularyText string
 
 const (
 	vocabularySize = 30522
-	// The reference makes one unknown token of a word with more runes than this.
+	// maxWordRunes is the length from which the reference makes one unknown token of a word.
 	maxWordRunes = 100
 
 	unknownToken = 100
@@ -25,14 +25,14 @@ const (
 	endToken     = 102
 )
 
-// specialTokens written out in a text stand for the token itself, as in the reference tokenizer.
+// specialTokens are recognised in texts, as in the reference tokenizer.
 var specialTokens = []struct {
 	text string
 	id   int32
 }{{"[PAD]", 0}, {"[UNK]", unknownToken}, {"[CLS]", startToken}, {"[SEP]", endToken}, {"[MASK]", 103}}
 
-// vocabulary is BERT's WordPiece vocabulary: tokens that begin a word, and tokens that go on with one. The latter are
-// written with "##" before them in the file and without here.
+// vocabulary is BERT's WordPiece vocabulary: tokens that begin a word, and tokens inside of a word.
+// The latter have the prefix "##" in the file, which is removed here.
 type vocabulary struct {
 	begin, inside               map[string]int32
 	longestBegin, longestInside int // bytes
@@ -53,13 +53,13 @@ var loadVocabulary = sync.OnceValues(func() (*vocabulary, error) {
 		id++
 	}
 	if id != vocabularySize {
-		return nil, fmt.Errorf("minilm: the vocabulary in this binary has %d tokens, not %d", id, vocabularySize)
+		return nil, fmt.Errorf("minilm: built-in vocabulary: wrong size (got %d tokens, want %d)", id, vocabularySize)
 	}
 	return v, nil
 })
 
-// CountTokens returns how many tokens the model makes of a text, the two that it puts around every text not counted. It
-// needs the vocabulary only and not the weights, so it also serves the client of a server that runs this model.
+// CountTokens returns the number of tokens of a text, without the two special tokens. It does not
+// load the weights, so it can also be used with a server that runs this model.
 func CountTokens(text string) int {
 	v, err := loadVocabulary()
 	if err != nil {
@@ -69,8 +69,9 @@ func CountTokens(text string) int {
 	return t.count(text)
 }
 
-// tokenizer turns texts into token ids the way the reference does (BertNormalizer, BertPreTokenizer and WordPiece of the
-// tokenizers library, with the settings of the published tokenizer.json). It holds buffers: one goroutine at a time.
+// tokenizer turns texts into token ids as the reference does: BertNormalizer, BertPreTokenizer and
+// WordPiece of the tokenizers library with the published tokenizer.json. It is not safe for
+// concurrent use.
 type tokenizer struct {
 	*vocabulary
 	clean, decomposed, word []byte
@@ -80,7 +81,8 @@ type tokenizer struct {
 	limit                   int
 }
 
-// encode appends the ids of a text, start and end tokens included, cutting the text where they would be more than limit.
+// encode appends the ids of a text with start and end tokens. The text is truncated to at most
+// limit ids.
 func (t *tokenizer) encode(dst []int32, text string, limit int) []int32 {
 	t.out, t.limit = append(dst, startToken), len(dst)+limit-1
 	t.text(text)
@@ -88,7 +90,7 @@ func (t *tokenizer) encode(dst []int32, text string, limit int) []int32 {
 	return dst
 }
 
-// count returns how many ids encode would make of a text of any length, the start and end tokens not counted.
+// count returns the number of ids of a text without truncation, start and end tokens.
 func (t *tokenizer) count(text string) int {
 	n := 0
 	for text != "" {
@@ -101,11 +103,12 @@ func (t *tokenizer) count(text string) int {
 	return n
 }
 
-// pieceBytes is how much text is normalised at a time, so that a text of any length needs little memory and one that is
-// cut needs little time.
+// pieceBytes is the amount of text that is normalised at a time, so that a long text needs little
+// memory and a truncated one little time.
 const pieceBytes = 4 << 10
 
-// nextPiece returns the length of a first piece of text that ends after a space, where nothing reaches across.
+// nextPiece returns the length of a first piece of text. It ends after a space, so no token crosses
+// it.
 func nextPiece(text string) int {
 	if len(text) <= pieceBytes {
 		return len(text)
@@ -132,7 +135,7 @@ func (t *tokenizer) text(text string) {
 	}
 }
 
-// nextSpecial finds the first special token written out in text: where, how long, and which. Without one it returns
+// nextSpecial finds the first special token in text and returns its position, length and id, or
 // len(text), 0, 0.
 func nextSpecial(text string) (at, length int, id int32) {
 	for at < len(text) {
@@ -157,7 +160,7 @@ func (t *tokenizer) emit(id int32) {
 	}
 }
 
-// plain appends the ids of text without special tokens in it.
+// plain appends the ids of text that has no special tokens.
 func (t *tokenizer) plain(text string) {
 	t.clean = t.clean[:0]
 	ascii := true
@@ -166,9 +169,9 @@ func (t *tokenizer) plain(text string) {
 		case r < utf8.RuneSelf:
 			t.clean = append(t.clean, byte(r))
 		case isDropped(r):
-			// Removed before decomposition, as in the reference. Invalid UTF-8 reads as U+FFFD, which is removed too.
+			// Removed before decomposition, as in the reference. Invalid UTF-8 decodes to U+FFFD.
 		case isIdeograph(r):
-			// Set apart before decomposition, which would turn some of them into others.
+			// Separated before decomposition, which would change some of them.
 			t.clean = append(t.clean, ' ')
 			t.clean = utf8.AppendRune(t.clean, r)
 			t.clean = append(t.clean, ' ')
@@ -189,7 +192,8 @@ func (t *tokenizer) plain(text string) {
 	t.words(normal)
 }
 
-// words splits normalised text at white space and around punctuation and appends the ids of what is left.
+// words splits normalised text at white space and punctuation and appends the ids of the words and
+// of the punctuation.
 func (t *tokenizer) words(normal []byte) {
 	t.word, t.wordRunes = t.word[:0], 0
 	for i := 0; i < len(normal) && len(t.out) < t.limit; {
@@ -229,8 +233,8 @@ func (t *tokenizer) words(normal []byte) {
 	t.endWord()
 }
 
-// endWord appends the ids of t.word by taking the longest token of the vocabulary again and again, or the unknown token
-// where that gets stuck, and starts a new word.
+// endWord appends the ids of t.word, always taking the longest token of the vocabulary, or the
+// unknown token when no token fits. Then it starts a new word.
 func (t *tokenizer) endWord() {
 	word, runes := t.word, t.wordRunes
 	t.word, t.wordRunes = t.word[:0], 0
@@ -241,7 +245,8 @@ func (t *tokenizer) endWord() {
 		t.emit(unknownToken)
 		return
 	}
-	// The whole word is looked at even beyond the limit: an unknown rest makes all of it unknown.
+	// The whole word is read even beyond the limit, because an unknown rest makes all of it
+	// unknown.
 	start := len(t.out)
 	tokens, longest := t.begin, t.longestBegin
 	for at := 0; at < len(word); {

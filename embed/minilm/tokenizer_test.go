@@ -113,9 +113,10 @@ func TestTokensOfJoinedTexts(t *testing.T) {
 	})
 }
 
-// The reference's tokens of every character there is are pinned by a checksum, since Go, x/text and the reference each have
-// Unicode tables of their own age. When new tables of Go change what runes.go makes of a character, this shows it;
-// weights/reference.py makes the checksum and can print what is under it.
+// The reference's tokens of every character there is are pinned by a checksum, since Go, x/text and
+// the reference each have Unicode tables of their own age. When new tables of Go change what
+// runes.go makes of a character, this shows it; weights/reference.py makes the checksum and can
+// print what is under it.
 func TestEveryRune(t *testing.T) {
 	want, err := os.ReadFile("testdata/runes.sha256")
 	if err != nil {

@@ -16,17 +16,18 @@ const (
 	heads     = 12
 	headSize  = hidden / heads
 	layers    = 6
-	maxTokens = 256 // more could be read, but the model was trained and is served with this limit
+	maxTokens = 256 // it can read more, but it was trained and is served with this limit
 	epsilon   = 1e-12
 )
 
-// How weights lie in the file, see weights/export.py.
+// The layout of weights in the file, see weights/export.py.
 const (
-	panelWidth = 16 // outputs side by side
+	panelWidth = 16 // outputs that are stored together
 	groupSize  = 64 // inputs that share a scale
-	wordGroup  = 96 // numbers of a word that share a scale
-	// panelInputs is how many inputs of a panel kernels may widen to words at a time, so that 16 outputs of it (12 KB) and
-	// the inputs they meet stay in the first cache.
+	wordGroup  = 96 // numbers of a word vector that share a scale
+	// panelInputs is the number of inputs of a panel that kernels widen to 16 bits at a time, so
+	// that the 16 outputs (12 KB) and the inputs that they are multiplied with stay in the
+	// first-level cache.
 	panelInputs = hidden
 	magic       = "MINILM8\x03"
 )
@@ -41,13 +42,13 @@ type linear struct {
 	bias            []float32 // [outputs]
 	scale           []float32 // [outputs/16][inputs/64][16]
 	offset          []float32 // [outputs/16][inputs/64][16]: scale times the sum of the group's weights
-	weight          []int8    // [outputs/16][inputs/4][16][4], in the binary itself
+	weight          []int8    // [outputs/16][inputs/4][16][4], read-only memory of the binary
 }
 
 type layerNorm struct{ gain, bias []float32 }
 
 type layer struct {
-	attention       linear // query, key and value side by side
+	attention       linear // query, key and value
 	attentionOutput linear
 	attentionNorm   layerNorm
 	intermediate    linear
@@ -57,19 +58,19 @@ type layer struct {
 
 type weights struct {
 	wordScale []float32 // [vocabularySize][hidden/wordGroup]
-	word      []int8    // [vocabularySize][hidden], in the binary itself
+	word      []int8    // [vocabularySize][hidden], read-only memory of the binary
 	position  []float32 // [maxTokens][hidden]
 	norm      layerNorm
 	layers    [layers]layer
 }
 
-// loadWeights reads the weights once for all models of the process. The 8-bit weights stay where they are, in the
-// read-only pages of the binary, and reach memory when they are first used; scales and biases (2 MB) are copied, because
-// the binary does not align them.
+// loadWeights reads the weights once for all models of the process. The 8-bit weights stay in the
+// read-only pages of the binary and are loaded when they are first used; scales and biases (2 MB)
+// are copied, because the binary does not align them.
 var loadWeights = sync.OnceValues(func() (*weights, error) {
 	r := &weightReader{data: weightFile}
 	if got := r.take(len(magic)); got != magic {
-		return nil, fmt.Errorf("minilm: the weights in this binary are not in the expected format: they begin with %q", got)
+		return nil, fmt.Errorf("minilm: built-in weights: unknown format (got %q, want %q)", got, magic)
 	}
 	w := &weights{
 		wordScale: r.float16s(vocabularySize * hidden / wordGroup),
@@ -88,12 +89,12 @@ var loadWeights = sync.OnceValues(func() (*weights, error) {
 		}
 	}
 	if r.short || r.data != "" {
-		return nil, fmt.Errorf("minilm: the weights in this binary are %d bytes, which is not the size of the model", len(weightFile))
+		return nil, fmt.Errorf("minilm: built-in weights: wrong size (got %d bytes)", len(weightFile))
 	}
 	return w, nil
 })
 
-// weightReader reads arrays from the front of data. After the end everything reads as zero and short is set.
+// weightReader reads arrays from the beginning of data. At the end it returns zeros and sets short.
 type weightReader struct {
 	data  string
 	short bool
@@ -109,6 +110,7 @@ func (r *weightReader) take(n int) string {
 	return head
 }
 
+// int8s returns the bytes without copying them. They are read-only: writing to them crashes.
 func (r *weightReader) int8s(n int) []int8 {
 	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.StringData(r.take(n)))), n)
 }
@@ -156,11 +158,8 @@ func (r *weightReader) linear(inputs, outputs int) linear {
 	return l
 }
 
-// fromFloat16 converts an IEEE 754 binary16 number. Scales are never infinite or NaN.
+// fromFloat16 converts a finite IEEE 754 binary16 number. The exponent bias of float32 is 112
+// higher.
 func fromFloat16(h uint16) float32 {
-	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h&1023)
-	if exponent == 0 { // zero and subnormal numbers: multiples of 2^-24
-		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*0x1p-24))
-	}
-	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+	return math.Float32frombits(uint32(h>>15)<<31|uint32(h&0x7fff)<<13) * 0x1p112
 }

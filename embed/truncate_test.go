@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestCut(t *testing.T) {
+func TestTruncate(t *testing.T) {
 	words := func(s string) int { return len(strings.Fields(s)) }
 	for _, test := range []struct {
 		text  string
@@ -20,18 +20,18 @@ func TestCut(t *testing.T) {
 		{strings.Repeat("word ", 100), 3, "word word word"},
 		{strings.Repeat(" ", 1000) + "end", 2, strings.Repeat(" ", 1000) + "end"},
 	} {
-		if got, n := cut(test.text, test.limit, words); got != test.want && strings.TrimSpace(got) != test.want || n != words(got) {
-			t.Errorf("cut(%.40q, %d) = %.40q, %d; want %.40q", test.text, test.limit, got, n, test.want)
+		if got, n := truncate(test.text, test.limit, words); got != test.want && strings.TrimSpace(got) != test.want || n != words(got) {
+			t.Errorf("truncate(%.40q, %d) = %.40q, %d; want %.40q", test.text, test.limit, got, n, test.want)
 		}
 	}
 }
 
 // What is cut is a valid beginning within the limit, and one more word would not have been.
-func TestCutIsTheLongest(t *testing.T) {
+func TestTruncateIsTheLongest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`([a-zé東🙂]{1,12}[ \n]{1,3}){0,30}`).Draw(t, "text")
 		limit := rapid.IntRange(3, 40).Draw(t, "limit")
-		got, n := cut(text, limit, EstimateTokens)
+		got, n := truncate(text, limit, EstimateTokens)
 		if !strings.HasPrefix(text, got) || n != EstimateTokens(got) || n > limit {
 			t.Fatalf("cut to %q with %d tokens", got, n)
 		}

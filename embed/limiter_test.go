@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// A server that computes one request after another, goes on with those that nobody waits for any more, and takes far longer for
-// what is sent at first than a request may take: all texts get their vectors, and later calls do not run into it again.
+// A server that computes one request after another, goes on with those that nobody waits for any
+// more, and takes far longer for what is sent at first than a request may take: all texts get their
+// vectors, and later calls do not run into it again.
 func TestOpenAIGetsAlongWithASlowServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perText, timeout = time.Second, 10 * time.Second
@@ -79,25 +80,25 @@ func TestOpenAIGetsAlongWithASlowServer(t *testing.T) {
 	})
 }
 
-func TestPaceShrinksAndGrows(t *testing.T) {
-	p := newPace(4, 32)
+func TestLimiterShrinksAndGrows(t *testing.T) {
+	p := newLimiter(4, 32)
 	for _, step := range []struct {
 		what             func()
 		requests, inputs int
 	}{
-		{func() { p.soon(32) }, 4, 32},
-		{func() { p.late(32) }, 2, 16},
-		{func() { p.late(32) }, 1, 16}, // was under way already
-		{func() { p.late(1) }, 1, 1},
-		{func() { p.soon(1) }, 1, 2},
-		{func() { p.soon(1) }, 1, 2},
+		{func() { p.quick(32) }, 4, 32},
+		{func() { p.timedOut(32) }, 2, 16},
+		{func() { p.timedOut(32) }, 1, 16}, // was under way already
+		{func() { p.timedOut(1) }, 1, 1},
+		{func() { p.quick(1) }, 1, 2},
+		{func() { p.quick(1) }, 1, 2},
 		{func() {
 			for n := 2; n <= 31; n++ {
-				p.soon(n)
+				p.quick(n)
 			}
 		}, 1, 32},
-		{func() { p.soon(32) }, 2, 32},
-		{func() { p.soon(32); p.soon(32); p.soon(32) }, 4, 32},
+		{func() { p.quick(32) }, 2, 32},
+		{func() { p.quick(32); p.quick(32); p.quick(32) }, 4, 32},
 	} {
 		if step.what(); p.requests != step.requests || p.inputs != step.inputs || p.batch() != step.inputs {
 			t.Fatalf("%d requests of %d, want %d of %d", p.requests, p.inputs, step.requests, step.inputs)
@@ -105,30 +106,30 @@ func TestPaceShrinksAndGrows(t *testing.T) {
 	}
 }
 
-func TestPaceWaitsInOrder(t *testing.T) {
+func TestLimiterAdmitsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(1, 1)
-		if err := p.begin(t.Context()); err != nil {
+		p := newLimiter(1, 1)
+		if err := p.acquire(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var order []int
 		for i := range 3 {
 			go func() {
-				if err := p.begin(t.Context()); err != nil {
+				if err := p.acquire(t.Context()); err != nil {
 					t.Error(err)
 				}
 				order = append(order, i)
-				p.end()
+				p.release()
 			}()
 			synctest.Wait()
 		}
 		enough := errors.New("enough")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, enough)
 		defer cancel()
-		if err := p.begin(ctx); !errors.Is(err, enough) {
+		if err := p.acquire(ctx); !errors.Is(err, enough) {
 			t.Errorf("waited without end: %v", err)
 		}
-		p.end()
+		p.release()
 		synctest.Wait()
 		if !slices.Equal(order, []int{0, 1, 2}) || p.inFlight != 0 || len(p.waiting) != 0 {
 			t.Errorf("order %v, %d in flight, %d waiting", order, p.inFlight, len(p.waiting))

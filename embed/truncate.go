@@ -5,15 +5,16 @@ import (
 	"unicode/utf8"
 )
 
-// cut returns as much of text from its beginning as has at most limit tokens, and their number. It cuts between words where
-// it can, which leaves the tokens of the others as they were.
-func cut(text string, limit int, count func(string) int) (string, int) {
+// truncate returns the longest beginning of text that has at most limit tokens, and the number of
+// its tokens. It cuts between words where possible, because that does not change the tokens of the
+// words.
+func truncate(text string, limit int, count func(string) int) (string, int) {
 	if len(text) <= limit {
-		// A token is at least a byte for every tokenizer there is, so counting can be spared when it only decides the cut.
+		// A token has at least one byte, so the text need not be cut.
 		return text, count(text)
 	}
-	// Find a beginning that is too long without counting all of a text that may be a whole book. Eight bytes for a token
-	// is more than most texts have.
+	// Find a beginning that is too long without counting all of a text that may be a whole book.
+	// Most texts have fewer than eight bytes for each token.
 	long := 8 * limit
 	for long < len(text) && count(text[:boundary(text, long)]) <= limit {
 		long *= 2
@@ -24,7 +25,7 @@ func cut(text string, limit int, count func(string) int) (string, int) {
 		}
 		long = len(text)
 	}
-	// Everything up to short has at most limit tokens; up to long it has more.
+	// text[:short] has at most limit tokens, text[:long] has more.
 	short := 0
 	for long-short > 1 {
 		middle := short + (long-short)/2
@@ -43,7 +44,7 @@ func cut(text string, limit int, count func(string) int) (string, int) {
 
 func startsWithSpace(s string) bool { return s != "" && strings.IndexByte(" \t\r\n", s[0]) >= 0 }
 
-// boundary returns the last beginning of a rune at or before i.
+// boundary returns the last start of a rune at or before i.
 func boundary(text string, i int) int {
 	if i >= len(text) {
 		return len(text)
