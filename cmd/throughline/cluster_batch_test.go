@@ -146,7 +146,7 @@ func TestClusterParquetOfVectors(t *testing.T) {
 		says string
 	}{
 		"two columns": {write(t, "two.parquet", parquetOf(t, []two{{[]float32{1}, []float32{1}}})), nil, "choose one with --vectors"},
-		"no column":   {file, []string{"--vectors", "nosuch"}, `"nosuch"; there are`},
+		"no column":   {file, []string{"--vectors", "nosuch"}, `"nosuch", want one of`},
 		"no vectors":  {file, []string{"--vectors", "headline"}, `"headline" is none`},
 		"dimensions":  {write(t, "bad.parquet", parquetOf(t, []bare{{[]float32{1, 2}}, {[]float32{1}}})), nil, "row 1: its vector has 1 numbers"},
 		"NaN":         {write(t, "nan.parquet", parquetOf(t, []bare{{[]float32{1, 2}}, {[]float32{1, float32(math.NaN())}}})), nil, "row 1: the number in column 1 is NaN"},

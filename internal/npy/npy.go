@@ -1,7 +1,7 @@
 // Package npy reads and writes two-dimensional arrays of numbers in NumPy's .npy format.
 //
-// It reads format versions 1 to 3 with float16, float32 or float64 elements in either byte order and
-// in C order (row after row), and writes version 1 with little-endian float32. Anything else is
+// It reads format versions 1 to 3 with float16, float32 or float64 elements in either byte order
+// and in C order (row after row), and writes version 1 with little-endian float32. Anything else is
 // refused with an error that names what was found and what to do. It does not know what the numbers
 // mean.
 //
@@ -30,7 +30,8 @@ var (
 	ErrRange     = errors.New("number does not fit into float32")
 )
 
-// Error is what is wrong with an array file. An error of the underlying reader is returned as it is.
+// Error is what is wrong with an array file. An error of the underlying reader is returned as it
+// is.
 type Error struct {
 	Kind   error  // one of the Err values
 	Row    int    // the row where it was found; -1 for the header and the whole file

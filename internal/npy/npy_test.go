@@ -16,7 +16,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The files of testdata were written by NumPy 2: the same table in every element type, and one of each thing that is refused.
+// The files of testdata were written by NumPy 2: the same table in every element type, and one of
+// each thing that is refused.
 var table = [][]float64{{0, math.Copysign(0, -1), 1, -2.5}, {65504, 6e-8, 1.0 / 3, -1e-5}, {math.Inf(1), math.Inf(-1), math.NaN(), 0.1}}
 
 func TestReadsWhatNumPyWrites(t *testing.T) {

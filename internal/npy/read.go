@@ -77,8 +77,8 @@ func truncated(err error, row int, detail string) error {
 	return err
 }
 
-// entry is one entry of the Python dictionary that describes an array. Python 2 wrote numbers with an
-// L; the list is the description of a structured type.
+// entry is one entry of the Python dictionary that describes an array. Python 2 wrote numbers with
+// an L; the list is the description of a structured type.
 var entry = regexp.MustCompile(`^\s*['"](descr|fortran_order|shape)['"]\s*:\s*` +
 	`(['"][^'"]*['"]|True|False|\([\d\sL,]*\)|\[.*\])\s*(?:,\s*|(}))`)
 
@@ -139,10 +139,10 @@ func clip(s string) string {
 	return s[:40] + "..."
 }
 
-// Append reads the announced rows from r, which must be at the first number, and appends them to dst,
-// row after row. It allocates nothing but a buffer when dst has the capacity for them; otherwise dst
-// grows as numbers arrive. Float64 numbers are rounded to float32; a finite one that would become
-// infinite is an ErrRange. NaN and infinities pass.
+// Append reads the announced rows from r, which must be at the first number, and appends them to
+// dst, row after row. It allocates nothing but a buffer when dst has the capacity for them;
+// otherwise dst grows as numbers arrive. Float64 numbers are rounded to float32; a finite one that
+// would become infinite is an ErrRange. NaN and infinities pass.
 func (h Header) Append(dst []float32, r io.Reader) ([]float32, error) {
 	left := h.Rows * h.Dim
 	buffer := make([]byte, min(chunk, max(left, 1)*h.width))
@@ -167,7 +167,8 @@ func (h Header) Append(dst []float32, r io.Reader) ([]float32, error) {
 	return dst, nil
 }
 
-// decode converts one element; it may reverse b. It reports false for a finite number beyond float32.
+// decode converts one element; it may reverse b. It reports false for a finite number beyond
+// float32.
 func (h Header) decode(b []byte) (float32, bool) {
 	if h.bigEndian {
 		slices.Reverse(b)
@@ -183,8 +184,8 @@ func (h Header) decode(b []byte) (float32, bool) {
 	return x, !math.IsInf(float64(x), 0) || math.IsInf(wide, 0)
 }
 
-// half returns the value of an IEEE 754 binary16 (1 bit sign, 5 exponent, 10 fraction). Every one of
-// them is a float32 exactly.
+// half returns the value of an IEEE 754 binary16 (1 bit sign, 5 exponent, 10 fraction). Every one
+// of them is a float32 exactly.
 func half(h uint16) float32 {
 	bits := uint32(h&0x7fff) << 13 // exponent and fraction, with the exponent bias of float32: 112 too low
 	x := math.Float32bits(math.Float32frombits(bits) * 0x1p112)
@@ -194,7 +195,8 @@ func half(h uint16) float32 {
 	return math.Float32frombits(x | uint32(h>>15)<<31)
 }
 
-// End returns nil when r is at its end. More data is an ErrTrailing, because it would be ignored silently.
+// End returns nil when r is at its end. More data is an ErrTrailing, because it would be ignored
+// silently.
 func End(r io.Reader) error {
 	var one [1]byte
 	switch _, err := io.ReadFull(r, one[:]); {
@@ -208,7 +210,8 @@ func End(r io.Reader) error {
 
 // Open opens an array file, reads its header and compares the announced size with that of the file,
 // so that a damaged file is found before its numbers are read. The returned file is at the first
-// number; the caller closes it. The size of what is not a regular file, e.g. a pipe, is not compared.
+// number; the caller closes it. The size of what is not a regular file, e.g. a pipe, is not
+// compared.
 func Open(path string) (_ *os.File, _ Header, err error) {
 	f, err := os.Open(path)
 	if err != nil {

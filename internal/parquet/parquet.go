@@ -1,10 +1,11 @@
-// Package parquet reads tables of articles and of vectors from Parquet files and writes tables of labels.
+// Package parquet reads tables of articles and of vectors from Parquet files and writes tables of
+// labels.
 //
-// It knows columns: which hold numbers by the list, which hold text, how a time is stored. It does not know what an
-// article is: rows become JSON objects, and who reads those decides which names mean what. Two levels are read, values
-// and lists of values; deeper structures keep the members that fit and leave out the rest.
+// It knows columns: which have lists of numbers, which have text, how times are stored. It does not
+// know what an article is: rows become JSON objects whose readers give the names a meaning. It
+// reads values and lists of values; of deeper structures it reads the members of these kinds.
 //
-// Memory: a page of every column that is read, whatever the length of the file, and what is asked for.
+// Reading needs memory for a page of every column that is read, and for the result.
 //
 // The format: parquet.apache.org/docs/file-format.
 package parquet
@@ -21,7 +22,8 @@ import (
 	format "github.com/parquet-go/parquet-go"
 )
 
-// What can be wrong with a file. Errors of this package wrap one of these, or are the system's.
+// What can be wrong with a file. Errors of this package wrap one of these, or are those of the
+// system.
 var (
 	ErrFormat    = errors.New("not a Parquet file, or a damaged one")
 	ErrColumn    = errors.New("no such column")
@@ -33,7 +35,7 @@ var (
 // Error is what is wrong with a file.
 type Error struct {
 	Kind   error // one of the Err values
-	Row    int   // counted from 0; -1: not of one row
+	Row    int   // counted from 0; -1: the error is not about one row
 	Detail string
 }
 
@@ -48,8 +50,13 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the kind.
+// Unwrap returns the kind.
 func (e *Error) Unwrap() error { return e.Kind }
+
+// fileError returns an Error that is not about one row.
+func fileError(kind error, format string, args ...any) *Error {
+	return &Error{Kind: kind, Row: -1, Detail: fmt.Sprintf(format, args...)}
+}
 
 const magic = "PAR1"
 
@@ -67,7 +74,7 @@ type File struct {
 // column is a leaf of the schema that can be read.
 type column struct {
 	*format.Column
-	path []string // names down to the value, without the levels that a list is made of
+	path []string // names of the levels, without those of a list
 	list bool
 	kind format.Kind
 }
@@ -103,17 +110,18 @@ func New(r io.ReaderAt, size int64) (_ *File, err error) {
 	}
 	opened, err := format.OpenFile(r, size, format.SkipPageIndex(true), format.SkipBloomFilters(true))
 	if err != nil {
-		return nil, &Error{Kind: ErrFormat, Row: -1, Detail: err.Error()}
+		return nil, fileError(ErrFormat, "%v", err)
 	}
 	if opened.NumRows() < 0 {
-		return nil, &Error{Kind: ErrFormat, Row: -1, Detail: "a negative number of rows"}
+		return nil, fileError(ErrFormat, "negative number of rows (got %d)", opened.NumRows())
 	}
 	file := &File{Rows: int(opened.NumRows()), size: size}
 	var walk func(c *format.Column, path []string)
 	walk = func(c *format.Column, path []string) {
 		if c.Leaf() {
 			if c.MaxRepetitionLevel() <= 1 {
-				file.columns = append(file.columns, column{c, path, c.MaxRepetitionLevel() == 1, c.Type().Kind()}) // asked here, where a panic is an error
+				// Kind can panic, which is an error here.
+				file.columns = append(file.columns, column{c, path, c.MaxRepetitionLevel() == 1, c.Type().Kind()})
 			}
 			return
 		}
@@ -129,24 +137,25 @@ func New(r io.ReaderAt, size int64) (_ *File, err error) {
 	return file, nil
 }
 
-// checkFooter compares the length that a file claims for its footer with its own: the library would allocate whatever is claimed.
+// checkFooter compares the announced length of the footer with the size of the file, because the
+// library would allocate what is announced.
 func checkFooter(r io.ReaderAt, size int64) error {
 	var end [8]byte
 	least := int64(len(magic) + len(end))
 	if size < least {
-		return &Error{Kind: ErrFormat, Row: -1, Detail: fmt.Sprintf("%d bytes", size)}
+		return fileError(ErrFormat, "file too short (got %d bytes, want at least %d)", size, least)
 	}
 	if _, err := r.ReadAt(end[:], size-int64(len(end))); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if footer := int64(binary.LittleEndian.Uint32(end[:])); footer > size-least {
-		return &Error{Kind: ErrFormat, Row: -1, Detail: fmt.Sprintf("a footer of %d bytes in a file of %d", footer, size)}
+		return fileError(ErrFormat, "footer too long (got %d bytes in a file of %d)", footer, size)
 	}
 	return nil
 }
 
-// listLevel reports whether a child is one of the two levels that a list is made of: a repeated group in an annotated one, and the
-// element in that.
+// listLevel reports whether a child is one of the two levels of a list: a repeated group in an
+// annotated one, and the element in that.
 func listLevel(parent, child *format.Column) bool {
 	if child.Repeated() {
 		return parent.Depth() > 0
@@ -162,10 +171,10 @@ func (f *File) Close() error {
 	return f.closer.Close()
 }
 
-// damaged turns a panic of the library, which takes some of what a file says on trust, into an error.
+// damaged turns a panic into an error, because the library panics on some damaged files.
 func damaged(err *error) {
 	if p := recover(); p != nil {
-		*err = &Error{Kind: ErrFormat, Row: -1, Detail: fmt.Sprint(p)}
+		*err = fileError(ErrFormat, "%v", p)
 	}
 }
 
@@ -174,10 +183,10 @@ func (c column) numbers() bool {
 	return c.list && (c.kind == format.Float || c.kind == format.Double)
 }
 
-// name of a column, with dots between levels.
+// name returns the name of a column, with dots between levels.
 func (c column) name() string { return strings.Join(c.path, ".") }
 
-// VectorColumns are the names of the columns that hold lists of floating-point numbers.
+// VectorColumns returns the names of the columns with lists of floating-point numbers.
 func (f *File) VectorColumns() []string {
 	var names []string
 	for _, c := range f.columns {
@@ -188,7 +197,7 @@ func (f *File) VectorColumns() []string {
 	return names
 }
 
-// Columns are the names of all columns that can be read.
+// Columns returns the names of all columns that can be read.
 func (f *File) Columns() []string {
 	var names []string
 	for _, c := range f.columns {
@@ -204,24 +213,25 @@ func (f *File) column(name string) (column, error) {
 			return c, nil
 		}
 	}
-	return column{}, &Error{Kind: ErrColumn, Row: -1, Detail: fmt.Sprintf("%q; there are %s", name, strings.Join(f.Columns(), ", "))}
+	return column{}, fileError(ErrColumn, "got %q, want one of %s", name, strings.Join(f.Columns(), ", "))
 }
 
-// VectorColumn finds the column of vectors: the one of that name, or, without a name, the only one there is.
+// VectorColumn returns the name of the column of vectors: the given name, or without one the only
+// column of vectors.
 func (f *File) VectorColumn(name string) (string, error) {
 	if name != "" {
 		c, err := f.column(name)
 		if err == nil && !c.numbers() {
-			err = &Error{Kind: ErrNoVectors, Row: -1, Detail: fmt.Sprintf("%q is none", name)}
+			err = fileError(ErrNoVectors, "%q is none", name)
 		}
 		return name, err
 	}
 	switch names := f.VectorColumns(); len(names) {
 	case 0:
-		return "", &Error{Kind: ErrNoVectors, Row: -1, Detail: "there are " + strings.Join(f.Columns(), ", ")}
+		return "", fileError(ErrNoVectors, "the columns are %s", strings.Join(f.Columns(), ", "))
 	case 1:
 		return names[0], nil
 	default:
-		return "", &Error{Kind: ErrAmbiguous, Row: -1, Detail: strings.Join(names, ", ")}
+		return "", fileError(ErrAmbiguous, "%s", strings.Join(names, ", "))
 	}
 }

@@ -140,9 +140,9 @@ func TestVectorsOfOtherShapes(t *testing.T) {
 		row  int
 		says string
 	}{
-		"shorter": {written(t, []vectorRow{{1, []float32{1, 2}}, {2, []float32{1}}}), 1, "1 numbers, that of row 0 has 2"},
+		"shorter": {written(t, []vectorRow{{1, []float32{1, 2}}, {2, []float32{1}}}), 1, "1 numbers, want 2 as in row 0"},
 		"missing": {written(t, []vectorRow{{1, []float32{1, 2}}, {2, nil}}), 1, "no vector"},
-		"hole":    {written(t, []holes{{[]*float32{&one, nil}}}), 0, "missing"},
+		"hole":    {written(t, []holes{{[]*float32{&one, nil}}}), 0, "nulls"},
 		"beyond":  {written(t, []wide{{[]float64{1e300}}}), 0, "float32"},
 	} {
 		f := opened(t, c.data)

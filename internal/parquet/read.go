@@ -18,7 +18,7 @@ type cells struct {
 	page   format.Page
 	values format.ValueReader
 	buffer []format.Value
-	left   []format.Value // of the buffer
+	left   []format.Value // unread values of the buffer
 	ended  bool
 }
 
@@ -36,7 +36,7 @@ func (c *cells) close() error {
 	return c.pages.Close()
 }
 
-// fill makes sure that there is a value, unless the column has ended.
+// fill reads values into the buffer when it has none, unless the column has ended.
 func (c *cells) fill() error {
 	for len(c.left) == 0 && !c.ended {
 		if c.values == nil {
@@ -46,14 +46,14 @@ func (c *cells) fill() error {
 				return nil
 			}
 			if err != nil {
-				return &Error{Kind: ErrFormat, Row: -1, Detail: fmt.Sprintf("column %s: %v", c.name(), err)}
+				return fileError(ErrFormat, "column %s: %v", c.name(), err)
 			}
 			c.page, c.values = page, page.Values()
 		}
 		n, err := c.values.ReadValues(c.buffer)
 		c.left = c.buffer[:n]
 		if err != nil && !errors.Is(err, io.EOF) {
-			return &Error{Kind: ErrFormat, Row: -1, Detail: fmt.Sprintf("column %s: %v", c.name(), err)}
+			return fileError(ErrFormat, "column %s: %v", c.name(), err)
 		}
 		if n == 0 {
 			format.Release(c.page)
@@ -63,7 +63,8 @@ func (c *cells) fill() error {
 	return nil
 }
 
-// next calls f with every value of the next row. It reports false at the end of the column. Values are valid during the call only.
+// next calls f with every value of the next row. It reports false at the end of the column. A value
+// is valid only during the call.
 func (c *cells) next(f func(format.Value) error) (bool, error) {
 	for first := true; ; first = false {
 		if err := c.fill(); err != nil {
@@ -82,12 +83,12 @@ func (c *cells) next(f func(format.Value) error) (bool, error) {
 	}
 }
 
-// checkEvery is after how many rows the context is asked.
+// checkEvery is the number of rows between checks of the context.
 const checkEvery = 1024
 
-// Vectors appends the vectors of a column to dst, row after row. All have the same number of numbers, which is returned; in a file
-// without rows it is 0. A row without a vector, or with another number of numbers, is an ErrRow. Where dst has the
-// capacity nothing large is allocated.
+// Vectors appends the vectors of a column to dst, row after row, and returns their dimension, 0 in
+// a file without rows. A row without a vector, or with one of another dimension, is an ErrRow.
+// Nothing large is allocated when dst has the capacity.
 func (f *File) Vectors(ctx context.Context, name string, dst []float32) (_ []float32, dim int, err error) {
 	defer damaged(&err)
 	c, err := f.column(name)
@@ -109,7 +110,7 @@ func (f *File) Vectors(ctx context.Context, name string, dst []float32) (_ []flo
 			case wide:
 				x := float32(v.Double())
 				if math.IsInf(float64(x), 0) && !math.IsInf(v.Double(), 0) {
-					return &Error{Kind: ErrRow, Row: row, Detail: fmt.Sprintf("the number %v does not fit into float32", v.Double())}
+					return &Error{Kind: ErrRow, Row: row, Detail: fmt.Sprintf("number does not fit into float32 (got %v)", v.Double())}
 				}
 				dst = append(dst, x)
 			default:
@@ -122,7 +123,7 @@ func (f *File) Vectors(ctx context.Context, name string, dst []float32) (_ []flo
 		}
 		if !more {
 			if row != f.Rows {
-				return nil, 0, &Error{Kind: ErrFormat, Row: -1, Detail: fmt.Sprintf("%d rows instead of %d", row, f.Rows)}
+				return nil, 0, fileError(ErrFormat, "number of rows in column %s (got %d, want %d)", name, row, f.Rows)
 			}
 			return dst, dim, nil
 		}
@@ -131,18 +132,18 @@ func (f *File) Vectors(ctx context.Context, name string, dst []float32) (_ []flo
 		case n == 0:
 			return nil, 0, &Error{Kind: ErrRow, Row: row, Detail: fmt.Sprintf("no vector in column %s", name)}
 		case missing > 0:
-			return nil, 0, &Error{Kind: ErrRow, Row: row, Detail: fmt.Sprintf("numbers are missing from the vector in column %s", name)}
+			return nil, 0, &Error{Kind: ErrRow, Row: row, Detail: fmt.Sprintf("the vector in column %s has nulls", name)}
 		case row == 0:
 			dim = n
 			dst = slices.Grow(dst, f.expected(dim)-dim)
 		case n != dim:
-			return nil, 0, &Error{Kind: ErrRow, Row: row, Detail: fmt.Sprintf("its vector has %d numbers, that of row 0 has %d", n, dim)}
+			return nil, 0, &Error{Kind: ErrRow, Row: row, Detail: fmt.Sprintf("its vector has %d numbers, want %d as in row 0", n, dim)}
 		}
 	}
 }
 
-// expected is how many numbers to make room for. A file's word for its rows counts as far as its size makes it likely: numbers are
-// hardly ever compressed to less than a byte.
+// expected returns how many numbers to allocate. It limits the announced number of rows by the size
+// of the file, because numbers are hardly ever compressed to less than a byte.
 func (f *File) expected(dim int) int {
 	return int(max(int64(dim), min(int64(f.Rows)*int64(dim), f.size)))
 }

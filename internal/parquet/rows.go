@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,122 +17,91 @@ import (
 	types "github.com/parquet-go/parquet-go/format"
 )
 
-// WriteJSON writes every row as a JSON object on a line of its own, members in the order of the schema, without nulls and
-// without lists of floating-point numbers. Times become text as RFC 3339 has it, days become 2006-01-02.
+// WriteJSON writes every row as a JSON object on a line of its own, with members in the order of
+// the schema, without nulls and without lists of floating-point numbers. Times are written as in
+// RFC 3339, dates as 2006-01-02.
 func (f *File) WriteJSON(ctx context.Context, w io.Writer) error {
-	return f.rows(ctx, func(c column) bool { return !c.numbers() }, func(_ int, object []byte) error {
-		_, err := w.Write(append(object, '\n'))
+	columns := slices.DeleteFunc(slices.Clone(f.columns), column.numbers)
+	if len(columns) == 0 {
+		return fileError(ErrColumn, "no column has text, numbers or times")
+	}
+	items := make([]bytes.Buffer, len(columns)) // by column: its values in the row, separated by commas
+	var line []byte
+	return f.scan(ctx, columns, func(i int, v format.Value) error {
+		if v.IsNull() {
+			return nil
+		}
+		if items[i].Len() > 0 {
+			items[i].WriteByte(',')
+		}
+		return columns[i].appendJSON(&items[i], v)
+	}, func(int) error {
+		object := object{out: append(line[:0], '{'), some: []bool{false}}
+		for i, c := range columns {
+			if items[i].Len() > 0 {
+				object.member(c.path, c.list, items[i].Bytes())
+				items[i].Reset()
+			}
+		}
+		line = append(object.end(), '\n')
+		_, err := w.Write(line)
 		return err
 	})
 }
 
-// Each calls fn with the number of each row and the values of some columns as text, in the given order; a missing value is empty. Columns that
-// the file does not have are empty throughout.
-func (f *File) Each(ctx context.Context, names []string, fn func(row int, values []string) error) (err error) {
-	defer damaged(&err)
-	open := make([]*cells, len(names))
-	defer func() {
-		for _, c := range open {
-			if c != nil {
-				err = errors.Join(err, c.close())
-			}
-		}
-	}()
+// Each calls fn for each row with its number and the values of some columns as text, in the order
+// of names. A missing value is empty, as are all values of a column that is missing or a list.
+func (f *File) Each(ctx context.Context, names []string, fn func(row int, values []string) error) error {
+	var columns []column
+	var place []int // by column: the index of its name
 	for i, name := range names {
 		if c, err := f.column(name); err == nil && !c.list {
-			open[i] = c.open()
+			columns, place = append(columns, c), append(place, i)
 		}
 	}
 	values := make([]string, len(names))
+	return f.scan(ctx, columns, func(i int, v format.Value) error {
+		values[place[i]] = columns[i].text(v)
+		return nil
+	}, func(row int) error { return fn(row, values) })
+}
+
+// scan calls value for each value of columns, row by row with the index of the column, and end
+// after each row.
+func (f *File) scan(ctx context.Context, columns []column, value func(i int, v format.Value) error, end func(row int) error) (err error) {
+	defer damaged(&err)
+	open := make([]*cells, len(columns))
+	for i, c := range columns {
+		open[i] = c.open()
+		defer func() { err = errors.Join(err, open[i].close()) }()
+	}
 	for row := range f.Rows {
 		if row%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		for i, c := range open {
-			if c == nil {
-				continue
-			}
-			more, err := c.next(func(v format.Value) error {
-				values[i] = c.text(v)
-				return nil
-			})
+			more, err := c.next(func(v format.Value) error { return value(i, v) })
 			if err != nil {
 				return err
 			}
 			if !more {
-				return &Error{Kind: ErrFormat, Row: row, Detail: fmt.Sprintf("column %s has ended", c.name())}
+				return &Error{Kind: ErrFormat, Row: row, Detail: fmt.Sprintf("column %s is too short", c.name())}
 			}
 		}
-		if err := fn(row, values); err != nil {
+		if err := end(row); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rows calls fn with every row as a JSON object.
-func (f *File) rows(ctx context.Context, want func(column) bool, fn func(row int, object []byte) error) (err error) {
-	defer damaged(&err)
-	var open []*cells
-	defer func() {
-		for _, c := range open {
-			err = errors.Join(err, c.close())
-		}
-	}()
-	for _, c := range f.columns {
-		if want(c) {
-			open = append(open, c.open())
-		}
-	}
-	if len(open) == 0 {
-		return &Error{Kind: ErrColumn, Row: -1, Detail: "none holds text, numbers or times"}
-	}
-	var line []byte
-	var items bytes.Buffer
-	for row := range f.Rows {
-		if row%checkEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		object := newObject(line[:0])
-		for _, c := range open {
-			items.Reset()
-			count := 0
-			more, err := c.next(func(v format.Value) error {
-				if v.IsNull() {
-					return nil
-				}
-				if count++; count > 1 {
-					items.WriteByte(',')
-				}
-				return c.appendJSON(&items, v)
-			})
-			if err != nil {
-				return err
-			}
-			if !more {
-				return &Error{Kind: ErrFormat, Row: row, Detail: fmt.Sprintf("column %s has ended", c.name())}
-			}
-			if count == 0 {
-				continue
-			}
-			object.member(c.path, c.list, items.Bytes())
-		}
-		line = object.end()
-		if err := fn(row, line); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// object is a JSON object in the making. Columns come in the order of the schema, so members of one group come one after another.
+// object builds a JSON object. Members come in the order of the schema, so the members of a group
+// follow each other.
 type object struct {
 	out  []byte
-	open []string // the groups that are open
-	some []bool   // by depth: whether something was written there
+	open []string // names of the open groups
+	some []bool   // by depth: the object has a member
 }
-
-func newObject(out []byte) *object { return &object{out: append(out, '{'), some: []bool{false}} }
 
 func (o *object) key(name string) {
 	depth := len(o.open)
@@ -139,7 +109,7 @@ func (o *object) key(name string) {
 		o.out = append(o.out, ',')
 	}
 	o.some[depth] = true
-	quoted, _ := json.Marshal(name) // a string always can
+	quoted, _ := json.Marshal(name) // a string always marshals
 	o.out = append(append(o.out, quoted...), ':')
 }
 
@@ -183,7 +153,7 @@ func (c column) appendJSON(out *bytes.Buffer, v format.Value) error {
 		return nil
 	case format.Float, format.Double:
 		text := c.text(v)
-		if strings.ContainsAny(text, "NI") { // NaN and infinities, which JSON does not have
+		if strings.ContainsAny(text, "NI") { // JSON has no NaN and no infinities
 			text = "null"
 		}
 		out.WriteString(text)
@@ -206,7 +176,7 @@ func integer(kind format.Kind, v format.Value) int64 {
 	return v.Int64()
 }
 
-// text is a value as people would write it; empty for null, and for bytes that are no text.
+// text returns a value as text; empty for null and for bytes that are not UTF-8.
 func (c column) text(v format.Value) string {
 	if v.IsNull() {
 		return ""
@@ -231,13 +201,13 @@ func (c column) text(v format.Value) string {
 	return ""
 }
 
-// time is a day or a moment as text, if the column holds such.
+// time returns a date or a time as text, if the column has such.
 func (c column) time(v format.Value) (string, bool) {
 	if c.kind == format.Int96 {
-		// Nanoseconds of a day, and the Julian day; 2440588 is 1970-01-01.
+		// Nanoseconds of the day, and the Julian day; 2440588 is 1970-01-01.
 		parts := v.Int96()
 		nanoseconds := int64(parts[1])<<32 | int64(parts[0])
-		return moment(time.Unix((int64(parts[2])-2440588)*86400, nanoseconds)), true
+		return timestamp(time.Unix((int64(parts[2])-2440588)*86400, nanoseconds)), true
 	}
 	logical := c.Type().LogicalType()
 	if logical == nil || c.kind != format.Int32 && c.kind != format.Int64 {
@@ -250,15 +220,15 @@ func (c column) time(v format.Value) (string, bool) {
 	case *types.TimestampType:
 		switch value.Unit.Value.(type) {
 		case *types.MilliSeconds:
-			return moment(time.UnixMilli(n)), true
+			return timestamp(time.UnixMilli(n)), true
 		case *types.MicroSeconds:
-			return moment(time.UnixMicro(n)), true
+			return timestamp(time.UnixMicro(n)), true
 		case *types.NanoSeconds:
-			return moment(time.Unix(0, n)), true
+			return timestamp(time.Unix(0, n)), true
 		}
 	}
 	return "", false
 }
 
-// moment writes a time; one without an offset is taken as UTC, as everywhere in this module.
-func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+// timestamp formats a time. One without an offset is UTC.
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

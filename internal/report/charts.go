@@ -67,7 +67,8 @@ func drawSizes(stories []*group, many string) *chart {
 	return c
 }
 
-// timeline shows when items were published, and the largest stories from their first item to their last.
+// timeline shows when items were published, and the largest stories from their first item to their
+// last.
 type timeline struct {
 	chart
 	Per     string // the time that a bar stands for
@@ -90,7 +91,8 @@ type lane struct {
 
 type dot struct{ X, Y, R string }
 
-// mostColumns is the number of days up to which a column stands for one; beyond that it stands for more.
+// mostColumns is the number of days up to which a column stands for one; beyond that it stands for
+// more.
 const mostColumns = 180
 
 // calendar divides time into columns.

@@ -38,7 +38,8 @@ type bubble struct {
 	Says            string // for screen readers and the pointer
 }
 
-// drawMap places the largest topics by the similarity of their means, or in rows when those are unknown.
+// drawMap places the largest topics by the similarity of their means, or in rows when those are
+// unknown.
 func (in *Input) drawMap(topics []*group) *topicMap {
 	shown := head(topics, mapTopics)
 	if len(shown) == 0 {
@@ -108,9 +109,10 @@ func hue(theme int32) int { return int(math.Mod(210+137.508*float64(max(theme, 0
 // point is a place on the map.
 type point struct{ x, y float64 }
 
-// layout places items in the plane so that distances are about those of their vectors: classical scaling finds a start, stress
-// majorisation (de Leeuw 1977, with weights of distance to the power -2 as Gansner, Koren and North 2004 have it) improves it. Nothing is left
-// to chance: equal input, equal places.
+// layout places items in the plane so that distances are about those of their vectors: classical
+// scaling finds a start, stress majorisation (de Leeuw 1977, with weights of distance to the power
+// -2 as Gansner, Koren and North 2004 have it) improves it. Nothing is left to chance: equal input,
+// equal places.
 func layout(means cluster.Matrix, rounds int) []point {
 	n := means.Rows
 	if n == 0 {
@@ -171,7 +173,8 @@ func distances(m cluster.Matrix) []float64 {
 	return far
 }
 
-// scaled is classical scaling: the two greatest eigenvectors of the squared distances, centred twice, found by power iteration.
+// scaled is classical scaling: the two greatest eigenvectors of the squared distances, centred
+// twice, found by power iteration.
 func scaled(far []float64, n int) []point {
 	b := make([]float64, n*n)
 	means := make([]float64, n)
@@ -243,7 +246,8 @@ func remove(v, u []float64) {
 	}
 }
 
-// fit moves and scales places into a frame of the given size, and pushes apart circles that overlap.
+// fit moves and scales places into a frame of the given size, and pushes apart circles that
+// overlap.
 func fit(at []point, radius []float64, width, height, margin float64) []point {
 	if len(at) == 0 {
 		return nil

@@ -1,9 +1,9 @@
 // Package report makes an HTML page out of a clustering: a map of the topics, the sizes of the
 // stories, a timeline, and the largest stories.
 //
-// It knows labels, documents and how to draw, not where any of that comes from. The page is one file
-// that loads nothing and runs no script: the details of a topic are shown by links within the page.
-// Text from documents is escaped by html/template. The same input gives the same bytes.
+// It knows labels, documents and how to draw, not where any of that comes from. The page is one
+// file that loads nothing and runs no script: the details of a topic are shown by links within the
+// page. Text from documents is escaped by html/template. The same input gives the same bytes.
 package report
 
 import (
@@ -180,8 +180,8 @@ func (in *Input) collect(labels []int32) []*group {
 	return groups
 }
 
-// describe reads the documents. Every story gets its dates and sources; titles and keywords are found
-// for the topics and for the stories that are listed.
+// describe reads the documents. Every story gets its dates and sources; titles and keywords are
+// found for the topics and for the stories that are listed.
 func (v *view) describe(stories, topics []*group) {
 	listed := slices.Clone(v.Stories)
 	for _, t := range v.Topics {

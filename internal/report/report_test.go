@@ -67,7 +67,8 @@ type element struct {
 	attrs map[string]string
 }
 
-// elements parses a page and checks that it is one that loads nothing, runs nothing, and whose links lead somewhere.
+// elements parses a page and checks that it is one that loads nothing, runs nothing, and whose
+// links lead somewhere.
 func elements(t testing.TB, text string) []element {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(text))
@@ -225,7 +226,8 @@ func TestWebAddress(t *testing.T) {
 	}
 }
 
-// TestLayoutKeepsDistances takes vectors that do lie in a plane, near enough, and expects their distances.
+// TestLayoutKeepsDistances takes vectors that do lie in a plane, near enough, and expects their
+// distances.
 func TestLayoutKeepsDistances(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	const n = 40
