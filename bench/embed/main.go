@@ -1,8 +1,8 @@
-// Embed is our side of the benchmark beside it: it embeds what it reads and says what that cost. embed.py starts it, once
-// for each kind of kernels and number of workers, so that several can take turns in one run.
+// Embed measures the built-in model for embed.py, which starts it for each kind of kernels and
+// number of workers, so that they can take turns in one run.
 //
-// It first writes a line about itself, then for each line {"texts": [...], "batch": n, "vectors": false} one with the
-// processor time and the wall time, in seconds, of embedding the texts, n in a call.
+// It first writes a line about itself. For each line {"texts": [...], "batch": n, "vectors": false}
+// it embeds the texts, n in a call, and writes a line with the processor and wall time in seconds.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 
 type hello struct {
 	Kernels string  `json:"kernels"`
-	Load    float64 `json:"load"` // wall seconds of making the model, the first vector included
+	Load    float64 `json:"load"` // wall seconds of loading the model and embedding one text
 	CPU     float64 `json:"cpu"`  // processor seconds of the same
 }
 

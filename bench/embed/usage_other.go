@@ -2,5 +2,5 @@
 
 package main
 
-// cpuSeconds is nothing where the system does not say.
+// cpuSeconds returns 0, because the processor time is not known on this system.
 func cpuSeconds() float64 { return 0 }

@@ -1,10 +1,11 @@
-// Package checkpoint keeps what the finished stages of a job have made, so that the job can go on from there when it was
-// interrupted.
+// Package checkpoint keeps what the finished stages of a job have made, so that the job can go on
+// from there when it was interrupted.
 //
-// It knows files, keys and checksums, not what a stage is or makes. A job names itself, so that what an earlier run of it left is found and
-// cleared away, and gives a key that stands for everything its outcome depends on: input, options, version. Under
-// another key nothing is ever found. A stage is there whole or not at all: it is written beside its place, synced and renamed, and
-// what fails its checksum counts as damaged.
+// It knows files, keys and checksums, not what a stage is or makes. A job names itself, so that
+// what an earlier run of it left is found and cleared away, and gives a key that stands for
+// everything its outcome depends on: input, options, version. Under another key nothing is ever
+// found. A stage is there whole or not at all: it is written beside its place, synced and renamed,
+// and what fails its checksum counts as damaged.
 package checkpoint
 
 import (
@@ -52,8 +53,8 @@ type Dir struct {
 	key  Key
 }
 
-// Open opens the checkpoints of a job under the directory root, and removes those that the job left under other keys. It makes no
-// directory: Save does.
+// Open opens the checkpoints of a job under the directory root, and removes those that the job left
+// under other keys. It makes no directory: Save does.
 func Open(root, job string, key Key) (*Dir, error) {
 	name := sha256.Sum256([]byte(job))
 	d := &Dir{job: filepath.Join(root, hex.EncodeToString(name[:8])), key: key}
@@ -121,7 +122,8 @@ func (d *Dir) Save(stage string, write func(*Writer) error) (err error) {
 // bufferSize is what reading and writing a stage holds of it.
 const bufferSize = 256 << 10
 
-// Load reads a stage, after comparing its checksum. An ErrNone says that it is not there, an ErrDamaged that it cannot be used.
+// Load reads a stage, after comparing its checksum. An ErrNone says that it is not there, an
+// ErrDamaged that it cannot be used.
 func (d *Dir) Load(stage string, read func(*Reader) error) error {
 	f, err := os.Open(d.file(stage))
 	if errors.Is(err, fs.ErrNotExist) {

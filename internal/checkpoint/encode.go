@@ -5,13 +5,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"math"
+	"slices"
 )
 
-// Writer writes the values of a stage, little-endian, slices with their lengths first. The first failure stays; Save reports it.
+// numbersAtOnce is the number of elements of a slice that are encoded at a time.
+const numbersAtOnce = 1024
+
+// Writer writes the values of a stage in little-endian order, slices after their lengths. After the
+// first error it writes nothing; Save returns the error.
 type Writer struct {
-	out *bufio.Writer
-	err error
+	out    *bufio.Writer
+	buffer []byte
+	err    error
 }
 
 func (w *Writer) raw(data []byte) {
@@ -40,43 +45,31 @@ func (w *Writer) Strings(all []string) {
 }
 
 // Int32s writes numbers.
-func (w *Writer) Int32s(all []int32) { write4(w, all, func(x int32) uint32 { return uint32(x) }) }
-
-// Uint32s writes numbers.
-func (w *Writer) Uint32s(all []uint32) { write4(w, all, func(x uint32) uint32 { return x }) }
+func (w *Writer) Int32s(all []int32) { writeNumbers(w, all) }
 
 // Float32s writes numbers, bit for bit.
-func (w *Writer) Float32s(all []float32) { write4(w, all, math.Float32bits) }
-
-func write4[T any](w *Writer, all []T, bits func(T) uint32) {
-	w.Int(int64(len(all)))
-	var buffer [4096]byte
-	for len(all) > 0 && w.err == nil {
-		n := min(len(all), len(buffer)/4)
-		for i, x := range all[:n] {
-			binary.LittleEndian.PutUint32(buffer[4*i:], bits(x))
-		}
-		w.raw(buffer[:4*n])
-		all = all[n:]
-	}
-}
+func (w *Writer) Float32s(all []float32) { writeNumbers(w, all) }
 
 // Int64s writes numbers.
-func (w *Writer) Int64s(all []int64) {
+func (w *Writer) Int64s(all []int64) { writeNumbers(w, all) }
+
+func writeNumbers[T int32 | float32 | int64](w *Writer, all []T) {
 	w.Int(int64(len(all)))
-	for _, x := range all {
-		w.Int(x)
+	for some := range slices.Chunk(all, numbersAtOnce) {
+		w.buffer, _ = binary.Append(w.buffer[:0], binary.LittleEndian, some) // cannot fail for numbers
+		w.raw(w.buffer)
 	}
 }
 
-// Reader reads what a Writer has written, in the same order. After the first failure everything it returns is zero; Load reports it.
+// Reader reads the values that a Writer has written, in the same order. After the first error it
+// returns zero values; Load returns the error.
 type Reader struct {
 	in   *bufio.Reader
-	left int64 // bytes
+	left int64 // unread bytes
 	err  error
 }
 
-var errLength = errors.New("a length that goes beyond the end")
+var errLength = errors.New("slice longer than the rest of the file")
 
 func (r *Reader) raw(into []byte) {
 	if r.err != nil {
@@ -101,10 +94,10 @@ func (r *Reader) Int() int64 {
 	return int64(binary.LittleEndian.Uint64(data[:]))
 }
 
-// length reads the length of a slice whose elements have at least so many bytes.
-func (r *Reader) length(bytes int64) int {
+// length reads the length of a slice whose elements have at least the given number of bytes.
+func (r *Reader) length(bytes int) int {
 	n := r.Int()
-	if r.err == nil && (n < 0 || n > r.left/bytes) {
+	if r.err == nil && (n < 0 || n > r.left/int64(bytes)) {
 		r.err = errLength
 	}
 	if r.err != nil {
@@ -130,33 +123,24 @@ func (r *Reader) Strings() []string {
 }
 
 // Int32s reads numbers.
-func (r *Reader) Int32s() []int32 { return read4(r, func(b uint32) int32 { return int32(b) }) }
-
-// Uint32s reads numbers.
-func (r *Reader) Uint32s() []uint32 { return read4(r, func(b uint32) uint32 { return b }) }
+func (r *Reader) Int32s() []int32 { return readNumbers[int32](r) }
 
 // Float32s reads numbers.
-func (r *Reader) Float32s() []float32 { return read4(r, math.Float32frombits) }
-
-func read4[T any](r *Reader, of func(uint32) T) []T {
-	all := make([]T, r.length(4))
-	var buffer [4096]byte
-	for at := 0; at < len(all) && r.err == nil; {
-		n := min(len(all)-at, len(buffer)/4)
-		r.raw(buffer[:4*n])
-		for i := range n {
-			all[at+i] = of(binary.LittleEndian.Uint32(buffer[4*i:]))
-		}
-		at += n
-	}
-	return all
-}
+func (r *Reader) Float32s() []float32 { return readNumbers[float32](r) }
 
 // Int64s reads numbers.
-func (r *Reader) Int64s() []int64 {
-	all := make([]int64, r.length(8))
-	for i := range all {
-		all[i] = r.Int()
+func (r *Reader) Int64s() []int64 { return readNumbers[int64](r) }
+
+func readNumbers[T int32 | float32 | int64](r *Reader) []T {
+	size := binary.Size(T(0))
+	all := make([]T, r.length(size))
+	buffer := make([]byte, numbersAtOnce*size)
+	for some := range slices.Chunk(all, numbersAtOnce) {
+		data := buffer[:len(some)*size]
+		if r.raw(data); r.err != nil {
+			break
+		}
+		_, r.err = binary.Decode(data, binary.LittleEndian, some)
 	}
 	return all
 }

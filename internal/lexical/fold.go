@@ -5,8 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// foldedLatin spells the lower-case letters of Latin-1 and Latin Extended-A, U+00DF to U+017F, without accents, so that
-// "Erdoğan" and "Erdogan" are one word. Letters that need two are written with two ("ß" -> "ss").
+// foldedLatin has the spelling without accents of the lower-case letters of Latin-1 and Latin
+// Extended-A, U+00DF to U+017F, so that "Erdoğan" and "Erdogan" are one word. Some letters become
+// two ("ß" -> "ss").
 var foldedLatin = func() (table [0x180 - 0xDF]string) {
 	for plain, accented := range map[string]string{
 		"a": "àáâãäåāăą", "ae": "æ", "c": "çćĉċč", "d": "ďđð", "e": "èéêëēĕėęě", "g": "ĝğġģ", "h": "ĥħ",
@@ -20,8 +21,8 @@ var foldedLatin = func() (table [0x180 - 0xDF]string) {
 	return table
 }()
 
-// appendFolded appends the lower-case spelling of a letter or digit without accents. Combining marks vanish, so that
-// composed and decomposed spellings agree.
+// appendFolded appends the lower-case spelling of a letter or digit without accents. Combining
+// marks are dropped, so that composed and decomposed spellings agree.
 func appendFolded(word []byte, r rune) []byte {
 	switch {
 	case r < utf8.RuneSelf:
@@ -41,7 +42,8 @@ func appendFolded(word []byte, r rune) []byte {
 	return utf8.AppendRune(word, r)
 }
 
-// unspaced reports whether a script writes words without spaces between them; such text becomes pairs of characters.
+// unspaced reports whether a script has no spaces between words. Such text becomes pairs of
+// characters.
 func unspaced(r rune) bool {
 	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao,
 		unicode.Khmer, unicode.Myanmar)

@@ -30,18 +30,19 @@ func (v *Vectors) of(f Field) vector.Sparse {
 }
 
 const (
-	// priorDocuments is how many documents of English at large are added to every corpus, so that ten articles weigh
-	// their words sensibly. In a corpus of a thousand they no longer matter.
+	// priorDocuments is the number of average English documents that are added to every corpus, so
+	// that the words of ten articles have sensible weights. In a corpus of a thousand they hardly
+	// matter.
 	priorDocuments = 50
-	// unknownShare is the share of documents that hold a word which is not among the common ones.
+	// unknownShare is the share of documents with a word that is not a common one.
 	unknownShare = 1.0 / 1000
-	// zipf is the share of running text that the most frequent word makes up, and documentWords the length of the
-	// documents the prior describes: rank r occurs in a share 1-exp(-documentWords*zipf/(r+1)) of them.
+	// zipf is the share of the most frequent word in running text, and documentWords the length of
+	// the prior documents: a share 1-exp(-documentWords*zipf/(r+1)) of them has the word of rank r.
 	zipf          = 0.06
 	documentWords = 200
 )
 
-// priorShares maps a term id to the share of documents of English at large that hold it.
+// priorShares has by term id the share of English documents with the term.
 var priorShares = func() map[uint32]float32 {
 	shares := make(map[uint32]float32, len(commonRanks))
 	for h, rank := range commonRanks {
@@ -51,8 +52,8 @@ var priorShares = func() map[uint32]float32 {
 	return shares
 }()
 
-// Frequencies counts in how many articles of a corpus a term occurs, per field, on top of a prior of English at large.
-// It changes with every article and may be used from several goroutines.
+// Frequencies has the document frequencies of the terms of a corpus, by field, and a prior of
+// English. It is safe for concurrent use.
 type Frequencies struct {
 	mu        sync.RWMutex
 	documents int
@@ -71,7 +72,7 @@ func NewFrequencies() *Frequencies {
 // Add counts an article.
 func (f *Frequencies) Add(v *Vectors) { f.change(v, 1) }
 
-// Remove takes back an article that was added with the same vectors.
+// Remove removes an article that was added with the same vectors.
 func (f *Frequencies) Remove(v *Vectors) { f.change(v, -1) }
 
 func (f *Frequencies) change(v *Vectors, by int32) {
@@ -96,8 +97,8 @@ func (f *Frequencies) Documents() int {
 	return f.documents
 }
 
-// IDF returns the weight of a term, the logarithm of how many times rarer it is than a word that is in every article.
-// It is positive for every term.
+// IDF returns the inverse document frequency of a term: the logarithm of how many times rarer it is
+// than a word of every article. It is positive for every term.
 func (f *Frequencies) IDF(field Field, term uint32) float32 {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -113,8 +114,8 @@ func (f *Frequencies) idf(field Field, term uint32) float32 {
 	return float32(math.Log1p((float64(f.documents) + priorDocuments) / (in + 1)))
 }
 
-// Weigh returns a vector of raw weights multiplied by IDF, at unit length, so that the dot product of two of them is
-// the cosine. An empty vector stays empty. The terms are shared with v, which is not changed.
+// Weigh returns v with its weights multiplied by IDF, at unit length, so that dot products are
+// cosines. An empty vector stays empty. The result shares the terms of v.
 func (f *Frequencies) Weigh(field Field, v vector.Sparse) vector.Sparse {
 	if len(v.Terms) == 0 {
 		return vector.Sparse{}

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxWord is the longest word, in folded bytes, that is told apart: longer ones are told apart by their first maxWord
-// bytes. It bounds the work on text without spaces, such as encoded binary data.
+// maxWord is the number of folded bytes of a word that count. It bounds the work on text without
+// spaces, such as encoded binary data.
 const maxWord = 64
 
 // token is one term in reading order.
@@ -14,17 +14,17 @@ type token struct {
 	id     uint32
 	number bool
 	upper  bool // begins with a capital letter
-	begins bool // begins a sentence, a line or the text: a capital says nothing here
+	begins bool // begins a sentence, a line or the text, where a capital does not mark a name
 	stop   bool // a function word
 	common bool // among the common words of English
 }
 
-// scanner cuts text into tokens. Its zero value scans the text set with reset.
+// scanner splits the text that was set with reset into tokens.
 type scanner struct {
 	text     string
 	at       int
 	begins   bool // the next word begins a sentence
-	previous rune // last character of an unspaced script, when it directly precedes at
+	previous rune // the character before at, if it is of an unspaced script
 	word     []byte
 }
 
@@ -32,7 +32,8 @@ func (s *scanner) reset(text string) {
 	s.text, s.at, s.begins, s.previous = text, 0, true, 0
 }
 
-// next returns the next token, or false at the end of the text. Bytes that are not UTF-8 separate words.
+// next returns the next token, or false at the end of the text. Bytes that are not UTF-8 separate
+// words.
 func (s *scanner) next() (token, bool) {
 	for s.at < len(s.text) {
 		r, size := utf8.DecodeRuneInString(s.text[s.at:])
@@ -57,8 +58,8 @@ func (s *scanner) next() (token, bool) {
 	return token{}, false
 }
 
-// pair consumes one character of an unspaced script and returns the term of it and the character before. A run of one
-// character is a term of its own.
+// pair consumes a character of an unspaced script and returns the term of it and the character
+// before. A run of one character is a term too.
 func (s *scanner) pair(r rune, size int) (token, bool) {
 	before := s.previous
 	s.at += size
@@ -73,8 +74,8 @@ func (s *scanner) pair(r rune, size int) (token, bool) {
 	return token{id: fold(hash(s.word))}, true
 }
 
-// letters consumes a word that begins with a letter. Apostrophes inside belong to it and a possessive is dropped;
-// "U.S." and "US" are the same term, told from "us" by its capitals.
+// letters consumes a word that begins with a letter. Inner apostrophes belong to it; a possessive
+// is dropped. "U.S." and "US" are the same term, which differs from "us".
 func (s *scanner) letters() token {
 	start, begins := s.at, s.begins
 	s.previous, s.begins = 0, false
@@ -125,8 +126,8 @@ func (s *scanner) letters() token {
 	return t
 }
 
-// dotted reports whether the word from start to s.at is so far an acronym with full stops, "U" or "U.S", whose next
-// full stop belongs to it: single letters, a full stop after each.
+// dotted reports whether the word from start to s.at is the beginning of an acronym such as "U" or
+// "U.S", single letters with full stops between them, so that the next full stop belongs to it.
 func (s *scanner) dotted(start int) bool {
 	expectLetter := true
 	for _, r := range s.text[start:s.at] {
@@ -138,12 +139,12 @@ func (s *scanner) dotted(start int) bool {
 	if expectLetter {
 		return false
 	}
-	// "U." at the end of a sentence, or an initial: an acronym needs a letter after the first full stop and none after that.
+	// "U." can be the end of a sentence or an initial: an acronym needs a single letter after it.
 	letter := s.letterAt(s.at + 1)
 	return letter && !s.wordAt(s.at+1) || !letter && s.at-start > 1
 }
 
-// wordAt reports whether two letters follow each other at a position.
+// wordAt reports whether there are two letters at a position.
 func (s *scanner) wordAt(at int) bool {
 	_, size := utf8.DecodeRuneInString(s.text[at:])
 	return s.letterAt(at) && s.letterAt(at+size)
@@ -157,8 +158,9 @@ func (s *scanner) letterAt(at int) bool {
 	return isLetter(r)
 }
 
-// number consumes a word that begins with a digit, in one spelling: separators of thousands, leading zeros, zeros after
-// the decimal point and ordinal endings are dropped, so that "1,000", "1000" and "1000.0" are one term.
+// number consumes a word that begins with a digit. It drops separators of thousands, leading zeros,
+// zeros at the end of a fraction, and ordinal endings, so that "1,000", "1000" and "1000.0" are one
+// term.
 func (s *scanner) number() token {
 	s.previous, s.begins = 0, false
 	s.word = s.word[:0]
@@ -231,8 +233,8 @@ func isDigit(r rune) bool {
 
 func isApostrophe(r rune) bool { return r == '\'' || r == '’' || r == 'ʼ' }
 
-// stem drops the possessive and the plural "s" of an English word, in place: "officers'" and "officer's" are "officer".
-// Nothing further: verbs keep their endings, since tense tells little and a strong stemmer merges names.
+// stem drops the possessive and the plural "s" of an English word, in place: "officers'" and
+// "officer's" become "officer". Verbs keep their endings, because a strong stemmer merges names.
 func stem(w []byte) []byte {
 	if n := len(w); n > 2 && w[n-1] == 's' && w[n-2] == '\'' {
 		return w[:n-2]
@@ -256,7 +258,7 @@ func stem(w []byte) []byte {
 	return w[:n-1]
 }
 
-// hash is 64-bit FNV-1a: any 32 bits of its folded form are well mixed, and it needs no table.
+// hash is 64-bit FNV-1a.
 func hash(word []byte) uint64 {
 	h := uint64(14695981039346656037)
 	for _, b := range word {
@@ -265,5 +267,5 @@ func hash(word []byte) uint64 {
 	return h
 }
 
-// fold makes a term id of a hash.
+// fold returns the term id of a hash.
 func fold(h uint64) uint32 { return uint32(h>>32) ^ uint32(h) }

@@ -8,24 +8,25 @@ import (
 )
 
 const (
-	// shingleWords is how many words in a row are one shingle. Reports that were written apart share words, names and
+	// shingleWords is the number of words of a shingle. Independent reports share words, names and
 	// figures, but hardly five words in a row outside of quotations.
 	shingleWords = 5
-	// maxShingles bounds what is kept of a text: all shingles of 130 words, a sample of a longer text's.
+	// maxShingles bounds the shingles of a text: all of 130 words, a sample of a longer text.
 	maxShingles = 128
-	// shingledWords bounds what is read of a text, so that a book costs what a long article does.
+	// shingledWords is the number of words that are read, so that a book costs as much as a long
+	// article.
 	shingledWords = 4000
 )
 
-// Shingles are hashes of the runs of five words in a text, ascending and without repetition: all of a short text, the 128
-// smallest of a long one. Since every text keeps its smallest, what two texts keep is a fair sample of what they share
-// (Broder 1997), and it does not matter where in either it stands.
+// Shingles are hashes of the runs of five words in a text, ascending and distinct: all of a short
+// text, the 128 smallest of a long one. Because every text keeps its smallest, the shingles of two
+// texts are a fair sample of what they share (Broder 1997), wherever it occurs.
 type Shingles []uint32
 
-// shingles reads the shingles of a text, quotations left out: reports that were written apart quote the same statement, some
-// of them for most of their length. Words are folded as for term vectors, and function words count: it is their order that
-// tells one writer from another. A text of fewer than five words has none, and one that is little more than quotations those
-// of all it says.
+// shingles returns the shingles of a text without its quotations, because independent reports quote
+// the same statement, sometimes for most of their length. Words are folded as for term vectors, and
+// function words count, because their order differs between writers. A text of fewer than five
+// words has none. A text with few words outside of quotations has the shingles of all its words.
 func (a *analyzer) shingles(text string) Shingles {
 	a.tokens, a.runs = a.tokens[:0], a.runs[:0]
 	a.read(unquoted(text), shingledWords)
@@ -46,23 +47,24 @@ func (a *analyzer) shingles(text string) Shingles {
 	return append(Shingles(nil), distinct[:min(len(distinct), maxShingles)]...)
 }
 
-// ownWords is how many words outside of quotations are enough to tell a text by.
+// ownWords is the number of words outside of quotations that are enough to identify a text.
 const ownWords = 24
 
-// quotedBytes bounds a quotation: a mark that is not closed for longer is a slip.
+// quotedBytes bounds a quotation. A mark that is not closed within it does not begin one.
 const quotedBytes = 1000
 
-// closing is the mark that ends a quotation, by the one that begins it.
+// closing has the marks that end a quotation, by the mark that begins it.
 var closing = map[rune]string{'“': "”", '„': "“”", '«': "»", '"': "\""}
 
-// unquoted is a text without what stands between double quotation marks within one paragraph.
+// unquoted returns a text without the quotations in double quotation marks. A quotation does not
+// cross paragraphs.
 func unquoted(text string) string {
 	if !strings.ContainsAny(text, "\"“„«") {
 		return text
 	}
 	var out strings.Builder
 	out.Grow(len(text))
-	space, skip := true, 0 // before r; bytes that a quotation still has
+	space, skip := true, 0 // there is space before r; the end of the last quotation
 	for i, r := range text {
 		if skip > i {
 			continue
@@ -86,8 +88,9 @@ func unquoted(text string) string {
 	return out.String()
 }
 
-// Contained estimates which share of the shingles of the shorter text the longer one has too, and says of how many
-// shingles that is a share. It is exact when neither text was sampled.
+// Contained estimates the share of the shingles of the shorter text that the longer one has too. of
+// is the number of shingles that the estimate is based on. It is exact when neither text was
+// sampled.
 func (s Shingles) Contained(t Shingles) (share float64, of int) {
 	s, t = s.upTo(t.limit()), t.upTo(s.limit())
 	if of = min(len(s), len(t)); of == 0 {
@@ -105,7 +108,7 @@ func (s Shingles) Contained(t Shingles) (share float64, of int) {
 	return float64(shared) / float64(of), of
 }
 
-// limit is the largest hash up to which all shingles of the text are here.
+// limit returns the hash up to which s has all shingles of the text.
 func (s Shingles) limit() uint32 {
 	if len(s) < maxShingles {
 		return 1<<32 - 1

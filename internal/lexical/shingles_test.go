@@ -28,7 +28,8 @@ func TestShinglesOfLittle(t *testing.T) {
 	}
 }
 
-// Contained is what counting the runs of two texts gives: exactly where both are short, else within the error of a sample.
+// Contained is what counting the runs of two texts gives: exactly where both are short, else within
+// the error of a sample.
 func TestShinglesContained(t *testing.T) {
 	runs := func(words []string) map[string]bool {
 		set := make(map[string]bool)

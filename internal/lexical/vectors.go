@@ -11,26 +11,27 @@ import (
 )
 
 const (
-	bodyWords = 300 // words of the body that are read: news says what happened first
+	bodyWords = 300 // words of the body that are read, because news reports begin with what happened
 	leadWords = 40  // words of the body that belong to the lead
-	titleTF   = 2   // how often a word of the title counts in Full
+	titleTF   = 2   // the count of a word of the title in Full
 )
 
-// Vectors are the term vectors of one article, weights 1+ln(frequency), not yet weighed by how rare a term is: that
-// belongs to a corpus, and the article may move between corpora. [Frequencies.Weigh] does it.
+// Vectors are the term vectors of an article with weights 1+ln(frequency). [Frequencies.Weigh]
+// multiplies them by the inverse document frequencies of a corpus.
 type Vectors struct {
 	Full  vector.Sparse // the title, twice, and the first 300 words of the body
 	Lead  vector.Sparse // the title and the first 40 words of the body
 	Names vector.Sparse // the names and numbers of both: capitalised words and digits
-	// Words counts the words of title and body: the tokens that were read (at most 300 of the body, stop
-	// words included) or the parts that white space separates, whichever are more. Scripts that put no
-	// spaces between words have more tokens, text with signs and abbreviations may have fewer.
+	// Words counts the words of title and body: the tokens that were read (at most 300 of the body,
+	// stop words included) or the parts that white space separates, whichever are more. Scripts
+	// without spaces have more tokens; text with signs and abbreviations may have fewer.
 	Words int
 
-	Shingles Shingles // of the body; they do not belong to a corpus and are not weighed
+	Shingles Shingles // of the body
 }
 
-// Analyze reads an article. It accepts any bytes; text without a single word gives empty vectors.
+// Analyze returns the vectors of an article. It accepts any bytes; text without words gives empty
+// vectors.
 func Analyze(title, body string) Vectors {
 	a := analyzers.Get().(*analyzer)
 	defer analyzers.Put(a)
@@ -59,8 +60,8 @@ func countFields(text string) int {
 	return n
 }
 
-// QueryTerms returns the terms of a short text, such as what a reader types into a search box or one section of an
-// article, weighed like Vectors.Full.
+// QueryTerms returns the terms of a short text, such as a search or a section of an article, with
+// weights as in Vectors.Full.
 func QueryTerms(text string) vector.Sparse {
 	a := analyzers.Get().(*analyzer)
 	defer analyzers.Put(a)
@@ -74,10 +75,10 @@ type analyzer struct {
 	scan   scanner
 	tokens []token
 	counts []termCount
-	lower  []uint32 // sorted ids of the words seen in lower case
-	inside []uint32 // sorted ids of the words seen capitalised inside a sentence
+	lower  []uint32 // sorted ids of the words that occur in lower case
+	inside []uint32 // sorted ids of the words that occur capitalised inside a sentence
 	runs   []uint32 // hashes of runs of words
-	names  []bool   // per token: it is a name or a number
+	names  []bool   // by token: it is a name or a number
 }
 
 type termCount struct {
@@ -96,12 +97,12 @@ func (a *analyzer) read(text string, limit int) {
 		}
 		a.tokens = append(a.tokens, t)
 	}
-	a.scan.text = "" // the pool must not keep an article alive
+	a.scan.text = "" // so that the pool does not hold the article
 }
 
-// markNames decides which tokens are names. Inside a sentence a capital is enough. At its beginning, and in a title
-// where most words have capitals, the word must not occur in lower case elsewhere and must either occur capitalised
-// inside a sentence or not be a common word.
+// markNames decides which tokens are names. Inside a sentence a capital is enough. At its
+// beginning, and in a title where most words have capitals, the word must not occur in lower case
+// elsewhere and must either occur capitalised inside a sentence or not be a common word.
 func (a *analyzer) markNames(titleEnd int) {
 	capitals, words := 0, 0
 	for _, t := range a.tokens[:titleEnd] {
@@ -139,7 +140,8 @@ func (a *analyzer) markNames(titleEnd int) {
 func keepAll(_ *analyzer, t token, _ int) bool   { return !t.stop }
 func keepNames(a *analyzer, _ token, i int) bool { return a.names[i] }
 
-// count returns the weights of the tokens that keep accepts, those of again counted so many times more.
+// count returns the weights of the tokens that keep accepts. The tokens of again, the first ones of
+// tokens, count 1+times.
 func (a *analyzer) count(again, tokens []token, times int32, keep func(*analyzer, token, int) bool) vector.Sparse {
 	a.counts = a.counts[:0]
 	for i, t := range tokens {

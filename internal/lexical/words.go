@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// stopWords are function words and the words of the news trade that say nothing of the news, by hash.
+// stopWords has the hashes of function words and of words of every news report.
 var stopWords = func() map[uint64]bool {
 	set := make(map[uint64]bool)
 	for word := range strings.FieldsSeq(`
@@ -32,7 +32,7 @@ la las le les lo los mit na nicht o os ou para par pas por que qui se sein sich 
 	return set
 }()
 
-// abbreviations end in a full stop that does not end the sentence.
+// abbreviations are words whose full stop does not end a sentence.
 var abbreviations = func() map[string]bool {
 	set := make(map[string]bool)
 	for word := range strings.FieldsSeq(`mr mrs ms dr prof sen sens rep reps gov lt sgt capt col gen maj det insp pres rev hon st jr sr vs
@@ -42,8 +42,8 @@ no inc corp co ltd dept jan feb mar apr jun jul aug sep sept oct nov dec mon tue
 	return set
 }()
 
-// spelledNumbers are the terms of numbers that newspapers write as words, so that "three killed" and "3 killed" agree.
-// "One" is left out: it is a pronoun more often than a count.
+// spelledNumbers has the terms of numbers that newspapers write as words, so that "three killed"
+// and "3 killed" agree. "One" is left out, because it is a pronoun more often than a number.
 var spelledNumbers = func() map[string]uint32 {
 	terms := make(map[string]uint32)
 	for i, word := range strings.Fields(`two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
@@ -53,18 +53,19 @@ sixteen seventeen eighteen nineteen twenty`) {
 	return terms
 }()
 
-// common lists the most frequent words of English, one a line, the most frequent first. They are the whole words of the
-// uncased BERT vocabulary (Apache License 2.0) in its order, which is the order of their frequency in books and the
-// English Wikipedia.
+// common has the most frequent words of English, one on a line, the most frequent first: the whole
+// words of the uncased BERT vocabulary (Apache License 2.0) in its order, which is that of their
+// frequency in books and the English Wikipedia.
 //
 //go:embed common.txt
 var common string
 
-// nameRanks is how many of the common words are not taken for a name when they stand capitalised at the start of a
-// sentence or in a title in capitals. Further down the list half of the words are names themselves.
+// nameRanks is the number of common words that are not names when they are capitalised at the
+// beginning of a sentence or in a title in capitals. Further down the list half of the words are
+// names.
 const nameRanks = 1000
 
-// commonRanks maps the hash of a stemmed common word to its rank, 0 for the most frequent.
+// commonRanks has by hash of a stemmed common word its rank, 0 for the most frequent.
 var commonRanks = func() map[uint64]int {
 	ranks := make(map[uint64]int)
 	rank := 0
@@ -78,8 +79,7 @@ var commonRanks = func() map[uint64]int {
 	return ranks
 }()
 
-// CommonShare is the share of documents of English at large that hold a word, from .001 for one that is not among the common
-// ones.
+// CommonShare returns the share of English documents with a word, .001 for one that is not common.
 func CommonShare(word string) float64 {
 	folded := make([]byte, 0, maxWord)
 	for _, r := range word {

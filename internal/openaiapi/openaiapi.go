@@ -1,14 +1,16 @@
-// Package openaiapi answers the part of OpenAI's HTTP API that is about embeddings, so that other programs can use the
-// model of this one: POST /v1/embeddings, GET /v1/models and GET /v1/models/{id}.
+// Package openaiapi serves the part of OpenAI's HTTP API that is about embeddings, so that other
+// programs can use the model of this one: POST /v1/embeddings, GET /v1/models and GET
+// /v1/models/{id}.
 //
-// It knows the requests, answers and errors of that API and their limits. It does not know how vectors are made, and it
-// does not check keys: what clients send as one is ignored.
+// It knows the requests, answers and errors of that API and their limits. It does not know how
+// vectors are made, and it ignores API keys.
 //
-// Vectors are those of documents, see [embed.Document]; the API has no way to say that a text is a query. What this server
-// cannot do is refused by the name of the field, never ignored.
+// Vectors are those of documents, see [embed.Document], because the API cannot say that a text is a
+// query. What this server does not support is refused with the name of the field, never ignored.
 package openaiapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,84 +18,94 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"throughline/embed"
 )
 
-// Config says what is served and its limits. Embedder is needed, the rest has defaults.
+// Config configures a Handler. Embedder is required, everything else has a default.
 type Config struct {
 	Embedder embed.Embedder
-	Logger   *slog.Logger // told about failures of the embedder; nil: nobody
+	Logger   *slog.Logger // logs failures of the embedder; nil: no logging
 
-	MaxInputs   int           // texts in a request; 0: 2,048, as OpenAI has it
+	MaxInputs   int           // texts in a request; 0: 2,048, as OpenAI
 	MaxBody     int64         // bytes of a request; 0: 16 MiB
-	MaxRequests int           // requests that are answered at once, others are told to come back; 0: 64
-	ReadTimeout time.Duration // for sending a request's body; 0: 30 s
+	MaxRequests int           // requests at once, others get status 429; 0: 64
+	ReadTimeout time.Duration // for reading the body of a request; 0: 30 s
 }
 
-// Handler answers the paths of [Paths]. Anything else is answered as OpenAI does: there is no such path.
+// Handler serves the paths of [Paths]. It answers other paths as OpenAI does: unknown URL.
 type Handler struct {
 	cfg   Config
 	space embed.Space
 	count func(string) int
-	slots chan struct{}
-	mux   *http.ServeMux
+	slots chan struct{} // one for each request in progress
 }
 
-// Paths are the patterns, in the language of [http.ServeMux], that a Handler is to be registered for.
-var Paths = []string{embeddingsPath, modelsPath, modelsPath + "/"}
+// Paths are the patterns of [http.ServeMux] that a Handler should be registered for.
+var Paths = []string{embeddingsPath, modelsPath, modelPath}
 
 const (
 	embeddingsPath = "/v1/embeddings"
 	modelsPath     = "/v1/models"
+	modelPath      = "/v1/models/" // and the id
 )
 
 // New makes a handler.
 func New(cfg Config) (*Handler, error) {
 	if cfg.Embedder == nil {
-		return nil, errors.New("openaiapi: Config needs Embedder")
+		return nil, errors.New("openaiapi: Config.Embedder: missing")
 	}
 	if cfg.MaxInputs < 0 || cfg.MaxBody < 0 || cfg.MaxRequests < 0 || cfg.ReadTimeout < 0 {
-		return nil, errors.New("openaiapi: a limit is negative")
+		return nil, errors.New("openaiapi: Config: a limit is negative")
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	cfg.MaxInputs = or(cfg.MaxInputs, 2048)
-	cfg.MaxBody = or(cfg.MaxBody, 16<<20)
-	cfg.MaxRequests = or(cfg.MaxRequests, 64)
-	cfg.ReadTimeout = or(cfg.ReadTimeout, 30*time.Second)
-	h := &Handler{cfg: cfg, space: cfg.Embedder.Space(), count: embed.Counter(cfg.Embedder), slots: make(chan struct{}, cfg.MaxRequests)}
-	h.mux = http.NewServeMux()
-	h.mux.HandleFunc("POST "+embeddingsPath, h.embeddings)
-	h.mux.HandleFunc("GET "+modelsPath, h.models)
-	h.mux.HandleFunc("GET "+modelsPath+"/{id...}", h.model)
-	for _, path := range []struct{ path, allow string }{{embeddingsPath, "POST"}, {modelsPath, "GET, HEAD"}, {modelsPath + "/{id...}", "GET, HEAD"}} {
-		h.mux.HandleFunc(path.path, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Allow", path.allow)
-			fail(w, http.StatusMethodNotAllowed, problem{Message: fmt.Sprintf("%s is not a method of %s; use %s", r.Method, r.URL.Path, path.allow), Code: "method_not_supported"})
-		})
-	}
-	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, http.StatusNotFound, problem{Message: "there is nothing at " + r.URL.Path, Code: "unknown_url"})
-	})
-	return h, nil
-}
-
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
+	cfg.MaxInputs = cmp.Or(cfg.MaxInputs, 2048)
+	cfg.MaxBody = cmp.Or(cfg.MaxBody, 16<<20)
+	cfg.MaxRequests = cmp.Or(cfg.MaxRequests, 64)
+	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 30*time.Second)
+	return &Handler{
+		cfg: cfg, space: cfg.Embedder.Space(), count: embed.Counter(cfg.Embedder), slots: make(chan struct{}, cfg.MaxRequests),
+	}, nil
 }
 
 // ServeHTTP implements [http.Handler].
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id, one := strings.CutPrefix(r.URL.Path, modelPath)
+	methods := []string{http.MethodGet, http.MethodHead}
+	var serve func(http.ResponseWriter, *http.Request) (any, *problem)
+	switch {
+	case r.URL.Path == embeddingsPath:
+		methods, serve = []string{http.MethodPost}, h.embeddings
+	case r.URL.Path == modelsPath:
+		serve = func(http.ResponseWriter, *http.Request) (any, *problem) {
+			return map[string]any{"object": "list", "data": []model{h.description()}}, nil
+		}
+	case one:
+		serve = func(http.ResponseWriter, *http.Request) (any, *problem) { return h.description(), h.checkModel(id) }
+	default:
+		write(w, http.StatusNotFound, &problem{Message: "there is nothing at " + r.URL.Path, Code: "unknown_url"})
+		return
+	}
+	if !slices.Contains(methods, r.Method) {
+		allow := strings.Join(methods, ", ")
+		w.Header().Set("Allow", allow)
+		write(w, http.StatusMethodNotAllowed, &problem{
+			Message: fmt.Sprintf("%s is not a method of %s; use %s", r.Method, r.URL.Path, allow), Code: "method_not_supported",
+		})
+		return
+	}
+	answer, bad := serve(w, r)
+	if bad != nil {
+		write(w, cmp.Or(bad.status, http.StatusBadRequest), bad)
+		return
+	}
+	write(w, http.StatusOK, answer)
+}
 
-// model is how OpenAI describes a model. Created is always 0: nobody needs it, but clients expect it.
+// model is OpenAI's description of a model. Created is always 0; clients expect the field.
 type model struct {
 	ID      string `json:"id"`
 	Object  string `json:"object"`
@@ -105,27 +117,17 @@ func (h *Handler) description() model {
 	return model{ID: h.space.Model, Object: "model", OwnedBy: "throughline"}
 }
 
-func (h *Handler) models(w http.ResponseWriter, _ *http.Request) {
-	write(w, http.StatusOK, map[string]any{"object": "list", "data": []model{h.description()}})
-}
-
-func (h *Handler) model(w http.ResponseWriter, r *http.Request) {
-	if p := h.wrongModel(r.PathValue("id")); p != nil {
-		fail(w, http.StatusNotFound, *p)
-		return
-	}
-	write(w, http.StatusOK, h.description())
-}
-
-// wrongModel says that a model is not the one that is served, or nothing. Any of the names that the model goes by is right.
-func (h *Handler) wrongModel(name string) *problem {
+// checkModel accepts any of the names of the model.
+func (h *Handler) checkModel(name string) *problem {
 	if embed.CanonicalModel(name) == h.space.Model {
 		return nil
 	}
-	return &problem{Message: fmt.Sprintf("the model %q does not exist here; this server has %q", clip(name), h.space.Model), Param: "model", Code: "model_not_found"}
+	p := invalid("model", "model_not_found", "the model %q does not exist here; this server has %q", clip(name), h.space.Model)
+	p.status = http.StatusNotFound
+	return p
 }
 
-// item is one vector of an answer.
+// item is a vector of an answer.
 type item struct {
 	Object    string `json:"object"`
 	Index     int    `json:"index"`
@@ -144,44 +146,28 @@ type answer struct {
 	Usage  usage  `json:"usage"`
 }
 
-func (h *Handler) embeddings(w http.ResponseWriter, r *http.Request) {
-	// Servers without such deadlines do as they do.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.cfg.ReadTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.cfg.MaxBody))
-	var long *http.MaxBytesError
-	switch {
-	case errors.As(err, &long):
-		fail(w, http.StatusRequestEntityTooLarge, problem{Message: fmt.Sprintf("the request is longer than %d bytes; send fewer inputs at a time", h.cfg.MaxBody), Code: "request_too_large"})
-		return
-	case err != nil:
-		fail(w, http.StatusBadRequest, problem{Message: "the request ended before its end"})
-		return
+func (h *Handler) embeddings(w http.ResponseWriter, r *http.Request) (any, *problem) {
+	body, bad := h.readBody(w, r)
+	if bad != nil {
+		return nil, bad
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	q, bad := parse(body)
 	if bad == nil {
 		bad = h.check(q)
 	}
 	if bad != nil {
-		code := http.StatusBadRequest
-		if bad.Code == "model_not_found" {
-			code = http.StatusNotFound
-		}
-		fail(w, code, *bad)
-		return
+		return nil, bad
 	}
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
 	default:
 		w.Header().Set("Retry-After", "1")
-		fail(w, http.StatusTooManyRequests, problem{Message: "too many requests at once; try again", Type: "rate_limit_error", Code: "rate_limit_exceeded"})
-		return
+		return nil, &problem{status: http.StatusTooManyRequests, Message: "too many requests at once; try again", Type: "rate_limit_error", Code: "rate_limit_exceeded"}
 	}
 	vectors, err := h.cfg.Embedder.Embed(r.Context(), embed.Document, q.texts)
 	if err != nil {
-		h.failed(w, r, len(q.texts), err)
-		return
+		return nil, h.failed(w, r, len(q.texts), err)
 	}
 	out := answer{Object: "list", Model: h.space.Model, Data: make([]item, len(vectors))}
 	for i, v := range vectors {
@@ -192,13 +178,31 @@ func (h *Handler) embeddings(w http.ResponseWriter, r *http.Request) {
 		out.Usage.PromptTokens += h.tokens(q.texts[i])
 	}
 	out.Usage.TotalTokens = out.Usage.PromptTokens
-	write(w, http.StatusOK, out)
+	return out, nil
 }
 
-// specialTokens is how many tokens a model adds to a text. They are counted, as in every server of such models.
+// readBody reads the body of a request, limited in size and time.
+func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
+	controller := http.NewResponseController(w)
+	_ = controller.SetReadDeadline(time.Now().Add(h.cfg.ReadTimeout)) // not every server supports it
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.cfg.MaxBody))
+	var long *http.MaxBytesError
+	switch {
+	case errors.As(err, &long):
+		p := invalid("", "request_too_large", "the request is longer than %d bytes; send fewer inputs at a time", h.cfg.MaxBody)
+		p.status = http.StatusRequestEntityTooLarge
+		return nil, p
+	case err != nil:
+		return nil, invalid("", "", "the body of the request is incomplete")
+	}
+	_ = controller.SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// specialTokens is the number of tokens that a model adds to a text. Servers count them.
 const specialTokens = 2
 
-// tokens is how many tokens of a text the model reads.
+// tokens returns how many tokens of a text the model reads.
 func (h *Handler) tokens(text string) int {
 	n := h.count(text) + specialTokens
 	if h.space.MaxTokens > 0 {
@@ -207,49 +211,54 @@ func (h *Handler) tokens(text string) int {
 	return n
 }
 
-// failed answers for an embedder that failed. What it said is for the log: it may name an endpoint of its own.
-func (h *Handler) failed(w http.ResponseWriter, r *http.Request, inputs int, err error) {
-	if r.Context().Err() != nil {
-		return // nobody reads the answer
+// failed answers an error of the embedder. Its text is only logged, because it may name an
+// endpoint.
+func (h *Handler) failed(w http.ResponseWriter, r *http.Request, inputs int, err error) *problem {
+	if r.Context().Err() == nil {
+		h.cfg.Logger.ErrorContext(r.Context(), "embedding for a client failed", "inputs", inputs, "error", err)
 	}
-	h.cfg.Logger.ErrorContext(r.Context(), "embedding for a client failed", "inputs", inputs, "error", err)
-	for _, passing := range []error{embed.ErrBusy, embed.ErrUnreachable, embed.ErrQuota, context.DeadlineExceeded} {
-		if errors.Is(err, passing) {
+	for _, transient := range []error{embed.ErrBusy, embed.ErrUnreachable, embed.ErrQuota, context.DeadlineExceeded} {
+		if errors.Is(err, transient) {
 			w.Header().Set("Retry-After", "5")
-			fail(w, http.StatusServiceUnavailable, problem{Message: "the embedding model is not available at present", Type: "server_error"})
-			return
+			return &problem{status: http.StatusServiceUnavailable, Message: "the embedding model is not available at present", Type: "server_error"}
 		}
 	}
-	fail(w, http.StatusInternalServerError, problem{Message: "the texts could not be embedded", Type: "server_error"})
+	return &problem{status: http.StatusInternalServerError, Message: "the texts could not be embedded", Type: "server_error"}
 }
 
-// problem is OpenAI's form of an error.
+// problem is an error of OpenAI's API.
 type problem struct {
+	status  int // of HTTP; 0: 400
 	Message string
 	Type    string // "": invalid_request_error
-	Param   string // the field that is wrong; "": null
+	Param   string // the invalid field; "": null
 	Code    string // "": null
 }
 
-func fail(w http.ResponseWriter, code int, p problem) {
+func invalid(param, code, format string, args ...any) *problem {
+	return &problem{Message: fmt.Sprintf(format, args...), Param: param, Code: code}
+}
+
+// MarshalJSON writes the problem as OpenAI does.
+func (p *problem) MarshalJSON() ([]byte, error) {
 	orNull := func(s string) any {
 		if s == "" {
 			return nil
 		}
 		return s
 	}
-	write(w, code, map[string]any{"error": map[string]any{
-		"message": p.Message, "type": or(p.Type, "invalid_request_error"), "param": orNull(p.Param), "code": orNull(p.Code),
+	return json.Marshal(map[string]any{"error": map[string]any{
+		"message": p.Message, "type": cmp.Or(p.Type, "invalid_request_error"), "param": orNull(p.Param), "code": orNull(p.Code),
 	}})
 }
 
-func write(w http.ResponseWriter, code int, body any) {
+func write(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) // a client that went away needs no answer
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // an error means that the client went away
 }
 
-// clip shortens what a client sent for a message.
+// clip shortens what an error quotes from a request.
 func clip(s string) string {
 	const most = 100
 	if len(s) <= most {

@@ -241,7 +241,8 @@ func TestFailuresOfTheEmbedder(t *testing.T) {
 	}
 }
 
-// Who comes when as many are served as may be is told to come again, and who goes away frees the place.
+// Who comes when as many are served as may be is told to come again, and who goes away frees the
+// place.
 func TestTooManyAtOnce(t *testing.T) {
 	w := words{begun: make(chan struct{}), wait: make(chan struct{})}
 	s := serve(t, Config{Embedder: w, MaxRequests: 1})
@@ -289,7 +290,7 @@ func TestSlowBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(conn) // ends when the server closes the connection
-	if err != nil || !strings.Contains(string(answer), " 400 ") || !strings.Contains(string(answer), "before its end") {
+	if err != nil || !strings.Contains(string(answer), " 400 ") || !strings.Contains(string(answer), "incomplete") {
 		t.Errorf("%v: %s", err, answer)
 	}
 }
@@ -302,7 +303,8 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// Our own client gets the same vectors from the endpoint as from the model behind it, in the same space.
+// Our own client gets the same vectors from the endpoint as from the model behind it, in the same
+// space.
 func TestOurOwnClient(t *testing.T) {
 	model, err := minilm.New(minilm.Options{})
 	if err != nil {

@@ -6,25 +6,23 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"math"
 	"strings"
 )
 
-// request is the body of a call of /v1/embeddings, and what was made of it.
+// request is the body of a call of /v1/embeddings.
 type request struct {
 	Input          json.RawMessage `json:"input"`
 	Model          *string         `json:"model"`
 	EncodingFormat *string         `json:"encoding_format"`
 	Dimensions     *int            `json:"dimensions"`
-	User           *string         `json:"user"` // whom the caller asks for: taken, as everywhere, and of no effect
+	User           *string         `json:"user"` // accepted, without effect
 
-	texts  []string
-	base64 bool
+	texts  []string // Input, set by check
+	base64 bool     // EncodingFormat, set by check
 }
 
-// parse reads a body. What is of the wrong type or not a field of the API is named.
+// parse decodes a body. The problem names a field that is unknown or has the wrong type.
 func parse(body []byte) (*request, *problem) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
@@ -32,97 +30,90 @@ func parse(body []byte) (*request, *problem) {
 	err := decoder.Decode(&q)
 	if err == nil {
 		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
-			return nil, &problem{Message: "there is something after the JSON object"}
+			return nil, invalid("", "", "there is something after the JSON object")
 		}
 		return &q, nil
 	}
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) && kind.Field != "" {
-		return nil, &problem{Message: fmt.Sprintf("%s must not be a %s", kind.Field, kind.Value), Param: kind.Field, Code: "invalid_type"}
+		return nil, invalid(kind.Field, "invalid_type", "%s must not be a %s", kind.Field, kind.Value)
 	}
 	if _, field, ok := strings.Cut(err.Error(), "json: unknown field "); ok {
 		name := clip(strings.Trim(field, `"`))
-		return nil, &problem{Message: "unknown field: " + name, Param: name, Code: "unknown_parameter"}
+		return nil, invalid(name, "unknown_parameter", "unknown field: %s", name)
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, &problem{Message: "the request has no body; send a JSON object with input and model"}
+		return nil, invalid("", "", "the request has no body; send a JSON object with input and model")
 	}
-	return nil, &problem{Message: "the body is not a JSON object: " + clip(err.Error())}
+	return nil, invalid("", "", "the body is not a JSON object: %s", clip(err.Error()))
 }
 
-// check refuses what this server cannot do and fills in what the fields mean.
+// check validates a request and sets its texts and base64.
 func (h *Handler) check(q *request) *problem {
 	if q.Model == nil || *q.Model == "" {
-		return &problem{Message: fmt.Sprintf("model is missing; this server has %q", h.space.Model), Param: "model", Code: "missing_required_parameter"}
+		return invalid("model", "missing_required_parameter", "model is missing; this server has %q", h.space.Model)
 	}
-	if p := h.wrongModel(*q.Model); p != nil {
+	if p := h.checkModel(*q.Model); p != nil {
 		return p
 	}
 	if q.Dimensions != nil && *q.Dimensions != h.space.Dimensions {
-		return &problem{Message: fmt.Sprintf("dimensions can only be %d with this model", h.space.Dimensions), Param: "dimensions", Code: "invalid_value"}
+		return invalid("dimensions", "invalid_value", "dimensions can only be %d with this model", h.space.Dimensions)
 	}
 	if q.EncodingFormat != nil {
-		switch *q.EncodingFormat {
-		case "float":
-		case "base64":
-			q.base64 = true
-		default:
-			return &problem{Message: fmt.Sprintf("encoding_format is %q; it can be float or base64", clip(*q.EncodingFormat)), Param: "encoding_format", Code: "invalid_value"}
+		q.base64 = *q.EncodingFormat == "base64"
+		if !q.base64 && *q.EncodingFormat != "float" {
+			return invalid("encoding_format", "invalid_value", "encoding_format is %q; it can be float or base64", clip(*q.EncodingFormat))
 		}
 	}
 	var p *problem
 	if q.texts, p = texts(q.Input); p != nil {
-		p.Param = "input"
 		return p
 	}
 	if len(q.texts) > h.cfg.MaxInputs {
-		return &problem{Message: fmt.Sprintf("input has %d texts; at most %d in a request", len(q.texts), h.cfg.MaxInputs), Param: "input", Code: "array_above_max_length"}
+		return invalid("input", "array_above_max_length", "input has %d texts; at most %d in a request", len(q.texts), h.cfg.MaxInputs)
 	}
 	return nil
 }
 
-// texts reads the input: a text or an array of them. Tokens, the other two forms there are, cannot be taken: their numbers
-// mean something to one tokenizer only, and nothing says which.
+// texts decodes the input: a text or an array of texts. OpenAI also accepts tokens, but their
+// numbers belong to an unknown tokenizer.
 func texts(input json.RawMessage) ([]string, *problem) {
 	if len(input) == 0 || string(input) == "null" {
-		return nil, &problem{Message: "input is missing", Code: "missing_required_parameter"}
+		return nil, invalid("input", "missing_required_parameter", "input is missing")
 	}
 	if input[0] == '"' {
 		var one string
 		if err := json.Unmarshal(input, &one); err != nil {
-			return nil, &problem{Message: "input is not a string: " + clip(err.Error()), Code: "invalid_type"}
+			return nil, invalid("input", "invalid_type", "input is not a string: %s", clip(err.Error()))
 		}
 		return []string{one}, nil
 	}
 	var elements []json.RawMessage
 	if input[0] != '[' || json.Unmarshal(input, &elements) != nil {
-		return nil, &problem{Message: "input must be a string or an array of strings", Code: "invalid_type"}
+		return nil, invalid("input", "invalid_type", "input must be a string or an array of strings")
 	}
 	if len(elements) == 0 {
-		return nil, &problem{Message: "input is an empty array", Code: "empty_array"}
+		return nil, invalid("input", "empty_array", "input is an empty array")
 	}
 	out := make([]string, len(elements))
 	for i, element := range elements {
 		switch c := element[0]; {
 		case c == '"':
 			if err := json.Unmarshal(element, &out[i]); err != nil {
-				return nil, &problem{Message: fmt.Sprintf("input[%d] is not a string: %s", i, clip(err.Error())), Code: "invalid_type"}
+				return nil, invalid("input", "invalid_type", "input[%d] is not a string: %s", i, clip(err.Error()))
 			}
 		case c == '[' || c == '-' || '0' <= c && c <= '9':
-			return nil, &problem{Message: fmt.Sprintf("input[%d] is made of tokens; send texts, this server has a tokenizer of its own", i), Code: "unsupported_value"}
+			return nil, invalid("input", "unsupported_value", "input[%d] is made of tokens; send texts, this server has a tokenizer of its own", i)
 		default:
-			return nil, &problem{Message: fmt.Sprintf("input[%d] is not a string", i), Code: "invalid_type"}
+			return nil, invalid("input", "invalid_type", "input[%d] is not a string", i)
 		}
 	}
 	return out, nil
 }
 
-// inBase64 writes a vector the way OpenAI does, little-endian float32 in base64: what its own client asks for, since it is
-// a quarter of the digits.
+// inBase64 encodes a vector as OpenAI does: little-endian float32 in base64. OpenAI's client
+// requests this format, because it is a quarter of the size.
 func inBase64(v []float32) string {
-	data := make([]byte, 0, 4*len(v))
-	for _, x := range v {
-		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
-	}
+	data, _ := binary.Append(nil, binary.LittleEndian, v) // cannot fail for numbers
 	return base64.StdEncoding.EncodeToString(data)
 }

@@ -151,7 +151,7 @@ func layout(means cluster.Matrix, rounds int) []point {
 	return at
 }
 
-// nearest bounds distances from below, so that weights stay finite.
+// nearest is the least distance, so that weights stay finite.
 const nearest = 0.05
 
 // distances returns the distances of unit vectors, n x n.
@@ -195,7 +195,7 @@ func scaled(far []float64, n int) []point {
 	for axis := range 2 {
 		v := make([]float64, n)
 		for i := range v {
-			v[i] = math.Sin(float64((axis+1)*(i+1))) + 1e-3*float64(i) // no eigenvector of anything in particular
+			v[i] = math.Sin(float64((axis+1)*(i+1))) + 1e-3*float64(i) // an arbitrary start
 		}
 		w := make([]float64, n)
 		var value float64
@@ -246,8 +246,7 @@ func remove(v, u []float64) {
 	}
 }
 
-// fit moves and scales places into a frame of the given size, and pushes apart circles that
-// overlap.
+// fit moves and scales places into a frame of the given size and separates circles that overlap.
 func fit(at []point, radius []float64, width, height, margin float64) []point {
 	if len(at) == 0 {
 		return nil
@@ -258,7 +257,7 @@ func fit(at []point, radius []float64, width, height, margin float64) []point {
 		high = point{max(high.x, p.x), max(high.y, p.y)}
 	}
 	scale := min((width-2*margin)/max(high.x-low.x, 1e-9), (height-2*margin)/max(high.y-low.y, 1e-9))
-	scale = min(scale, width) // few places that are all one
+	scale = min(scale, width) // a few items in one place
 	out := make([]point, len(at))
 	for i, p := range at {
 		out[i] = point{width/2 + (p.x-(low.x+high.x)/2)*scale, height/2 + (p.y-(low.y+high.y)/2)*scale}
@@ -275,11 +274,11 @@ func fit(at []point, radius []float64, width, height, margin float64) []point {
 					continue
 				}
 				moved = true
-				if length < 1e-6 { // on top of each other: any direction will do, as long as it is the same one every time
+				if length < 1e-6 { // in one place: use a fixed direction
 					angle := float64(i*len(out) + j)
 					dx, dy, length = math.Cos(angle), math.Sin(angle), 1
 				}
-				share := radius[j] / (radius[i] + radius[j]) // the smaller one moves more
+				share := radius[j] / (radius[i] + radius[j]) // the smaller circle moves more
 				out[i].x += dx / length * short * share
 				out[i].y += dy / length * short * share
 				out[j].x -= dx / length * short * (1 - share)

@@ -19,30 +19,31 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// Config says where a server that speaks OpenAI's chat API is. BaseURL and Model are required, everything else has a default.
+// Config configures the client of a server with OpenAI's chat API. BaseURL and Model are required,
+// everything else has a default.
 type Config struct {
 	BaseURL string // what comes before "/chat/completions"
-	APIKey  string // sent as a bearer token when it is not empty; it is in no error
-	Model   string // as the server knows it
+	APIKey  string // sent as a bearer token when it is not empty; no error contains it
+	Model   string // the server's name of it
 
-	Timeout     time.Duration // of one request; 0: a minute
-	Tries       int           // of one question, when the failure may pass; 0: 3
+	Timeout     time.Duration // of a request; 0: a minute
+	Tries       int           // of a question, after transient failures; 0: 3
 	Concurrency int           // requests in flight; 0: 2
 
-	HTTPClient *http.Client // nil: one with the usual transport
+	HTTPClient *http.Client // nil: a client with the default transport
 }
 
-// ConfigError is a field of a Config that cannot be used.
+// ConfigError reports an unusable field of a Config.
 type ConfigError struct{ Field, Problem string }
 
 func (e *ConfigError) Error() string { return fmt.Sprintf("chat endpoint: %s %s", e.Field, e.Problem) }
 
-// EndpointError is a failure to get an answer from the server. Its text does not hold the key.
+// EndpointError is a failure to get an answer from the server. Its text does not contain the key.
 type EndpointError struct {
 	Endpoint, Model string
 	Status          int    // of HTTP; 0: there was no answer
-	Detail          string // what the server or the network said
-	Passing         bool   // trying again later may help
+	Detail          string // the error of the server or the network
+	Transient       bool   // trying again later may help
 }
 
 func (e *EndpointError) Error() string {
@@ -53,17 +54,17 @@ func (e *EndpointError) Error() string {
 	return fmt.Sprintf("the chat endpoint gives no answer (%s, model %q%s): %s", e.Endpoint, e.Model, status, e.Detail)
 }
 
-// Client asks one model. It is safe for concurrent use and runs no goroutines of its own.
+// Client asks one model. It is safe for concurrent use and has no goroutines of its own.
 type Client struct {
 	config   Config
 	client   *openai.Client
 	inFlight chan struct{}
-	noFormat atomic.Bool // the server does not know response_format
+	noFormat atomic.Bool // the server does not support response_format
 	backOff  func() backoff.BackOff
 }
 
-// New makes a client. It asks nothing yet: whether the model answers shows when a title is wanted, and must not keep anything
-// else from starting. Its error is a *ConfigError.
+// New makes a client. It sends no request, so that a server that is down does not prevent anything
+// from starting. Its error is a *ConfigError.
 func New(config Config) (*Client, error) {
 	config.BaseURL = strings.TrimRight(strings.TrimSpace(config.BaseURL), "/")
 	u, err := url.Parse(config.BaseURL)
@@ -73,7 +74,7 @@ func New(config Config) (*Client, error) {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return nil, &ConfigError{"BaseURL", "is not a URL that begins with http:// or https:// and names a host"}
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, &ConfigError{"BaseURL", "must not have a user, a query or a fragment; a key belongs into APIKey"}
+		return nil, &ConfigError{"BaseURL", "must not have a user, a query or a fragment; set APIKey for a key"}
 	case strings.TrimSpace(config.Model) == "":
 		return nil, &ConfigError{"Model", "is empty"}
 	case strings.ContainsAny(config.APIKey, "\r\n"):
@@ -95,16 +96,17 @@ func New(config Config) (*Client, error) {
 	}, nil
 }
 
-// Model is the name of the model.
+// Model returns the name of the model.
 func (c *Client) Model() string { return c.config.Model }
 
-// Key identifies the question about a subject: everything that the model would be told.
+// Key identifies the prompt for a subject and the model.
 func (c *Client) Key(s Subject) string { return key(c.config.Model, s) }
 
-// maxAnswer bounds the body of an answer, thoughts included.
+// maxAnswer bounds the body of an answer in bytes, including thoughts.
 const maxAnswer = 1 << 20
 
-// bounded reads answers up to a limit, which go-openai does not have, and keeps what a server says of waiting.
+// bounded reads answers with a limit, which go-openai lacks, and stores the wait that a server asks
+// for in the duration of the request's context.
 type bounded struct{ client *http.Client }
 
 type waitKey struct{}
@@ -134,7 +136,7 @@ func (b *bounded) Do(request *http.Request) (*http.Response, error) {
 // maxWait bounds how long a server may ask to wait.
 const maxWait = 30 * time.Second
 
-var errTooLong = errors.New("the answer is longer than any right one could be")
+var errTooLong = errors.New("the answer is longer than a valid one can be")
 
 // Title asks for a title. Errors are a *ReplyError, an *EndpointError, or the context's.
 func (c *Client) Title(ctx context.Context, s Subject) (Title, error) {
@@ -157,7 +159,7 @@ func (c *Client) Title(ctx context.Context, s Subject) (Title, error) {
 		switch {
 		case last == nil:
 			return answer, nil
-		case ctx.Err() != nil || !errors.As(last, &failed) || !failed.Passing:
+		case ctx.Err() != nil || !errors.As(last, &failed) || !failed.Transient:
 			return "", backoff.Permanent(last)
 		case wait > 0:
 			return "", errors.Join(last, &backoff.RetryAfterError{Duration: wait})
@@ -187,7 +189,7 @@ func (c *Client) ask(ctx context.Context, system, user string) (string, error) {
 	if err != nil {
 		failed := c.failure(err, attempt)
 		if failed.Status == http.StatusBadRequest && request.ResponseFormat != nil && strings.Contains(failed.Detail, "response_format") {
-			c.noFormat.Store(true) // ask without it, and trust the instructions
+			c.noFormat.Store(true) // ask without it
 			return c.ask(ctx, system, user)
 		}
 		return "", failed
@@ -198,11 +200,11 @@ func (c *Client) ask(ctx context.Context, system, user string) (string, error) {
 	return response.Choices[0].Message.Content, nil
 }
 
-// maxDetail is how much of a server's text, which may be a page of HTML, is worth repeating.
+// maxDetail bounds the text of a server in an error, because it may be a page of HTML.
 const maxDetail = 300
 
 func (c *Client) failure(err error, attempt context.Context) *EndpointError {
-	failed := &EndpointError{Endpoint: c.config.BaseURL, Model: c.config.Model, Detail: err.Error(), Passing: true}
+	failed := &EndpointError{Endpoint: c.config.BaseURL, Model: c.config.Model, Detail: err.Error(), Transient: true}
 	var api *openai.APIError
 	var other *openai.RequestError
 	var u *url.Error
@@ -213,19 +215,19 @@ func (c *Client) failure(err error, attempt context.Context) *EndpointError {
 		failed.Status, failed.Detail = api.HTTPStatusCode, api.Message
 	case errors.As(err, &other):
 		failed.Status, failed.Detail = other.HTTPStatusCode, strings.TrimSpace(string(other.Body))
-	case errors.Is(err, errTooLong) || errors.As(err, &syntax) || errors.As(err, &typed): // of a server that is something else
-		failed.Passing = false
+	case errors.Is(err, errTooLong) || errors.As(err, &syntax) || errors.As(err, &typed): // not a chat endpoint
+		failed.Transient = false
 	case attempt.Err() != nil:
 		failed.Detail = fmt.Sprintf("no answer within %v", c.config.Timeout)
 	case errors.As(err, &u):
-		failed.Detail = u.Err.Error() // without the URL, which is said already
+		failed.Detail = u.Err.Error() // without the URL, which is in Endpoint
 	}
 	switch status := failed.Status; {
 	case status == 0 || status == http.StatusRequestTimeout || status == http.StatusTooEarly || status >= 500:
 	case status == http.StatusTooManyRequests:
-		failed.Passing = !strings.Contains(err.Error(), "insufficient_quota")
+		failed.Transient = !strings.Contains(err.Error(), "insufficient_quota")
 	default:
-		failed.Passing = false
+		failed.Transient = false
 	}
 	if key := c.config.APIKey; key != "" {
 		failed.Detail = strings.ReplaceAll(failed.Detail, key, "[key]")

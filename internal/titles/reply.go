@@ -12,7 +12,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// ReplyError says why an answer of the model is not believed. Asking again would hardly give another one.
+// ReplyError reports why an answer of the model is refused. Repeating the request would hardly
+// help.
 type ReplyError struct{ Reason string }
 
 func (e *ReplyError) Error() string { return "the chat model's answer is not usable: " + e.Reason }
@@ -21,13 +22,12 @@ func refused(format string, args ...any) error {
 	return &ReplyError{Reason: fmt.Sprintf(format, args...)}
 }
 
-// Bounds of a title in runes: a word, and what fits two lines of a list.
 const (
-	shortest = 3
-	longest  = 120
+	shortest = 3   // letters of a title
+	longest  = 120 // runes of a title: two lines of a list
 )
 
-// parse reads an answer about a subject. Every error is a *ReplyError.
+// parse checks an answer about a subject. Every error is a *ReplyError.
 func parse(text string, s Subject) (Title, error) {
 	var reply struct {
 		Title    *string `json:"title"`
@@ -63,7 +63,8 @@ func parse(text string, s Subject) (Title, error) {
 	return Title{Text: title, Articles: cited}, grounded(title, shown)
 }
 
-// object strips what models put around an object although they are asked not to: their thoughts, and a fence.
+// object removes what models write around the object in spite of the prompt: thoughts and a code
+// fence.
 func object(text string) string {
 	text = strings.TrimSpace(text)
 	if rest, ok := strings.CutPrefix(text, "<think>"); ok {
@@ -78,7 +79,7 @@ func object(text string) string {
 	return text
 }
 
-// checkTitle accepts a line of plain text.
+// checkTitle accepts one line of plain text and removes quotation marks around it and a full stop.
 func checkTitle(title string) (string, error) {
 	if !utf8.ValidString(title) || strings.ContainsRune(title, utf8.RuneError) {
 		return "", refused("the title is not text")
@@ -113,11 +114,11 @@ func checkTitle(title string) (string, error) {
 	return strings.Join(strings.Fields(strings.TrimSuffix(title, ".")), " "), nil
 }
 
-// grounded refuses a title that the articles do not explain: at least half of its words must occur in them, and, where there
-// are several, one of them in two. So what a single article tells the model to write is not written, and neither is what the
-// model makes up.
+// grounded refuses a title that does not follow from the articles: at least half of its words must
+// occur in them, and one word in two of them when there are several. So it refuses what the model
+// invents and what a single article tells it to write.
 func grounded(title string, shown []Article) error {
-	in := make(map[string]int) // beginnings of words -> articles
+	in := make(map[string]int) // by stem: the number of articles
 	for _, a := range shown {
 		seen := make(map[string]bool)
 		for _, w := range stems(a.Title + "\n" + a.Lede) {
@@ -148,12 +149,12 @@ func grounded(title string, shown []Article) error {
 	return nil
 }
 
-// stemRunes is how much of a word must agree: "elections" and "electoral" do, and "Moscow" and "Moscow's". Shorter words are
-// left out, as most of them are function words.
+// stemRunes is the length of a stem: "elections" and "electoral" have the same, and "Moscow" and
+// "Moscow's". Words of fewer than four runes are mostly function words and have none.
 const stemRunes = 5
 
-// stems are the beginnings of the words of a text that have a few letters, and each character of scripts that do not put
-// spaces between words.
+// stems returns the beginnings of the words of a text, and each character of scripts without
+// spaces.
 func stems(text string) []string {
 	var out []string
 	var word []rune

@@ -1,9 +1,10 @@
-// Package titles asks a language model, through any endpoint that speaks OpenAI's chat API, for the title of a story or a
-// topic.
+// Package titles asks a language model for the title of a story or a topic, at any endpoint with
+// OpenAI's chat API.
 //
-// It knows what the model is told and what of its answer is believed: a title that is short, plain, made of words of the
-// articles that it was shown, and cites some of them. What articles say is data; they may hold instructions meant for the
-// model, and a title that only they would explain is refused. It does not know where titles are kept or when to ask.
+// It has the prompt and the checks of the answer: a title is short and plain, consists of words of
+// the articles in the prompt, and cites some of them. Articles are data: they may contain
+// instructions for the model, and a title that follows from such instructions only is refused. The
+// package does not know where titles are stored or when to ask.
 package titles
 
 import (
@@ -15,46 +16,46 @@ import (
 	"unicode/utf8"
 )
 
-// Article is what the model is shown of one article.
+// Article is an article in the prompt.
 type Article struct {
-	ID    string // for citations; the model is shown a number in its place
+	ID    string // for citations; the prompt has a number instead
 	Title string
 	Lede  string
 }
 
-// Kind says what is titled.
+// Kind is the kind of a subject.
 type Kind string
 
-// The kinds.
 const (
 	Story Kind = "story" // articles about one event
 	Topic Kind = "topic" // articles about events that have something in common
 )
 
-// Subject is what a title is asked for, at most MaxArticles of its articles, in an order that stays.
+// Subject is a story or a topic. The prompt has the first MaxArticles of its articles. Their order
+// is part of the key.
 type Subject struct {
 	Kind     Kind
 	Articles []Article
 }
 
-// Title is an answer that was found to be good.
+// Title is an accepted answer.
 type Title struct {
 	Text     string
-	Articles []string // ids of the articles that it follows from, at least one
+	Articles []string // ids of the cited articles, at least one
 }
 
-// What a model is shown at most. A few sentences say what an article is about, and more of them makes small models forget
-// the question.
+// Bounds of the prompt. A few sentences show what an article is about; with more, small models
+// forget the question.
 const (
 	MaxArticles = 8
 	maxTitle    = 200 // runes of an article's title
 	maxLede     = 400 // runes of its lede
 )
 
-// asking is the version of what the model is told. Titles of another version are asked for anew.
-const asking = "1"
+// promptVersion is a part of the key. Titles of another version are requested again.
+const promptVersion = "1"
 
-// instructions are the same for every subject.
+// instructions are the system prompt of every subject.
 const instructions = `You write headlines for a news index. You are given a numbered list of articles as JSON, %s.
 Write one title for all of them together.
 
@@ -72,11 +73,11 @@ var kinds = map[Kind]string{
 	Topic: "which are reports of different events that have something in common",
 }
 
-// messages is what the model is told: the instructions, and the articles.
+// messages returns the prompt: the instructions and the articles.
 func messages(s Subject) (system, user string, err error) {
 	what, ok := kinds[s.Kind]
 	if !ok {
-		return "", "", fmt.Errorf("titles: %q is no kind of subject", s.Kind)
+		return "", "", fmt.Errorf("titles: unknown kind of subject (got %q)", s.Kind)
 	}
 	type shown struct {
 		Number int    `json:"number"`
@@ -91,7 +92,7 @@ func messages(s Subject) (system, user string, err error) {
 	return fmt.Sprintf(instructions, what), string(articles), err
 }
 
-// plain is a text in one line of at most n runes.
+// plain returns a text in one line, shortened to n runes.
 func plain(text string, n int) string {
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "\uFFFD")), " ")
 	if utf8.RuneCountInString(text) <= n {
@@ -100,14 +101,14 @@ func plain(text string, n int) string {
 	return string([]rune(text)[:n-1]) + "…"
 }
 
-// key identifies a question to a model: the same key, the same answer may be used.
+// key identifies a prompt and a model. An answer can be reused for the same key.
 func key(model string, s Subject) string {
 	system, user, err := messages(s)
 	if err != nil {
 		return ""
 	}
 	h := sha256.New()
-	for _, part := range []string{asking, model, system, user} {
+	for _, part := range []string{promptVersion, model, system, user} {
 		fmt.Fprintf(h, "%d %s\n", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
