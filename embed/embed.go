@@ -80,7 +80,7 @@ type Embedder interface {
 	Space() Space
 	// Embed returns one finite unit vector of Space().Dimensions for each text, in the order of
 	// texts, or only an error. The vector of a text does not depend on the other texts. Embed adds
-	// the prefix of the kind and truncates texts to Space().MaxTokens; an empty text has a vector
-	// too. The vectors belong to the caller.
+	// the prefix of the kind and truncates texts to Space().MaxTokens. An empty text has a vector,
+	// and no texts give no vectors. The vectors belong to the caller.
 	Embed(ctx context.Context, kind Kind, texts []string) ([][]float32, error)
 }

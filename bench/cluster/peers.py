@@ -1,4 +1,4 @@
-"""What both scripts share: an environment with the peers, the synthetic vectors, processes that are measured, and scores."""
+"""What evoc_peer.py needs: an environment with the peer, synthetic vectors, and processes that are measured."""
 
 import concurrent.futures
 import importlib.util
@@ -66,11 +66,11 @@ def make(generator, n, dim, files):
         np.save(file, values)
 
 
-def measured(command, **extra):
+def measured(command):
     """Runs a command; returns its standard output, CPU seconds, wall seconds and peak memory in bytes, those of the whole process."""
     with tempfile.TemporaryFile() as out:
         started = time.monotonic()
-        process = subprocess.Popen([str(c) for c in command], stdout=out, env={**os.environ, **extra})
+        process = subprocess.Popen([str(c) for c in command], stdout=out)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)

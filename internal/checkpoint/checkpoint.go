@@ -1,11 +1,11 @@
-// Package checkpoint keeps what the finished stages of a job have made, so that the job can go on
-// from there when it was interrupted.
+// Package checkpoint stores the results of the finished stages of a job, so that an interrupted job
+// can resume.
 //
-// It knows files, keys and checksums, not what a stage is or makes. A job names itself, so that
-// what an earlier run of it left is found and cleared away, and gives a key that stands for
-// everything its outcome depends on: input, options, version. Under another key nothing is ever
-// found. A stage is there whole or not at all: it is written beside its place, synced and renamed,
-// and what fails its checksum counts as damaged.
+// It knows files, keys and checksums, not what a stage computes. A job has a name, under which Open
+// finds and removes the checkpoints of earlier runs, and a key, a hash of everything that its
+// result depends on: input, options, version. Checkpoints of another key are never loaded. A stage
+// is stored completely or not at all: it is written to a temporary file, synced and renamed, and it
+// has a checksum.
 package checkpoint
 
 import (
@@ -22,22 +22,22 @@ import (
 	"path/filepath"
 )
 
-// What Load finds instead of a stage.
+// Errors of Load.
 var (
 	ErrNone    = errors.New("no such checkpoint")
 	ErrDamaged = errors.New("damaged checkpoint")
 )
 
-// Key identifies what a job works on and how.
+// Key identifies the input and the options of a job.
 type Key [sha256.Size]byte
 
-// KeyHash gathers what a key stands for. Parts are told apart by their lengths.
+// KeyHash computes a key.
 type KeyHash struct{ h hash.Hash }
 
-// NewKey begins a key.
+// NewKey starts a key.
 func NewKey() *KeyHash { return &KeyHash{sha256.New()} }
 
-// Add adds a value by its formatting with %v.
+// Add adds a value, formatted with %v. Lengths separate names and values.
 func (k *KeyHash) Add(name string, value any) {
 	text := fmt.Sprintf("%v", value)
 	fmt.Fprintf(k.h, "%d:%s%d:%s", len(name), name, len(text), text)
@@ -46,15 +46,15 @@ func (k *KeyHash) Add(name string, value any) {
 // Sum returns the key.
 func (k *KeyHash) Sum() Key { return Key(k.h.Sum(nil)) }
 
-// Dir is where the stages of a job with one key are kept.
+// Dir is the directory of the stages of a job with one key.
 type Dir struct {
 	path string
-	job  string // the directory above, which holds this job only
+	job  string // the parent directory, which is for this job only
 	key  Key
 }
 
-// Open opens the checkpoints of a job under the directory root, and removes those that the job left
-// under other keys. It makes no directory: Save does.
+// Open opens the checkpoints of a job in the directory root and removes those with other keys. It
+// does not create a directory; Save does.
 func Open(root, job string, key Key) (*Dir, error) {
 	name := sha256.Sum256([]byte(job))
 	d := &Dir{job: filepath.Join(root, hex.EncodeToString(name[:8])), key: key}
@@ -74,17 +74,17 @@ func Open(root, job string, key Key) (*Dir, error) {
 	return d, nil
 }
 
-// Remove removes everything the job has kept: it is done.
+// Remove removes all checkpoints of the job.
 func (d *Dir) Remove() error { return os.RemoveAll(d.job) }
 
-// A file is the magic, the key, what the stage wrote, and the SHA-256 of all that.
+// A file has the magic, the key, the data of the stage, and the SHA-256 of all that.
 const magic = "throughline checkpoint 1\n"
 
 const headSize = len(magic) + len(Key{})
 
 func (d *Dir) file(stage string) string { return filepath.Join(d.path, stage) }
 
-// Save keeps a stage. Who is interrupted in between leaves what was there before.
+// Save stores a stage. When it is interrupted or fails, an earlier file of the stage stays.
 func (d *Dir) Save(stage string, write func(*Writer) error) (err error) {
 	if err := os.MkdirAll(d.path, 0o755); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (d *Dir) Save(stage string, write func(*Writer) error) (err error) {
 	defer func() {
 		if err != nil {
 			_ = f.Close() // unless it is closed
-			err = errors.Join(fmt.Errorf("keeping stage %s: %w", stage, err), os.Remove(f.Name()))
+			err = errors.Join(fmt.Errorf("saving stage %s: %w", stage, err), os.Remove(f.Name()))
 		}
 	}()
 	sum := sha256.New()
@@ -119,11 +119,11 @@ func (d *Dir) Save(stage string, write func(*Writer) error) (err error) {
 	return os.Rename(f.Name(), d.file(stage))
 }
 
-// bufferSize is what reading and writing a stage holds of it.
+// bufferSize is the size in bytes of the buffers for reading and writing.
 const bufferSize = 256 << 10
 
-// Load reads a stage, after comparing its checksum. An ErrNone says that it is not there, an
-// ErrDamaged that it cannot be used.
+// Load reads a stage after checking its checksum. It returns ErrNone when there is none, and an
+// ErrDamaged when it cannot be used.
 func (d *Dir) Load(stage string, read func(*Reader) error) error {
 	f, err := os.Open(d.file(stage))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -139,7 +139,7 @@ func (d *Dir) Load(stage string, read func(*Reader) error) error {
 	}
 	size := info.Size() - int64(headSize) - sha256.Size
 	if size < 0 {
-		return fmt.Errorf("%w: stage %s: too short", ErrDamaged, stage)
+		return fmt.Errorf("%w: stage %s: file too short", ErrDamaged, stage)
 	}
 	sum := sha256.New()
 	head := make([]byte, headSize)
@@ -147,7 +147,7 @@ func (d *Dir) Load(stage string, read func(*Reader) error) error {
 		return err
 	}
 	if !bytes.Equal(head[:len(magic)], []byte(magic)) || !bytes.Equal(head[len(magic):], d.key[:]) {
-		return fmt.Errorf("%w: stage %s: of another job", ErrDamaged, stage)
+		return fmt.Errorf("%w: stage %s: it belongs to another job", ErrDamaged, stage)
 	}
 	if _, err := io.CopyN(sum, f, size); err != nil {
 		return err
@@ -167,7 +167,7 @@ func (d *Dir) Load(stage string, read func(*Reader) error) error {
 		return fmt.Errorf("%w: stage %s: %w", ErrDamaged, stage, err)
 	}
 	if r.left != 0 {
-		return fmt.Errorf("%w: stage %s: %d bytes too long", ErrDamaged, stage, r.left)
+		return fmt.Errorf("%w: stage %s: %d unread bytes", ErrDamaged, stage, r.left)
 	}
 	return nil
 }

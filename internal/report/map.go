@@ -109,10 +109,9 @@ func hue(theme int32) int { return int(math.Mod(210+137.508*float64(max(theme, 0
 // point is a place on the map.
 type point struct{ x, y float64 }
 
-// layout places items in the plane so that distances are about those of their vectors: classical
-// scaling finds a start, stress majorisation (de Leeuw 1977, with weights of distance to the power
-// -2 as Gansner, Koren and North 2004 have it) improves it. Nothing is left to chance: equal input,
-// equal places.
+// layout places items in the plane so that their distances are about those of their vectors.
+// Classical scaling finds a start, and stress majorisation improves it (de Leeuw 1977; the weights,
+// distance to the power -2, are those of Gansner, Koren and North 2004). It uses no random numbers.
 func layout(means cluster.Matrix, rounds int) []point {
 	n := means.Rows
 	if n == 0 {
