@@ -1,11 +1,13 @@
-// Package throughline_test states which package may import which. Dependencies point downward only: a package sees the
-// ones named on its line and nothing else of this module. Change a line together with the reason beside it.
+// Package throughline_test checks rules of the whole module: which package may import which, how
+// large an interface may be, what a package comment says.
 package throughline_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,11 +17,12 @@ import (
 	"testing"
 )
 
-// rule is what one package, or one tree of packages, may import.
+// rule says what one package may import. Dependencies point downward only: a package sees those of
+// its rule and nothing else of this module. Change a rule together with the reason in it.
 type rule struct {
 	why     string
-	ours    []string // packages of this module, without the module path; "tree/..." allows a tree
-	foreign []string // modules that are otherwise reserved, see reserved
+	ours    []string // packages of this module, without the module path
+	foreign []string // reserved modules
 }
 
 // reserved modules may be imported only where a rule says so.
@@ -32,58 +35,83 @@ var reserved = []string{
 }
 
 var rules = map[string]rule{
-	"cluster/vector": {why: "kernels: arithmetic on slices, usable by everyone"},
+	"cluster/vector": {why: "kernels: arithmetic on slices, for everyone"},
 	"cluster":        {why: "pure algorithms, importable alone", ours: []string{"cluster/vector"}},
-	"embed":          {why: "the embedding contract and the client of other people's endpoints", foreign: []string{"github.com/sashabaranov/go-openai"}},
-	"embed/minilm":   {why: "the built-in model: the contract and nothing else", ours: []string{"embed"}},
+	"embed": {why: "the embedding contract; the client of OpenAI-compatible endpoints",
+		foreign: []string{"github.com/sashabaranov/go-openai"}},
+	"embed/minilm": {why: "the built-in model: the contract, nothing else", ours: []string{"embed"}},
 
-	"internal/article":  {why: "what an article is, before anything is done with it"},
-	"internal/lexical":  {why: "text to term vectors", ours: []string{"cluster/vector"}},
-	"internal/evidence": {why: "the pair probability and the ladder, from vectors in memory", ours: []string{"cluster", "cluster/vector", "internal/lexical"}},
+	"internal/news":    {why: "the nouns, shared by all: it imports nothing of ours"},
+	"internal/formats": {why: "bytes to articles: it knows no vectors, no store", ours: []string{"internal/news"}},
+	"internal/chunk": {why: "articles to the texts that are embedded; of the embedder it needs the token limit",
+		ours: []string{"embed", "internal/news"}},
+	"internal/lexical": {why: "text to term vectors", ours: []string{"cluster/vector"}},
+	"internal/score": {why: "pure: two articles and a State to a probability; no store, no clock",
+		ours: []string{"cluster", "cluster/vector", "internal/lexical", "internal/news"}},
+	"internal/hierarchy": {why: "pure: features and a State to stories and topics; no store, no clock",
+		ours: []string{"cluster", "cluster/vector", "internal/score"}},
 
-	"internal/qdrantlite": {why: "a server: it shares the generated stubs with the client's module and knows nothing of articles",
+	"internal/qdrantlite": {why: "a server: it shares the generated stubs with the client's module, and knows no articles",
 		ours: []string{"cluster/vector"}, foreign: []string{"github.com/qdrant/go-client", "go.etcd.io/bbolt", "google.golang.org/grpc"}},
-	"internal/qdrantlite/conformance": {why: "drives any server of that API as a stranger would",
-		ours: []string{"internal/qdrantlite", "cluster/vector"}, foreign: []string{"github.com/qdrant/go-client", "google.golang.org/grpc"}},
-	"internal/store": {why: "the one storage code path: the only importer of go-client's client",
-		ours:    []string{"cluster/vector", "embed", "internal/qdrantlite"},
+	"internal/qdrantlite/conformance": {why: "drives any server of that API as a stranger would, so it knows nothing of ours",
 		foreign: []string{"github.com/qdrant/go-client", "google.golang.org/grpc"}},
-	"internal/corpus": {why: "what an article is made into on its way from text to scoring",
-		ours: []string{"embed", "internal/article", "internal/evidence", "internal/lexical", "internal/store"}},
-	"internal/checkpoint": {why: "what finished stages of a job made, in files"},
+	"internal/store": {why: "the one storage code path: the only importer of go-client's client, and of the embedded server",
+		ours:    []string{"cluster/vector", "embed", "internal/lexical", "internal/news", "internal/qdrantlite", "internal/score"},
+		foreign: []string{"github.com/qdrant/go-client", "google.golang.org/grpc"}},
+
+	"internal/state": {why: "the owner of the State: it reads what is stored and calibrates",
+		ours: []string{"embed", "internal/hierarchy", "internal/news", "internal/score", "internal/store"}},
+	"internal/ingest": {why: "articles to the store; whoever files them is behind an interface",
+		ours: []string{"embed", "internal/chunk", "internal/lexical", "internal/news", "internal/score", "internal/store"}},
+	"internal/related": {why: "a question to a ranked list: it reads the store and writes nothing, so it needs no stories",
+		ours: []string{"cluster/vector", "embed", "internal/chunk", "internal/lexical", "internal/news", "internal/score", "internal/store"}},
+	"internal/titles": {why: "titles from a language model: it knows texts, not what they are titles of",
+		foreign: []string{"github.com/sashabaranov/go-openai"}},
+	"internal/stories": {why: "plans of filing and arranging, and the engine that applies them",
+		ours: []string{"cluster", "cluster/vector", "embed", "internal/chunk", "internal/hierarchy", "internal/lexical", "internal/news",
+			"internal/score", "internal/store", "internal/titles"}},
+
+	"internal/checkpoint": {why: "results of finished stages, in files"},
 	"internal/npy":        {why: "NumPy's file format"},
 	"internal/parquet":    {why: "Parquet's file format: tables in, labels out"},
+	"internal/report":     {why: "a clustering as a page: labels and texts in, HTML out", ours: []string{"cluster", "cluster/vector"}},
+	"internal/openaiapi":  {why: "an embedder for other programs, over HTTP", ours: []string{"embed"}},
 
-	"internal/report": {why: "a clustering as a page: labels and texts in, HTML out", ours: []string{"cluster", "cluster/vector"}},
-
-	"internal/ingest": {why: "from formats to the store",
-		ours: []string{"cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/store"}},
-	"internal/titles": {why: "titles from a language model: what it is told and what is believed", foreign: []string{"github.com/sashabaranov/go-openai"}},
-	"internal/related": {why: "related and search",
-		ours: []string{"cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/store"}},
-	"internal/stories": {why: "filing, ladder, ledger, labels",
-		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/evidence", "internal/lexical", "internal/store", "internal/titles"}},
 	"internal/evaluate": {why: "labelled files to quality figures, through the same engines that serve",
-		ours: []string{"cluster", "cluster/vector", "embed", "internal/article", "internal/corpus", "internal/related", "internal/evidence", "internal/ingest", "internal/lexical", "internal/npy", "internal/store", "internal/stories"}},
-	"internal/calibrate": {why: "labelled files to the coefficients that evidence judges with",
-		ours: []string{"cluster", "embed", "internal/article", "internal/evaluate", "internal/evidence", "internal/lexical"}},
-	"internal/server": {why: "gRPC: validate, call, convert",
-		ours:    []string{"embed", "internal/article", "internal/related", "internal/evidence", "internal/ingest", "internal/store", "internal/stories", "proto/..."},
-		foreign: []string{"google.golang.org/grpc"}},
-	"internal/openaiapi": {why: "other programs' way to the model: the contract of embedders and HTTP", ours: []string{"embed"}},
-	"internal/seedtest":  {why: "what a reader expects of the seeds", ours: []string{"internal/article", "seeds"}},
-
-	"bench/embed": {why: "our side of a benchmark: the model and nothing else", ours: []string{"embed", "embed/minilm"}},
+		ours: []string{"cluster", "cluster/vector", "embed", "internal/chunk", "internal/formats", "internal/ingest", "internal/news",
+			"internal/npy", "internal/related", "internal/store", "internal/stories"}},
+	"internal/calibrate": {why: "labelled files to the coefficients of score's model; it needs no store",
+		ours: []string{"cluster", "embed", "internal/chunk", "internal/evaluate", "internal/hierarchy", "internal/news", "internal/score"}},
 
 	"proto/internal/thirdparty": {why: "a generator: writes the protos that ours import from the modules we already use"},
 	"proto/throughline/v1":      {why: "the API", foreign: []string{"google.golang.org/grpc"}},
-	"cmd/throughline":           {why: "wires everything", ours: []string{"..."}, foreign: []string{"github.com/alecthomas/kong", "google.golang.org/grpc"}},
+	"internal/server": {why: "gRPC: validate, call, convert; it decides nothing, so it needs no embedded server, no hierarchy",
+		ours: []string{"embed", "internal/formats", "internal/ingest", "internal/news", "internal/related", "internal/score",
+			"internal/store", "internal/stories", "proto/throughline/v1"},
+		foreign: []string{"google.golang.org/grpc"}},
+
+	"internal/batch": {why: "the cluster job: files to labels; it needs no store and no flags",
+		ours: []string{"cluster", "cluster/vector", "embed", "internal/checkpoint", "internal/chunk", "internal/formats",
+			"internal/hierarchy", "internal/news", "internal/npy", "internal/parquet", "internal/report", "internal/score", "internal/state"}},
+	"cmd/throughline": {why: "flags, printing, and the assembly of the product; what is stored it sees through internal/store",
+		ours: []string{"cluster/vector", "embed", "embed/minilm", "internal/batch", "internal/calibrate", "internal/chunk",
+			"internal/evaluate", "internal/formats", "internal/ingest", "internal/news", "internal/npy",
+			"internal/openaiapi", "internal/parquet", "internal/related", "internal/report", "internal/score", "internal/server",
+			"internal/state", "internal/store", "internal/stories", "internal/titles", "proto/throughline/v1"},
+		foreign: []string{"github.com/alecthomas/kong", "google.golang.org/grpc"}},
+
+	"bench/embed": {why: "our side of a benchmark: the model, nothing else", ours: []string{"embed", "embed/minilm"}},
 }
 
-// testOnly packages may import anything of ours: they hold no product code.
-var testOnly = []string{".", "internal/seedtest"}
+// testSupport packages hold no product code: tests import them, and they may import anything of
+// ours.
+var testSupport = []string{
+	"embed/embedtest", "internal/evaltest", "internal/producttest", "internal/score/scoretest", "internal/seedtest", "internal/storetest",
+}
 
-func TestImportsPointDownward(t *testing.T) {
+// eachFile parses every Go file of the module, tests included, and gives its slash-separated path.
+func eachFile(t *testing.T, mode parser.Mode, fn func(file string, fset *token.FileSet, parsed *ast.File)) {
+	t.Helper()
 	fset := token.NewFileSet()
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -98,38 +126,14 @@ func TestImportsPointDownward(t *testing.T) {
 			}
 			return nil
 		}
-		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
-			return nil // a test may look at whatever it compares with
+		if !strings.HasSuffix(file, ".go") {
+			return nil
 		}
-		pkg := filepath.ToSlash(filepath.Dir(file))
-		parsed, err := parser.ParseFile(fset, file, nil, parser.ImportsOnly)
+		parsed, err := parser.ParseFile(fset, file, nil, mode)
 		if err != nil {
 			return err
 		}
-		r, ok := rules[pkg]
-		if !ok {
-			if !slices.Contains(testOnly, pkg) {
-				t.Errorf("%s: no rule for package %s: add one with its reason", file, pkg)
-			}
-			return nil
-		}
-		for _, spec := range parsed.Imports {
-			name, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				return err
-			}
-			if own, ok := strings.CutPrefix(name, "throughline/"); ok {
-				if !allowed(r.ours, own) && !slices.Contains(testOnly, pkg) {
-					t.Errorf("%s imports %s, but %s is: %s", file, own, pkg, r.why)
-				}
-				continue
-			}
-			for _, module := range reserved {
-				if (name == module || strings.HasPrefix(name, module+"/")) && !slices.Contains(r.foreign, module) {
-					t.Errorf("%s imports %s, which %s may not: %s", file, name, pkg, r.why)
-				}
-			}
-		}
+		fn(filepath.ToSlash(file), fset, parsed)
 		return nil
 	})
 	if err != nil {
@@ -137,24 +141,67 @@ func TestImportsPointDownward(t *testing.T) {
 	}
 }
 
-func allowed(list []string, pkg string) bool {
-	return slices.ContainsFunc(list, func(pattern string) bool {
-		if tree, ok := strings.CutSuffix(pattern, "..."); ok {
-			return strings.HasPrefix(pkg, tree) || path.Clean(tree) == pkg
-		}
-		return pattern == pkg
-	})
-}
+func isTest(file string) bool { return strings.HasSuffix(file, "_test.go") }
 
-// TestRulesAreForPackagesThatExist keeps the table from outliving the code.
-func TestRulesAreForPackagesThatExist(t *testing.T) {
-	for pkg := range rules {
-		files, err := filepath.Glob(filepath.Join(filepath.FromSlash(pkg), "*.go"))
-		if err != nil {
-			t.Fatal(err)
+func TestImportsPointDownward(t *testing.T) {
+	used := map[string]map[string]bool{} // by package: its imports
+	eachFile(t, parser.ImportsOnly, func(file string, _ *token.FileSet, parsed *ast.File) {
+		if isTest(file) {
+			return // a test may look at whatever it compares with
 		}
-		if len(files) == 0 {
-			t.Errorf("a rule stands for %s, which has no Go files", pkg)
+		pkg := path.Dir(file)
+		if used[pkg] == nil {
+			used[pkg] = map[string]bool{}
+		}
+		support := slices.Contains(testSupport, pkg)
+		r, ok := rules[pkg]
+		if !ok && !support {
+			t.Errorf("%s: no rule for package %s: add one with its reason", file, pkg)
+			return
+		}
+		for _, spec := range parsed.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			used[pkg][name] = true
+			own, ours := strings.CutPrefix(name, "throughline/")
+			switch module := moduleOf(name); {
+			case support:
+			case ours && slices.Contains(testSupport, own):
+				t.Errorf("%s imports %s, which is for tests only", file, own)
+			case ours && !slices.Contains(r.ours, own):
+				t.Errorf("%s imports %s, but %s is: %s", file, own, pkg, r.why)
+			case module != "" && !slices.Contains(r.foreign, module):
+				t.Errorf("%s imports %s, but %s is: %s", file, name, pkg, r.why)
+			}
+		}
+	})
+	// The table does not outlive the code.
+	for _, pkg := range slices.Concat(slices.Sorted(maps.Keys(rules)), testSupport) {
+		if used[pkg] == nil {
+			t.Errorf("%s has no Go files: remove it", pkg)
+			continue
+		}
+		for _, own := range rules[pkg].ours {
+			if !used[pkg]["throughline/"+own] {
+				t.Errorf("%s may import %s, and does not: take that out of its rule", pkg, own)
+			}
+		}
+		for _, module := range rules[pkg].foreign {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(used[pkg])), func(name string) bool { return moduleOf(name) == module }) {
+				t.Errorf("%s may import %s, and does not: take that out of its rule", pkg, module)
+			}
 		}
 	}
+}
+
+// moduleOf is the reserved module that a package belongs to, or "".
+func moduleOf(name string) string {
+	for _, module := range reserved {
+		if name == module || strings.HasPrefix(name, module+"/") {
+			return module
+		}
+	}
+	return ""
 }

@@ -1,4 +1,4 @@
-// Package cluster groups vectors: it finds nearest neighbours, links items into a hierarchy, cuts
+// Package cluster groups vectors. It finds nearest neighbours, links items into a hierarchy, cuts
 // the hierarchy at several levels, names groups of texts, and scores a grouping against another.
 //
 // It is pure: no files, no clock, no global randomness. It knows vectors and numbers, not what an

@@ -1,3 +1,12 @@
+// Package embed defines what turns texts into vectors.
+//
+// It has the contract of embedders ([Embedder]), what makes two vectors comparable ([Space]), and
+// an embedder that asks a server with OpenAI's embeddings API ([OpenAI]). Package embed/minilm has
+// another one, a model inside of the binary.
+//
+// It does not know what an article is, where vectors are stored, or how similar texts should be.
+//
+// Vectors of different spaces cannot be compared: compare [Space.Fingerprint] first.
 package embed
 
 import (
@@ -65,11 +74,7 @@ func (s Space) Prefix(kind Kind) string {
 // differ.
 func (s Space) Fingerprint() string {
 	// JSON separates the fields whatever they contain, and the order of an array is fixed.
-	data, err := json.Marshal([]any{CanonicalModel(s.Model), s.Dimensions, s.DocumentPrefix, s.QueryPrefix})
-	if err != nil {
-		// Cannot happen: strings and an int always marshal.
-		data = []byte(s.Model)
-	}
+	data, _ := json.Marshal([]any{CanonicalModel(s.Model), s.Dimensions, s.DocumentPrefix, s.QueryPrefix}) // always marshals
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:6])
 }

@@ -9,12 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/sashabaranov/go-openai"
+	"golang.org/x/sync/errgroup"
 )
 
 // OpenAIConfig configures the client of a server with OpenAI's embeddings API. BaseURL and Model
@@ -105,12 +104,8 @@ func (c OpenAIConfig) withDefaults() (OpenAIConfig, error) {
 	if c.Count == nil {
 		c.Count = EstimateTokens
 	}
-	if c.HTTPClient == nil {
-		c.HTTPClient = &http.Client{}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.HTTPClient = cmp.Or(c.HTTPClient, &http.Client{})
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c, nil
 }
 
@@ -197,26 +192,17 @@ func (o *OpenAI) Embed(ctx context.Context, kind Kind, texts []string) ([][]floa
 	}
 	inputs, batches := o.plan(kind, texts)
 	vectors := make([][]float32, len(texts))
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wait sync.WaitGroup
-	var next atomic.Int64
-	for range min(o.config.Concurrency, len(batches)) {
-		wait.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(batches) || ctx.Err() != nil {
-					return
-				}
-				batch := batches[i]
-				if err := o.batch(ctx, kind, inputs[batch.first:batch.last], vectors[batch.first:batch.last]); err != nil {
-					cancel(err)
-				}
+	group, each := errgroup.WithContext(ctx)
+	group.SetLimit(o.config.Concurrency)
+	for _, batch := range batches {
+		group.Go(func() error {
+			if each.Err() != nil {
+				return context.Cause(each)
 			}
+			return o.batch(each, kind, inputs[batch.first:batch.last], vectors[batch.first:batch.last])
 		})
 	}
-	wait.Wait()
-	if err := context.Cause(ctx); err != nil {
+	if err := cmp.Or(group.Wait(), context.Cause(ctx)); err != nil {
 		return nil, err
 	}
 	return vectors, nil

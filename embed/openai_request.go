@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -194,10 +195,8 @@ func nullNumber(body []byte) bool {
 		return true
 	}
 	for _, d := range answer.Data {
-		for _, number := range d.Embedding {
-			if number == nil {
-				return true
-			}
+		if slices.Contains(d.Embedding, nil) {
+			return true
 		}
 	}
 	return false
@@ -280,14 +279,11 @@ func classify(status int, words ...string) error {
 		return ErrTooLarge
 	case status == http.StatusBadRequest || status == http.StatusUnprocessableEntity || status == http.StatusInternalServerError:
 		// llama.cpp uses status 500 for this.
-		for _, phrase := range tooLargePhrases {
-			if strings.Contains(all, phrase) {
-				return ErrTooLarge
-			}
+		if slices.ContainsFunc(tooLargePhrases, func(phrase string) bool { return strings.Contains(all, phrase) }) {
+			return ErrTooLarge
 		}
 	}
-	switch {
-	case status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests || status >= 500:
+	if status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests || status >= 500 {
 		return ErrBusy
 	}
 	return ErrRejected

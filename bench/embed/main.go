@@ -1,5 +1,5 @@
-// Embed measures the built-in model for embed.py, which starts it for each kind of kernels and
-// number of workers, so that they can take turns in one run.
+// Embed measures the built-in model for embed.py, which starts it for each kind of kernels, with
+// each number of workers, so that they can take turns in one run.
 //
 // It first writes a line about itself. For each line {"texts": [...], "batch": n, "vectors": false}
 // it embeds the texts, n in a call, and writes a line with the processor and wall time in seconds.

@@ -1,5 +1,5 @@
-// Package vector has the arithmetic of search and clustering: dot products of float32 and int8
-// rows, one to one, one to many and many to many, and of sparse vectors.
+// Package vector computes dot products for search: of float32 rows, of int8 rows, one to one, one
+// to many, many to many, of sparse vectors.
 //
 // It knows numbers only, not what a row means or where it is stored. Its kernels allocate nothing.
 //

@@ -9,14 +9,14 @@ import (
 	"throughline/internal/titles"
 )
 
-// ChatFlags say who writes titles.
+// ChatFlags name the model that writes titles.
 type ChatFlags struct {
-	ChatModel      string `placeholder:"NAME" help:"Let this chat model write the titles of stories and topics; without it they are those of articles."`
-	ChatBaseURL    string `name:"chat-base-url" placeholder:"URL" help:"Its OpenAI-compatible endpoint, up to and with /v1; --base-url unless given."`
-	ChatAPIKeyFile string `name:"chat-api-key-file" type:"path" placeholder:"FILE" help:"File with its API key; or set CHAT_API_KEY. At --base-url the key of that serves too."`
+	ChatModel      string `placeholder:"NAME" help:"Chat model that writes titles. Default: none, titles are those of articles."`
+	ChatBaseURL    string `name:"chat-base-url" placeholder:"URL" help:"URL of its OpenAI-compatible endpoint with /v1. Default: --base-url."`
+	ChatAPIKeyFile string `name:"chat-api-key-file" type:"path" placeholder:"FILE" help:"File with its API key; or set CHAT_API_KEY. Default at --base-url: its key."`
 }
 
-// check finds flags that do not go together.
+// check finds flags that contradict each other.
 func (f ChatFlags) check(base string) error {
 	switch {
 	case f.ChatModel == "" && f.ChatBaseURL != "":
@@ -29,8 +29,8 @@ func (f ChatFlags) check(base string) error {
 	return nil
 }
 
-// namer makes the writer of titles that the flags ask for; nil when they ask for none. The endpoint is not asked yet: one that
-// is down must not keep anything else from starting.
+// namer makes the writer of titles; nil without --chat-model. It does not call the endpoint, which
+// may be down without keeping anything else from starting.
 func (p *program) namer() (stories.Namer, error) {
 	f := p.cli.ChatFlags
 	if f.ChatModel == "" {
@@ -44,7 +44,7 @@ func (p *program) namer() (stories.Namer, error) {
 	if base == "" {
 		base = p.cli.BaseURL
 	}
-	if key == "" && base == p.cli.BaseURL { // a key goes nowhere but where it was given for
+	if key == "" && base == p.cli.BaseURL { // a key is for the endpoint that it was given for
 		if key, err = secret(p.cli.APIKeyFile, "OPENAI_API_KEY"); err != nil {
 			return nil, fmt.Errorf("--api-key-file: %w", err)
 		}
@@ -61,7 +61,8 @@ func (p *program) namer() (stories.Namer, error) {
 	return client, nil
 }
 
-// nameStories gives stories and topics titles of the chat model, where there is one. That the model fails is no error.
+// nameStories gives stories and topics titles of the chat model, if any. A failure of the model is
+// no error.
 func (e *engine) nameStories(ctx context.Context) error {
 	if e.namer == nil {
 		return nil

@@ -23,17 +23,17 @@ const (
 // cli is the command line. A file per command holds its struct and its Run method.
 type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Ingest the paths, then serve gRPC, JSON and the page."`
-	Ingest    ingestCmd    `cmd:"" help:"Read articles into the store, or into a running server with --addr."`
-	Related   relatedCmd   `cmd:"" help:"What else was written about an article, a text or a story."`
-	Search    searchCmd    `cmd:"" help:"Articles about some words."`
-	Article   articleCmd   `cmd:"" help:"Show one article with its sections."`
-	Stories   storiesCmd   `cmd:"" help:"List stories, the most covered first."`
-	Story     storyCmd     `cmd:"" help:"Show one story with its articles."`
+	Ingest    ingestCmd    `cmd:"" help:"Add articles to the store, or to a running server with --addr."`
+	Related   relatedCmd   `cmd:"" help:"List articles related to an article, a text or a story."`
+	Search    searchCmd    `cmd:"" help:"Search articles by words and meaning."`
+	Article   articleCmd   `cmd:"" help:"Show an article with its sections."`
+	Stories   storiesCmd   `cmd:"" help:"List stories, the largest first."`
+	Story     storyCmd     `cmd:"" help:"Show a story with its articles."`
 	Topics    topicsCmd    `cmd:"" help:"List topics and themes."`
-	Topic     topicCmd     `cmd:"" help:"Show one topic with its stories."`
-	Cluster   clusterCmd   `cmd:"" help:"Batch job: cluster vectors or articles from files, or the whole store."`
+	Topic     topicCmd     `cmd:"" help:"Show a topic with its stories."`
+	Cluster   clusterCmd   `cmd:"" help:"Cluster vectors or articles from files, or the whole store."`
 	Evaluate  evaluateCmd  `cmd:"" help:"Measure quality on labelled JSONL files."`
-	Calibrate calibrateCmd `cmd:"" help:"Fit the evidence model on labelled JSONL files, and report what it is worth on others."`
+	Calibrate calibrateCmd `cmd:"" hidden:"" help:"Fit the model of scores on labelled JSONL files."`
 	Embed     embedCmd     `cmd:"" help:"Turn lines of text into vectors."`
 	Export    exportCmd    `cmd:"" help:"Write the stored articles as JSON lines."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
@@ -42,37 +42,37 @@ type cli struct {
 	EmbedderFlags `group:"Embedding"`
 	StoryFlags    `group:"Stories"`
 	ChatFlags     `group:"Titles"`
-	LogLevel      string `enum:"debug,info,warn,error" default:"warn" help:"The least that is logged to stderr: ${enum}."`
+	LogLevel      string `enum:"debug,info,warn,error" default:"warn" help:"Least severe level that is logged to stderr: ${enum}."`
 	JSON          bool   `name:"json" help:"Print the API's JSON instead of tables."`
 }
 
-// StoreFlags say where articles are kept.
+// StoreFlags say where articles are stored.
 type StoreFlags struct {
 	Data             string        `type:"path" default:"${data}" help:"Directory of the embedded store."`
 	Qdrant           string        `placeholder:"HOST:PORT" help:"Use this Qdrant (gRPC port) instead of the embedded store."`
-	QdrantTLS        bool          `name:"qdrant-tls" help:"Speak TLS to Qdrant."`
+	QdrantTLS        bool          `name:"qdrant-tls" help:"Connect to Qdrant with TLS."`
 	QdrantAPIKeyFile string        `name:"qdrant-api-key-file" type:"path" placeholder:"FILE" help:"File with Qdrant's API key; or set QDRANT_API_KEY."`
 	Prefix           string        `default:"${prefix}" help:"Prefix of the collections."`
-	Timeout          time.Duration `default:"30s" help:"How long one request may take."`
+	Timeout          time.Duration `default:"30s" help:"Timeout of one request."`
 }
 
 // EmbedderFlags say how text becomes vectors.
 type EmbedderFlags struct {
-	Embedder       string `enum:"builtin,openai" default:"builtin" help:"The built-in model or an OpenAI-compatible endpoint: ${enum}."`
-	BaseURL        string `name:"base-url" placeholder:"URL" help:"Endpoint up to and with /v1, e.g. http://127.0.0.1:11434/v1."`
-	Model          string `placeholder:"NAME" help:"Model that the endpoint serves."`
-	Dimensions     int    `help:"Dimensions to expect; 0 asks the endpoint."`
-	DocumentPrefix string `help:"Text put before every article text, as the model's card says."`
-	QueryPrefix    string `help:"Text put before every query."`
-	MaxTokens      int    `help:"Longest input that the endpoint's model reads, in tokens; 0: 256 for known models, else 512."`
+	Embedder       string `enum:"builtin,openai" default:"builtin" help:"Built-in model or OpenAI-compatible endpoint: ${enum}."`
+	BaseURL        string `name:"base-url" placeholder:"URL" help:"URL of the endpoint with /v1, e.g. http://127.0.0.1:11434/v1."`
+	Model          string `placeholder:"NAME" help:"Model of the endpoint."`
+	Dimensions     int    `help:"Length of the vectors; 0: ask the endpoint."`
+	DocumentPrefix string `help:"Text to put before article texts, see the model's card."`
+	QueryPrefix    string `help:"Text to put before queries."`
+	MaxTokens      int    `help:"Longest input of the model, in tokens; 0: 256 if known, else 512."`
 	MaxBatch       int    `help:"Most inputs in one request to the endpoint; 0: 32."`
 	APIKeyFile     string `name:"api-key-file" type:"path" placeholder:"FILE" help:"File with the endpoint's API key; or set OPENAI_API_KEY."`
-	Workers        int    `help:"Cores that the built-in model and clustering use; 0: all."`
+	Workers        int    `help:"Cores for the built-in model and for clustering; 0: all."`
 }
 
 // StoryFlags say what stories are to be like.
 type StoryFlags struct {
-	Precision float64 `placeholder:"SHARE" help:"Share of pairs of articles of one story that are to be about one event, such as .95; 0: as many found as possible without putting together more than is missed."`
+	Precision float64 `placeholder:"SHARE" help:"Target pairwise precision of stories, e.g. 0.95; 0: balance with recall."`
 }
 
 // check finds mistakes in the environment and in the flags of all commands.
@@ -97,7 +97,7 @@ func (c *cli) check() error {
 	return c.ChatFlags.check(c.BaseURL)
 }
 
-// check finds flags that do not go together.
+// check finds flags that contradict each other.
 func (f EmbedderFlags) check() error {
 	if f.Embedder != builtin {
 		if f.BaseURL == "" || f.Model == "" {
@@ -120,7 +120,7 @@ func (f EmbedderFlags) check() error {
 	return nil
 }
 
-// checkLimit refuses a --limit beyond what the API gives at once.
+// checkLimit refuses a --limit that the API does not accept.
 func checkLimit(n, most int32) error {
 	if n < 1 || n > most {
 		return usageError{fmt.Errorf("--limit %d: must be 1 to %d", n, most)}
@@ -128,7 +128,7 @@ func checkLimit(n, most int32) error {
 	return nil
 }
 
-// defaultDataDir is the user's data directory by the habits of the platform.
+// defaultDataDir is the conventional data directory of the user.
 func defaultDataDir() string {
 	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
 		return filepath.Join(dir, "throughline")

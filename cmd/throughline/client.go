@@ -11,17 +11,16 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
-	"throughline/internal/qdrantlite"
 	"throughline/internal/server"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
-// AddrFlag is for commands that can ask a running server.
+// AddrFlag is for commands that can call a running server.
 type AddrFlag struct {
-	Addr string `placeholder:"HOST:PORT" help:"Ask this running server. One that runs on the --data directory is found without it."`
+	Addr string `placeholder:"HOST:PORT" help:"Call this server. Default: the one running on --data, if any."`
 }
 
-// api is the API of a running server or of one in this process: commands see one thing.
+// api is the API of a running server, or of one in this process.
 type api struct {
 	articles throughlinev1.ArticleServiceClient
 	coverage throughlinev1.CoverageServiceClient
@@ -30,32 +29,53 @@ type api struct {
 	close    func() error
 }
 
-// dialTimeout bounds how long it takes to find out that nobody listens.
+// articlesAtOnce is the page size of eachArticle.
+const articlesAtOnce = 100
+
+// eachArticle calls fn for all articles of a request.
+func (a *api) eachArticle(ctx context.Context, request *throughlinev1.ListArticlesRequest, fn func(*throughlinev1.Article) error) error {
+	request.PageSize = articlesAtOnce
+	for {
+		page, err := a.articles.ListArticles(ctx, request)
+		if err != nil {
+			return err
+		}
+		for _, article := range page.GetArticles() {
+			if err := fn(article); err != nil {
+				return err
+			}
+		}
+		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
+			return nil
+		}
+	}
+}
+
+// dialTimeout bounds the time to find out that no server listens at an address.
 const dialTimeout = 5 * time.Second
 
-// dial reaches the API: at addr, by serving the store in this process, or, when that is taken, at the server that has it.
-func (p *program) dial(ctx context.Context, addr string) (*api, error) {
+// dial connects to the API: to the server at addr or, without an address, to the store in this
+// process or the server that has it open. Without scoring, a store in this process only shows what
+// is stored.
+func (p *program) dial(ctx context.Context, addr string, scoring bool) (*api, error) {
 	if addr == "" {
-		a, err := p.serveInProcess(ctx)
-		if !errors.Is(err, qdrantlite.ErrLocked) {
+		a, err := p.serveInProcess(ctx, scoring)
+		if addr = p.serverInstead(err); addr == "" {
 			return a, err
-		}
-		if addr = runningServer(p.cli.Data); addr == "" {
-			return nil, err
 		}
 	}
 	return p.dialServer(ctx, addr)
 }
 
-// dialServer reaches a running server.
+// dialServer connects to a running server.
 func (p *program) dialServer(ctx context.Context, addr string) (*api, error) {
 	if _, _, err := net.SplitHostPort(addr); err != nil {
 		return nil, usageError{fmt.Errorf("--addr %q: give HOST:PORT", addr)}
 	}
-	// grpc would only say that it could not connect when the first call fails, and not why.
+	// gRPC would report a failure at the first call only, and without its cause.
 	try, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("no throughline server answers there: %w", err)
+		return nil, fmt.Errorf("no throughline server at %s: %w", addr, err)
 	}
 	try.Close()
 	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), callOptions, p.deadline())
@@ -65,10 +85,10 @@ func (p *program) dialServer(ctx context.Context, addr string) (*api, error) {
 	return newAPI(conn, conn.Close), nil
 }
 
-// callOptions allow answers as large as pages of full articles get.
+// callOptions allow answers as large as a page of full articles.
 var callOptions = grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64 << 20))
 
-// deadline gives every call but streams the time of --timeout.
+// deadline applies --timeout to every call except streams.
 func (p *program) deadline() grpc.DialOption {
 	return grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
 		ctx, cancel := context.WithTimeout(ctx, p.cli.Timeout)
@@ -87,9 +107,9 @@ func newAPI(conn *grpc.ClientConn, close func() error) *api {
 	}
 }
 
-// serveInProcess opens the store for reading and serves it to this process alone.
-func (p *program) serveInProcess(ctx context.Context) (*api, error) {
-	e, err := p.openEngine(ctx, true)
+// serveInProcess opens the store for reading and serves it to this process only.
+func (p *program) serveInProcess(ctx context.Context, scoring bool) (*api, error) {
+	e, err := p.openEngine(ctx, purpose{readOnly: true, scoring: scoring})
 	if err != nil {
 		return nil, err
 	}
@@ -103,25 +123,25 @@ func (p *program) serveInProcess(ctx context.Context) (*api, error) {
 	go func() { done <- srv.Serve(serving, listener, nil) }()
 	conn, err := grpc.NewClient("passthrough:///in-process", callOptions, p.deadline(), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
-	closing := &once{do: func() error {
-		var problems []error
-		if conn != nil {
-			problems = append(problems, conn.Close())
-		}
-		stop()
-		return errors.Join(append(problems, <-done, e.Close())...)
-	}}
 	if err != nil {
-		return nil, errors.Join(err, closing.Close())
+		stop()
+		return nil, errors.Join(err, <-done, e.Close())
 	}
-	return newAPI(conn, closing.Close), nil
+	return newAPI(conn, func() error {
+		closed := conn.Close()
+		stop()
+		return errors.Join(closed, <-done, e.Close())
+	}), nil
 }
 
-// serverConfig serves this engine.
+// serverConfig is the configuration of a server of this engine.
 func (e *engine) serverConfig(p *program, readOnly bool) server.Config {
 	cfg := server.Config{
-		Reader: e.store, Coverage: server.EngineCoverage{Engine: e.coverage}, Stories: e.stories,
+		Reader: e.store, Stories: e.stories,
 		Ready: e.store.Ready, Logger: p.logger(), Now: time.Now, Timeout: p.cli.Timeout,
+	}
+	if e.states.Ready() == nil {
+		cfg.Related = e.related
 	}
 	if !readOnly {
 		cfg.Writer = e.ingest

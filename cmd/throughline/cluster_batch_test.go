@@ -17,6 +17,7 @@ import (
 
 	format "github.com/parquet-go/parquet-go"
 
+	"throughline/internal/batch"
 	"throughline/internal/parquet"
 )
 
@@ -239,153 +240,16 @@ func TestClusterPageOfTheStore(t *testing.T) {
 	}
 }
 
-// stopper is standard error that ends the program once it has read a line that begins with a text.
-type stopper struct {
-	bytes.Buffer
-	at   string
-	stop context.CancelFunc
-}
-
-func (s *stopper) Write(p []byte) (int, error) {
-	n, err := s.Buffer.Write(p)
-	if s.at != "" && strings.Contains("\n"+s.String(), "\n"+s.at) {
-		s.stop()
-	}
-	return n, err
-}
-
-// interrupted runs the program until it reports the end of a stage, "" for never.
-func interrupted(t *testing.T, stage, data string, args ...string) (stdout, stderr string, err error) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var out bytes.Buffer
-	log := &stopper{at: stage, stop: cancel}
-	err = run(ctx, append([]string{"--data", data}, args...), strings.NewReader(""), &out, log)
-	return out.String(), log.String(), err
-}
-
-// TestClusterGoesOnWhereItWasInterrupted ends a job after each of its stages and starts it again.
-func TestClusterGoesOnWhereItWasInterrupted(t *testing.T) {
+// TestClusterLeavesNoCheckpoints looks at where they are while a job runs.
+func TestClusterLeavesNoCheckpoints(t *testing.T) {
 	vectors := write(t, "vectors.npy", array(120, 32, groups(1, 30, 4, 32)))
-	other := groups(1, 30, 4, 32)
-	other[5] += 0.001
-	texts := write(t, "reports.jsonl", reports)
-	for name, c := range map[string]struct {
-		input, changed string
-		stages         map[string][]string // by the stage it ended after, the stages that are not done again
-	}{
-		"vectors": {vectors, array(120, 32, other), map[string][]string{
-			"read": nil, "graph": {"graph"}, "linkage": {"graph", "linkage"}, "cuts": {"cuts"}}},
-		"articles": {texts, strings.Replace(reports, "magnitude 7.1 struck", "magnitude 7.2 struck", 1), map[string][]string{
-			"read": nil, "embed": {"embed"}, "stories": {"stories"}}},
-	} {
-		want := execute(context.Background(), t.TempDir(), "", "cluster", c.input, "-o", "-").mustSucceed(t)
-		content := read(t, c.input)
-		for stage, kept := range c.stages {
-			t.Run(name+"/"+stage, func(t *testing.T) {
-				if err := os.WriteFile(c.input, []byte(content), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				data, dir := t.TempDir(), t.TempDir()
-				table, page := filepath.Join(dir, "x.parquet"), filepath.Join(dir, "x.html")
-				args := []string{"cluster", c.input, "-o", "-", "-o", table, "-o", page}
-				if out, log, err := interrupted(t, stage, data, args...); !errors.Is(err, context.Canceled) || out != "" {
-					t.Fatalf("%v\n%s%s", err, out, log)
-				}
-				out, log, err := interrupted(t, "", data, args...)
-				if err != nil || out != want.stdout {
-					t.Fatalf("%v, other labels\n%s", err, log)
-				}
-				for _, k := range kept {
-					if !strings.Contains(log, "from an earlier run") || !strings.Contains(lineOf(log, k), "from an earlier run") {
-						t.Errorf("stage %s was done again\n%s", k, log)
-					}
-				}
-				if n := strings.Count(log, "from an earlier run"); n != len(kept) {
-					t.Errorf("%d stages were resumed, want %d\n%s", n, len(kept), log)
-				}
-				// The same as without an interruption, in every format.
-				whole := t.TempDir()
-				execute(context.Background(), t.TempDir(), "", "cluster", c.input, "-o", filepath.Join(whole, "x.parquet"), "-o", filepath.Join(whole, "x.html")).mustSucceed(t)
-				for _, name := range []string{"x.parquet", "x.html"} {
-					if read(t, filepath.Join(dir, name)) != read(t, filepath.Join(whole, name)) {
-						t.Errorf("%s has other bytes", name)
-					}
-				}
-				if left, _ := os.ReadDir(data); len(left) > 0 {
-					t.Errorf("left in the data directory: %v", left)
-				}
-
-				// Another input does not go on from there.
-				if _, _, err := interrupted(t, stage, data, args...); !errors.Is(err, context.Canceled) {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(c.input, []byte(c.changed), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				if _, log, err := interrupted(t, "", data, args...); err != nil || strings.Contains(log, "from an earlier run") {
-					t.Errorf("a changed input: %v\n%s", err, log)
-				}
-
-				// Nor does anything from a checkpoint that was damaged.
-				if _, _, err := interrupted(t, stage, data, args...); !errors.Is(err, context.Canceled) {
-					t.Fatal(err)
-				}
-				damaged := damage(t, filepath.Join(data, "work"))
-				_, log, err = interrupted(t, "", data, args...)
-				if err != nil || strings.Contains(log, "from an earlier run") || damaged != strings.Count(log, "done again: damaged checkpoint") {
-					t.Errorf("%d damaged checkpoints: %v\n%s", damaged, err, log)
-				}
-			})
+	dir, data := t.TempDir(), t.TempDir()
+	execute(context.Background(), data, "", "cluster", vectors, "-o", "-", "--work", dir).mustSucceed(t)
+	execute(context.Background(), data, "", "cluster", vectors, "-o", "-").mustSucceed(t)
+	for _, dir := range []string{dir, data} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("left: %v, %v", left, err)
 		}
-	}
-}
-
-func lineOf(text, stage string) string {
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, stage) {
-			return line
-		}
-	}
-	return ""
-}
-
-// damage changes a byte of every file under a directory and says how many there are.
-func damage(t *testing.T, dir string) (files int) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil // nothing was kept yet
-		}
-		if err != nil || d.IsDir() {
-			return err
-		}
-		files++
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		data[len(data)/2] ^= 4
-		return os.WriteFile(path, data, 0o600)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
-func TestClusterWithoutAPlaceForCheckpoints(t *testing.T) {
-	file := write(t, "not-a-directory", "")
-	vectors := write(t, "vectors.npy", array(120, 32, groups(1, 30, 4, 32)))
-	x := execute(context.Background(), t.TempDir(), "", "cluster", vectors, "-o", "-", "--work", filepath.Join(file, "work")).mustSucceed(t)
-	if !strings.Contains(x.stderr, "an interrupted run would start anew") {
-		t.Errorf("%s", x.stderr)
-	}
-	dir := t.TempDir()
-	execute(context.Background(), t.TempDir(), "", "cluster", vectors, "-o", "-", "--work", dir).mustSucceed(t)
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
 	}
 }
 
@@ -395,8 +259,8 @@ func TestClusterMaxMemory(t *testing.T) {
 	texts := write(t, "reports.jsonl", reports)
 	for _, c := range [][]string{{many, "--max-memory", "20MB"}, {many, "--max-memory", "0.02GB"}, {texts, "--max-memory", "10MiB"}} {
 		x := execute(context.Background(), t.TempDir(), "", append([]string{"cluster", "-o", "-"}, c...)...)
-		var short *memoryError
-		if exitCode(x.err) != exitFailed || !errors.As(x.err, &short) || short.Need <= short.Limit || !strings.Contains(x.stderr, inMB(short.Need)) {
+		var short *batch.MemoryError
+		if exitCode(x.err) != exitFailed || !errors.As(x.err, &short) || short.Need <= short.Limit || !strings.Contains(x.stderr, batch.MB(short.Need)) {
 			t.Errorf("%v: %v", c[1:], x.err)
 		}
 	}
@@ -431,7 +295,7 @@ func TestClusterSummaryHasStages(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(x.stderr), "\n")
 	var summary struct {
 		Summary struct {
-			Stages  []stageCost
+			Stages  []batch.Stage
 			Seconds float64
 		}
 	}
@@ -441,7 +305,7 @@ func TestClusterSummaryHasStages(t *testing.T) {
 	var names []string
 	for i, s := range summary.Summary.Stages {
 		names = append(names, s.Name)
-		var line struct{ Stage stageCost }
+		var line struct{ Stage batch.Stage }
 		if err := json.Unmarshal([]byte(lines[i]), &line); err != nil || line.Stage != s {
 			t.Errorf("stage %d was told as %s", i, lines[i])
 		}

@@ -6,38 +6,42 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
-	"throughline/internal/corpus"
-	"throughline/internal/evidence"
-	"throughline/internal/qdrantlite"
+	longrunning "cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"throughline/internal/batch"
+	"throughline/internal/news"
 	"throughline/internal/report"
+	"throughline/internal/server"
 	"throughline/internal/store"
 	"throughline/internal/stories"
+	throughlinev1 "throughline/proto/throughline/v1"
 )
 
-// arrangeStored arranges the store in this process, or, when that is taken, in the server that has it.
-func (c *clusterCmd) arrangeStored(ctx context.Context, p *program, j *job) (*arrangement, error) {
-	if c.Addr != "" {
-		return c.arrangeRemote(ctx, p, j, c.Addr)
-	}
-	found, err := c.arrangeStore(ctx, p, j)
-	if errors.Is(err, qdrantlite.ErrLocked) {
-		if addr := runningServer(p.cli.Data); addr != "" {
-			return c.arrangeRemote(ctx, p, j, addr)
+var errNoStore = errors.New("the store is empty: ingest articles first, or give input files")
+
+// clusterStore clusters the store in this process, or in the server that has it.
+func (c *clusterCmd) clusterStore(ctx context.Context, p *program, stages *batch.Stages, write func(*batch.Labeling) error) (*clustered, error) {
+	addr := c.Addr
+	if addr == "" {
+		found, err := c.clusterLocal(ctx, p, stages, write)
+		if addr = p.serverInstead(err); addr == "" {
+			return found, err
 		}
 	}
-	return found, err
+	return c.clusterRemote(ctx, p, stages, addr, write)
 }
 
-// arrangeStore arranges everything that is stored anew. A dry run goes through every step but keeps what would be written
-// to itself, so that it can tell the same as a real one.
-func (c *clusterCmd) arrangeStore(ctx context.Context, p *program, j *job) (_ *arrangement, err error) {
-	j.begin("read")
-	e, err := p.openEngine(ctx, !c.Apply)
+// clusterLocal clusters the store in this process.
+func (c *clusterCmd) clusterLocal(ctx context.Context, p *program, stages *batch.Stages, write func(*batch.Labeling) error) (_ *clustered, err error) {
+	stages.Begin("read")
+	e, err := p.openEngine(ctx, purpose{readOnly: !c.Apply, scoring: true})
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, errNoStore // nothing was ever stored
+		return nil, errNoStore
 	}
 	if err != nil {
 		return nil, err
@@ -50,173 +54,209 @@ func (c *clusterCmd) arrangeStore(ctx context.Context, p *program, j *job) (_ *a
 	if counts.Articles == 0 {
 		return nil, errNoStore
 	}
-	if err := j.needs(fmt.Sprintf("arranging %d stored articles", counts.Articles), arrangeMemory(int(counts.Articles), e.embedder.Space().Dimensions)); err != nil {
+	memory := batch.ArticlesMemory(int(counts.Articles), e.embedder.Space().Dimensions)
+	if err := batch.CheckMemory(fmt.Sprintf("clustering %d stored articles", counts.Articles), memory, int64(c.MaxMemory)); err != nil {
 		return nil, err
 	}
-	engine, kept := e.stories, (*unwritten)(nil)
-	if !c.Apply {
-		kept = &unwritten{Store: e.store, filed: make(map[string]store.Assignment)}
-		if engine, err = kept.engine(ctx, p, e); err != nil {
-			return nil, err
-		}
-	}
-	j.end(plural(int(counts.Articles), "article", "articles"))
-	j.begin("stories")
-	summary, err := engine.Recluster(ctx, stories.ReclusterOptions{Topics: c.Topics}, j.at)
+	stages.End(plural(int(counts.Articles), "article", "articles"))
+	stages.Begin("stories")
+	arranged, err := e.stories.Recluster(ctx, stories.ReclusterOptions{Topics: c.Topics, DryRun: !c.Apply, TopicStrengths: len(c.Output) > 0}, stages.Progress)
 	if err != nil {
 		return nil, err
 	}
-	j.end("")
+	stages.End("")
 	if c.Apply {
 		if err := e.nameStories(ctx); err != nil {
 			return nil, err
 		}
 	}
-	var a *arrangement
-	if len(c.Output) == 0 { // nobody asks where everything is
-		a = arrangementOf(nil)
-		a.totals = &totals{Items: summary.Articles, Stories: summary.Stories, Topics: summary.Topics, Themes: summary.Themes, OneOffs: summary.OneOffs, Largest: summary.Largest}
-	} else if a, err = c.filedAs(ctx, e.store, kept); err != nil {
-		return nil, err
-	}
-	a.changes = &changes{
-		Applied: c.Apply, Created: summary.Created, Merged: summary.Merged, Split: summary.Split, Renamed: summary.Renamed,
-		Deleted: summary.Deleted, Moved: summary.Moved,
-	}
-	return a, nil
-}
-
-// unwritten is a store that reads the real one and keeps writes from it. Of what is written, it remembers where articles
-// are filed.
-type unwritten struct {
-	stories.Store
-	mu    sync.Mutex
-	filed map[string]store.Assignment
-}
-
-// engine makes stories over it.
-func (u *unwritten) engine(ctx context.Context, p *program, e *engine) (*stories.Engine, error) {
-	known, err := corpus.Load(ctx, e.store)
+	labels, err := c.labelsOf(ctx, e.store, arranged)
 	if err != nil {
 		return nil, err
 	}
-	return stories.New(stories.Config{
-		Store: u, Embedder: e.embedder, Reference: e.reference, Corpus: known, Model: evidence.Default(), Logger: p.logger(), Now: time.Now, NewID: newID, Workers: p.cli.Workers,
-		Precision: p.cli.Precision,
-	})
+	s := arranged.Summary
+	return &clustered{
+		one: "article", many: "articles",
+		Totals: batch.Totals{Items: s.Articles, Stories: s.Stories, Topics: s.Topics, Themes: s.Themes, OneOffs: s.OneOffs, Largest: s.Largest},
+		Changes: &changes{
+			Applied: c.Apply, Created: s.Created, Merged: s.Merged, Split: s.Split, Renamed: s.Renamed, Deleted: s.Deleted, Moved: s.Moved,
+		},
+	}, write(labels)
 }
 
-// Assign remembers.
-func (u *unwritten) Assign(_ context.Context, assignments []store.Assignment) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, a := range assignments {
-		u.filed[a.ArticleID] = a
+// labelsOf returns the labels of an arrangement, for a page with what is stored of the articles;
+// nil: no output needs them.
+func (c *clusterCmd) labelsOf(ctx context.Context, from *store.Store, arranged *stories.Arrangement) (*batch.Labeling, error) {
+	if len(c.Output) == 0 {
+		return nil, nil
 	}
-	return nil
-}
-
-// The other writes are forgotten.
-
-func (*unwritten) PutStories(context.Context, []store.Story) error { return nil }
-func (*unwritten) DeleteStories(context.Context, []string) error   { return nil }
-func (*unwritten) PutScale(context.Context, store.Scale) error     { return nil }
-func (*unwritten) PutTopics(context.Context, []store.Topic) error  { return nil }
-func (*unwritten) DeleteTopics(context.Context, []string) error    { return nil }
-func (*unwritten) Append(context.Context, []store.Event) error     { return nil }
-
-// filed is an article of the store with where it is filed, or would be.
-type filed struct {
-	store.Assignment
-	document report.Document
-	dense    []float32
-}
-
-// filedAs reads where every article is filed, or would be, in the order of ids, and what the outputs need beside.
-func (c *clusterCmd) filedAs(ctx context.Context, from *store.Store, kept *unwritten) (*arrangement, error) {
-	var all []filed
-	err := from.Scan(ctx, store.WithDense, func(s *store.Stored) error {
-		art := &s.Article
-		f := filed{Assignment: store.Assignment{ArticleID: art.ID, StoryID: art.StoryID, TopicIDs: art.TopicIDs, Probability: art.Probability}, dense: s.Vectors.Dense,
-			document: report.Document{ID: art.ID, Title: art.Title, Source: art.Source, URL: art.URL, Published: art.Published}}
-		if kept != nil {
-			if would, ok := kept.filed[art.ID]; ok {
-				f.Assignment = would
-			}
+	filed, place := make([]batch.Filed, len(arranged.Memberships)), make(map[string]int)
+	for i, m := range arranged.Memberships {
+		filed[i], place[m.ArticleID] = batch.Filed{ID: m.ArticleID, Membership: m.Membership}, i
+	}
+	labels := batch.LabelFiled(filed)
+	labels.TopicStrength = arranged.TopicStrengths
+	if !c.wantsPage() {
+		return labels, nil
+	}
+	labels.Documents = make([]report.Document, len(filed))
+	vectors := make([][]float32, len(filed))
+	err := from.Scan(ctx, news.Filter{}, store.WithDense, func(s *store.Stored) error {
+		if i, ok := place[s.Article.ID]; ok {
+			labels.Documents[i], vectors[i] = documentOf(s.Article), s.Vectors.Dense
 		}
-		all = append(all, f)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(all, func(a, b filed) int { return cmp.Compare(a.ArticleID, b.ArticleID) })
-	if c.wantsPage() {
-		if err := readLeads(ctx, from, all); err != nil {
-			return nil, err
-		}
-	}
-	a := arrangementOf(all)
-	dense := make([][]float32, len(all))
-	for i := range all {
-		dense[i] = all[i].dense
-		a.Strength = append(a.Strength, 0)
-		if a.Story[i] >= 0 {
-			a.Strength[i] = float32(all[i].Probability)
-		}
-	}
-	return a, a.measureTopics(ctx, dense, 0)
+	labels.TopicMeans = batch.TopicMeans(labels.Topic, vectors)
+	return labels, readLeads(ctx, from, labels.Documents)
 }
 
-// leadsAtOnce is how many articles the beginnings are read of at a time.
-const leadsAtOnce = 500
+func documentOf(a news.Article) report.Document {
+	return report.Document{ID: a.ID, Title: a.Title, Source: a.Source, URL: a.URL, Published: a.Published}
+}
 
-// leadLength is how much of an article's beginning keywords are looked for in, in bytes.
-const leadLength = 500
+const (
+	leadsAtOnce = 500 // articles whose beginnings are read at a time
+	leadLength  = 500 // bytes of a beginning that keywords are chosen from
+)
 
 // readLeads reads the beginnings of articles.
-func readLeads(ctx context.Context, from *store.Store, all []filed) error {
-	for part := range slices.Chunk(all, leadsAtOnce) {
+func readLeads(ctx context.Context, from *store.Store, documents []report.Document) error {
+	for part := range slices.Chunk(documents, leadsAtOnce) {
 		ids := make([]string, len(part))
 		for i := range part {
-			ids[i] = part[i].ArticleID
+			ids[i] = part[i].ID
 		}
 		sections, err := from.Sections(ctx, ids, false)
 		if err != nil {
 			return err
 		}
 		for i := range part {
-			if of := sections[part[i].ArticleID]; len(of) > 0 {
-				part[i].document.Lead = of[0].Text[:min(len(of[0].Text), leadLength)]
+			if of := sections[part[i].ID]; len(of) > 0 {
+				part[i].Lead = of[0].Text[:min(len(of[0].Text), leadLength)]
 			}
 		}
 	}
 	return nil
 }
 
-// arrangementOf numbers stories, topics and themes in the order of their first articles.
-func arrangementOf(all []filed) *arrangement {
-	a := &arrangement{ids: []string{}, one: "article", many: "articles"}
-	story, topic, theme := map[string]int32{}, map[string]int32{}, map[string]int32{}
-	for _, f := range all {
-		a.ids = append(a.ids, f.ArticleID)
-		a.documents = append(a.documents, f.document)
-		a.Story = append(a.Story, numbered(story, f.StoryID))
-		ids := append(slices.Clone(f.TopicIDs), "", "") // the topic, then its theme
-		a.Topic, a.Theme = append(a.Topic, numbered(topic, ids[0])), append(a.Theme, numbered(theme, ids[1]))
+// clusterRemote has a running server cluster its store and follows the job. The job ends with this
+// program.
+func (c *clusterCmd) clusterRemote(ctx context.Context, p *program, stages *batch.Stages, addr string, write func(*batch.Labeling) error) (_ *clustered, err error) {
+	if c.MaxMemory > 0 {
+		return nil, usageError{fmt.Errorf("--max-memory limits this process, but the server at %s does the work", addr)}
 	}
-	return a
+	a, err := p.dialServer(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	stages.Begin("stories")
+	job, err := a.clusters.Recluster(ctx, &throughlinev1.ReclusterRequest{
+		DryRun: !c.Apply, TopicCount: int32(c.Topics), IncludeMemberships: !c.Apply && len(c.Output) > 0,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if job, err = follow(ctx, longrunning.NewOperationsClient(a.conn), job, stages); err != nil {
+		return nil, err
+	}
+	if failed := job.GetError(); failed != nil {
+		return nil, status.ErrorProto(failed)
+	}
+	done := &throughlinev1.ReclusterResponse{}
+	if err := job.GetResponse().UnmarshalTo(done); err != nil {
+		return nil, fmt.Errorf("reading the result of job %s: %w", job.GetName(), err)
+	}
+	if done.GetArticles() == 0 {
+		return nil, errNoStore
+	}
+	stages.End("")
+	labels, err := c.remoteLabels(ctx, a, done)
+	if err != nil {
+		return nil, err
+	}
+	return &clustered{
+		one: "article", many: "articles",
+		Totals: batch.Totals{
+			Items: int(done.GetArticles()), Stories: int(done.GetStories()), Topics: int(done.GetTopics()), Themes: int(done.GetThemes()),
+			OneOffs: int(done.GetOneOffArticles()), Largest: int(done.GetLargestStoryArticles()),
+		},
+		Changes: &changes{
+			Applied: c.Apply, Created: int(done.GetStoriesCreated()), Merged: int(done.GetStoriesMerged()), Split: int(done.GetStoriesSplit()),
+			Renamed: int(done.GetStoriesRenamed()), Deleted: int(done.GetStoriesDeleted()), Moved: int(done.GetArticlesMoved()),
+		},
+	}, write(labels)
 }
 
-// numbered gives ids numbers in the order they come, and -1 to the empty one.
-func numbered(numbers map[string]int32, id string) int32 {
-	if id == "" {
-		return -1
+const (
+	// jobPoll is how long one call waits for the job of a server, and so how often the bar moves.
+	jobPoll = time.Second
+	// cancelWait bounds the call that cancels the job of a server when this program is interrupted.
+	cancelWait = 5 * time.Second
+)
+
+// follow waits until a job is done.
+func follow(ctx context.Context, jobs longrunning.OperationsClient, job *longrunning.Operation, stages *batch.Stages) (*longrunning.Operation, error) {
+	for !job.GetDone() {
+		var progress throughlinev1.ReclusterMetadata
+		if job.GetMetadata().UnmarshalTo(&progress) == nil { // without it only the bar stands still
+			stages.Progress(progress.GetStage(), progress.GetProgress())
+		}
+		next, err := jobs.WaitOperation(ctx, &longrunning.WaitOperationRequest{Name: job.GetName(), Timeout: durationpb.New(jobPoll)})
+		switch {
+		case err == nil:
+			job = next
+		case ctx.Err() != nil:
+			detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelWait)
+			_, stopping := jobs.CancelOperation(detached, &longrunning.CancelOperationRequest{Name: job.GetName()})
+			cancel()
+			return nil, errors.Join(ctx.Err(), stopping)
+		case status.Code(err) != codes.DeadlineExceeded:
+			return nil, err
+		}
 	}
-	n, ok := numbers[id]
-	if !ok {
-		n = int32(len(numbers))
-		numbers[id] = n
+	return job, nil
+}
+
+// remoteLabels returns the labels of a server's job: those in its result for a dry run, else those
+// that the server has stored; nil: no output needs them.
+func (c *clusterCmd) remoteLabels(ctx context.Context, a *api, done *throughlinev1.ReclusterResponse) (*batch.Labeling, error) {
+	if len(c.Output) == 0 {
+		return nil, nil
 	}
-	return n
+	var filed []batch.Filed
+	documents := make(map[string]report.Document)
+	if c.Apply || c.wantsPage() {
+		err := a.eachArticle(ctx, &throughlinev1.ListArticlesRequest{}, func(m *throughlinev1.Article) error {
+			article := server.ArticleOf(m)
+			documents[article.ID] = documentOf(article)
+			if c.Apply {
+				filed = append(filed, batch.Filed{ID: article.ID, Membership: news.Membership{
+					StoryID: m.GetStoryId(), TopicID: m.GetTopicId(), ThemeID: m.GetThemeId(), Probability: m.GetStoryProbability(),
+				}})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(filed, func(x, y batch.Filed) int { return cmp.Compare(x.ID, y.ID) })
+	var strengths []float32
+	for _, m := range done.GetMemberships() {
+		filed = append(filed, batch.Filed{ID: m.GetArticleId(), Membership: news.Membership{
+			StoryID: m.GetStoryId(), TopicID: m.GetTopicId(), ThemeID: m.GetThemeId(), Probability: m.GetProbability(),
+		}})
+		strengths = append(strengths, float32(m.GetTopicStrength()))
+	}
+	labels := batch.LabelFiled(filed)
+	labels.TopicStrength = strengths
+	for _, f := range filed {
+		labels.Documents = append(labels.Documents, documents[f.ID])
+	}
+	return labels, nil
 }

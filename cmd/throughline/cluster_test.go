@@ -254,11 +254,11 @@ func TestClusterRefusesCallsThatCannotBeMeant(t *testing.T) {
 		"no table":      {[]string{"--input", file, "--output", "-", "--vectors", "embedding"}, "--vectors"},
 		"no inputs":     {[]string{"--vectors", "embedding"}, "--vectors"},
 		"work of store": {[]string{"--work", t.TempDir()}, "--work"},
-		"no size":       {[]string{"--input", file, "--output", "-", "--max-memory", "much"}, "is no size"},
+		"no size":       {[]string{"--input", file, "--output", "-", "--max-memory", "much"}, "not a size"},
 		"no extension":  {[]string{"--input", file, "--output", "labels"}, ".jsonl"},
 		"no output":     {[]string{"--input", file}, "--output"},
 		"apply":         {[]string{"--input", file, "--output", "-", "--apply"}, "--apply"},
-		"stdin twice":   {[]string{"--input", "-", "--input", "-", "--output", "-"}, "once only"},
+		"stdin twice":   {[]string{"--input", "-", "--input", "-", "--output", "-"}, "only once"},
 		"mixture":       {[]string{"--input", file, text, "--output", "-"}, "together"},
 		"topics":        {[]string{"--input", file, "--output", "-", "--topics", "3"}, "--topics"},
 		"minus a topic": {[]string{"--input", text, "--output", "-", "--topics", "-3"}, "--topics"},
@@ -435,27 +435,43 @@ func serving(t *testing.T, data string) (addr string, stop func()) {
 	}
 }
 
+// summaryOf is what stderr says of the outcome, without times.
+func summaryOf(x execution) string {
+	_, summary, _ := strings.Cut(x.stderr, "write ")
+	_, summary, _ = strings.Cut(summary, "\n")
+	return summary[:strings.LastIndex(strings.TrimSpace(summary), "\n")+1]
+}
+
+// TestClusterStoreOfARunningServer compares what a server does with what the same program does
+// without one.
 func TestClusterStoreOfARunningServer(t *testing.T) {
 	ctx, data := context.Background(), t.TempDir()
 	execute(ctx, data, reports, "ingest", "-").mustSucceed(t)
-	want := execute(ctx, data, "", "cluster", "--topics", "2", "--output", "-").mustSucceed(t)
-	addr, stop := serving(t, data)
-	defer stop()
-
-	dry := execute(ctx, data, "", "cluster", "--topics", "2").mustSucceed(t)
-	for _, says := range []string{"6 articles: 2 stories, the largest of 3; 1 in no story; 2 topics", "nothing was changed"} {
-		if !strings.Contains(dry.stderr, says) {
-			t.Errorf("no %q in the summary\n%s", says, dry.stderr)
+	table := filepath.Join(t.TempDir(), "x.parquet")
+	dryRun := func(args ...string) (x execution, tableBytes string) {
+		x = execute(ctx, data, "", append([]string{"cluster", "--topics", "2", "-o", "-", "-o", table}, args...)...).mustSucceed(t)
+		return x, read(t, table)
+	}
+	local, localTable := dryRun()
+	for _, says := range []string{"6 articles: 2 stories, the largest of 3; 1 in no story; 2 topics", "0 articles moved", "nothing was changed"} {
+		if !strings.Contains(summaryOf(local), says) {
+			t.Errorf("no %q in the summary\n%s", says, local.stderr)
 		}
 	}
-	if x := execute(ctx, data, "", "cluster", "--output", "-"); exitCode(x.err) != exitUsage || !strings.Contains(x.stderr, "dry run") {
-		t.Errorf("labels of a dry run: %v", x.err)
+	addr, stop := serving(t, data)
+	defer stop()
+	remote, remoteTable := dryRun()
+	if remote.stdout != local.stdout || remoteTable != localTable || !strings.Contains(local.stdout, `"topic_strength":`) {
+		t.Errorf("labels of a server\n%sof this process\n%s", remote.stdout, local.stdout)
+	}
+	if summaryOf(remote) != summaryOf(local) {
+		t.Errorf("a server says\n%sthis process\n%s", summaryOf(remote), summaryOf(local))
 	}
 	// Elsewhere the server is found by its address alone.
 	applied := execute(ctx, t.TempDir(), "", "cluster", "--addr", addr, "--topics", "2", "--apply", "--output", "-").mustSucceed(t)
-	untold := regexp.MustCompile(`,"topic_strength":[^}]*`)
-	if applied.stdout != untold.ReplaceAllString(want.stdout, "") {
-		t.Errorf("labels\n%sinstead of\n%s", applied.stdout, want.stdout)
+	unknown := regexp.MustCompile(`,"topic_strength":[^}]*`)
+	if applied.stdout != unknown.ReplaceAllString(local.stdout, "") {
+		t.Errorf("labels\n%sinstead of\n%s", applied.stdout, local.stdout)
 	}
 	if x := execute(ctx, data, "", "cluster", "--addr", addr, "--output", "-", write(t, "reports.jsonl", reports)); exitCode(x.err) != exitUsage {
 		t.Errorf("input files for a server: %v", x.err)

@@ -37,8 +37,9 @@ const (
 	documentWeb = "127.0.0.1:8080"
 )
 
-// TestDocuments runs what README.md and docs/*.md say one can run: every block marked sh, against a server on the seeds. Its
-// output must have the form of the block that follows; see documented_test.go for what may differ.
+// TestDocuments runs what README.md and docs/*.md say one can run: every block marked sh, against a
+// server on the seeds. Its output must have the form of the block that follows; see
+// documented_test.go for what may differ.
 func TestDocuments(t *testing.T) {
 	if testing.Short() {
 		t.Skip("embeds all seeds: run without -short")
@@ -373,7 +374,8 @@ func (s *documented) curl(ctx context.Context, args []string) (string, error) {
 	return string(text), err
 }
 
-// parses checks the commands that a document shows without having them run: those of this program must be written right.
+// parses checks the commands that a document shows without having them run: those of this program
+// must be written right.
 func parses(words []string) error {
 	for len(words) > 0 && strings.Contains(words[0], "=") { // variables before the command
 		words = words[1:]
@@ -397,7 +399,8 @@ func parses(words []string) error {
 	return c.check()
 }
 
-// TestDocumentsCoverAPI makes sure that docs/api.md shows a call of every method, and one over HTTP where there is one.
+// TestDocumentsCoverAPI makes sure that docs/api.md shows a call of every method, and one over HTTP
+// where there is one.
 func TestDocumentsCoverAPI(t *testing.T) {
 	var calls, paths []string
 	for _, file := range documents(t) {
@@ -483,7 +486,8 @@ func httpPattern(rule *annotations.HttpRule) *regexp.Regexp {
 	return regexp.MustCompile("^no binding$")
 }
 
-// TestDocumentsListFlags makes sure that docs/operations.md lists the flags of all commands and of serve, with their defaults.
+// TestDocumentsListFlags makes sure that docs/operations.md lists the flags of all commands and of
+// serve, with their defaults.
 func TestDocumentsListFlags(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, "docs", "operations.md"))
 	if err != nil {

@@ -14,12 +14,14 @@ import (
 
 // What documents look like to the tests.
 //
-// A block marked sh holds commands; it is run. One marked "sh norun" is not, e.g. because it needs a Qdrant, but the commands
-// of this program in it must parse. The block that follows a run one, marked json or text, is the output of its last command.
+// A block marked sh holds commands; it is run. One marked "sh norun" is not, e.g. because it needs
+// a Qdrant, but the commands of this program in it must parse. The block that follows a run one,
+// marked json or text, is the output of its last command.
 //
-// Output is compared by its form. Numbers may differ, and so may ids of stories, topics and themes, which are other ones in every
-// store. In a JSON string or a line of text, … stands for any text. Alone in a JSON object or array, or on a line of text, it
-// stands for any further fields, items or lines. Runs of spaces are equal.
+// Output is compared by its form. Numbers may differ, and so may ids of stories, topics and themes,
+// which are other ones in every store. In a JSON string or a line of text, … stands for any text.
+// Alone in a JSON object or array, or on a line of text, it stands for any further fields, items or
+// lines. Runs of spaces are equal.
 
 // block is a block of commands with the output that a document shows.
 type block struct {
@@ -69,7 +71,8 @@ func parseBlocks(text string) ([]block, error) {
 	return blocks, nil
 }
 
-// splitCommands makes commands of lines: a backslash at the end and an open quote continue them, # begins a comment.
+// splitCommands makes commands of lines: a backslash at the end and an open quote continue them, #
+// begins a comment.
 func splitCommands(lines []string) ([]string, error) {
 	var commands []string
 	current := ""
@@ -96,8 +99,8 @@ func splitCommands(lines []string) ([]string, error) {
 
 var errOpenQuote = errors.New("a quote does not end")
 
-// shellWords splits a command as a shell does, as far as documents need it: quotes and comments, and nothing that would be
-// expanded.
+// shellWords splits a command as a shell does, as far as documents need it: quotes and comments,
+// and nothing that would be expanded.
 func shellWords(command string) ([]string, error) {
 	var words []string
 	var word strings.Builder

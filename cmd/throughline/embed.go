@@ -20,181 +20,160 @@ import (
 )
 
 type embedCmd struct {
-	Files  []string `arg:"" optional:"" name:"file" help:"Files with one text a line; - or nothing reads standard input."`
-	Field  string   `placeholder:"NAME" help:"Read JSON lines: every line is an object, and the text is the string in this field."`
-	Query  bool     `help:"Embed as queries, with the query prefix, instead of as documents."`
-	Output string   `short:"o" placeholder:"FILE" help:"Write to FILE.npy, a float32 array with a row for each text, or to FILE.jsonl; - or nothing is standard output."`
+	Files  []string `arg:"" optional:"" name:"file" help:"Files with a text in each line; - or none: standard input."`
+	Field  string   `placeholder:"NAME" help:"Read JSON lines, and embed the string in this field of each object."`
+	Query  bool     `help:"Embed queries, with the query prefix, instead of documents."`
+	Output string   `short:"o" default:"-" placeholder:"FILE" help:"Write to FILE.npy or FILE.jsonl; -: JSON on standard output."`
 }
 
 // Help is the long help of the command.
 func (embedCmd) Help() string {
-	return `Turns each line into a vector of length 1, in the order of the input: a JSON array of numbers a line, or a row of a
-NumPy array. An empty line is a text too, unless --field is given. What the model does not read of a long text does not
-count. A file gets its name when it is complete.`
+	return `Turns each line into a vector of length 1, in the order of the input: a line with a JSON array of numbers, or a float32 row of
+a NumPy array. An empty line is a text too, except with --field. Text beyond the limit of the model does not count. A file
+gets its name when it is complete.`
 }
 
-// Bounds of what is embedded at once: enough to fill every core or several requests to an endpoint, little beside the memory
-// of a laptop.
 const (
+	// embedBatch and embedBytes bound a batch of texts: enough for every core or several requests
+	// to an endpoint, and little memory.
 	embedBatch = 256
 	embedBytes = 4 << 20
+	// maxLine bounds a line of input, far beyond what models read.
+	maxLine = 16 << 20
 )
 
-// maxLine bounds one line of input: far beyond what any model reads, and small beside the memory of a laptop.
-const maxLine = 16 << 20
-
-// vectorWriter is where vectors go.
-type vectorWriter interface {
-	Append(vector []float32) error
-}
-
-// Run embeds line by line, in batches.
+// Run embeds lines in batches.
 func (c *embedCmd) Run(ctx context.Context, p *program) (err error) {
 	format := strings.ToLower(filepath.Ext(c.Output))
-	if c.Output != "" && c.Output != "-" && format != ".npy" && format != ".jsonl" {
-		return usageError{fmt.Errorf("--output %s: give it the extension .npy or .jsonl, the formats that vectors are written in", c.Output)}
+	if c.Output != "-" && format != ".npy" && format != ".jsonl" {
+		return usageError{fmt.Errorf("--output %s: the extension must be .npy or .jsonl", c.Output)}
 	}
 	embedder, err := p.embedder(ctx)
 	if err != nil {
 		return err
 	}
 	started := time.Now()
-	name := c.Output
-	if name == "" {
-		name = "-"
-	}
-	out, err := createOutput(name, p.stdout)
+	out, err := createOutput(c.Output, p.stdout)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.discard()) }()
-	e := &embedding{ctx: ctx, embedder: embedder, field: c.Field, out: jsonVectors{out.Writer}}
-	if c.Query {
-		e.kind = embed.Query
-	}
-	var array *npy.Writer
+	write, end := jsonVectors(out), out.Flush
 	if format == ".npy" {
-		if array, err = npy.NewWriter(out.temporary, embedder.Space().Dimensions); err != nil {
+		array, err := npy.NewWriter(out.temporary, embedder.Space().Dimensions)
+		if err != nil {
 			return err
 		}
-		e.out = array
+		write, end = array.Append, array.Close
 	}
-	if f, ok := p.stdout.(*os.File); !ok || name != "-" || !term.IsTerminal(int(f.Fd())) { // it would get between the lines
-		e.bar = p.progress("embedding")
+	shown := &counter{}
+	if f, ok := p.stdout.(*os.File); !ok || c.Output != "-" || !term.IsTerminal(int(f.Fd())) { // it would mix with the lines
+		shown = p.counter("")
 	}
-	err = e.files(c.Files, p.stdin, out.Flush)
-	e.bar.done()
-	if err != nil {
-		if out.temporary == nil {
-			err = errors.Join(err, out.Flush()) // what was ready is of use to who reads along
+	defer shown.done()
+	kind := embed.Document
+	if c.Query {
+		kind = embed.Query
+	}
+	var texts []string
+	done, size, last := 0, 0, ""
+	send := func() error {
+		batch := texts
+		texts, size = nil, 0
+		if len(batch) == 0 {
+			return nil
 		}
+		vectors, err := embedder.Embed(ctx, kind, batch)
+		if err != nil {
+			return fmt.Errorf("embedding up to %s: %w", last, err)
+		}
+		for _, v := range vectors {
+			if err := write(v); err != nil {
+				return err
+			}
+			done++
+			shown.count("embedding")
+		}
+		return out.Flush()
+	}
+	err = c.eachText(p.stdin, func(text, at string) error {
+		texts, size, last = append(texts, text), size+len(text), at
+		if len(texts) == embedBatch || size >= embedBytes {
+			return send()
+		}
+		return nil
+	})
+	if err = errors.Join(send(), err); err != nil { // the lines before one that cannot be read are not lost
 		return err
 	}
-	if array != nil {
-		if err := array.Close(); err != nil {
-			return err
-		}
-	}
-	if err := out.commit(); err != nil {
+	if err := errors.Join(end(), out.commit()); err != nil {
 		return err
 	}
-	if name != "-" {
-		fmt.Fprintf(p.stdout, "%s of %d numbers in %s, %.1f s\n", plural(e.done, "vector", "vectors"), embedder.Space().Dimensions, name, time.Since(started).Seconds())
+	if c.Output != "-" {
+		fmt.Fprintf(p.stdout, "%s of %d numbers in %s, %.1f s\n", plural(done, "vector", "vectors"), embedder.Space().Dimensions, c.Output, time.Since(started).Seconds())
 	}
 	return nil
 }
 
 // jsonVectors writes a JSON array a line.
-type jsonVectors struct{ w *bufio.Writer }
-
-func (j jsonVectors) Append(vector []float32) error {
-	line, err := json.Marshal(vector)
-	if err == nil {
-		_, err = j.w.Write(append(line, '\n'))
+func jsonVectors(w io.Writer) func([]float32) error {
+	return func(vector []float32) error {
+		line, err := json.Marshal(vector)
+		if err == nil {
+			_, err = w.Write(append(line, '\n'))
+		}
+		return err
 	}
-	return err
 }
 
-// embedding is a run of the command. It holds one batch of texts.
-type embedding struct {
-	ctx      context.Context
-	embedder embed.Embedder
-	kind     embed.Kind
-	field    string
-	out      vectorWriter
-	bar      bar
-
-	batch []string
-	bytes int
-	done  int
-}
-
-// files embeds the lines of files, one after another. flush is called after each batch.
-func (e *embedding) files(names []string, stdin io.Reader, flush func() error) error {
-	if len(names) == 0 {
-		names = []string{"-"}
+// eachText calls fn for the texts of all files, with their file and line.
+func (c *embedCmd) eachText(stdin io.Reader, fn func(text, at string) error) error {
+	files := c.Files
+	if len(files) == 0 {
+		files = []string{"-"}
 	}
-	for _, name := range names {
-		if err := e.file(name, stdin, flush); err != nil {
+	for _, name := range files {
+		if err := c.eachTextOf(name, stdin, fn); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *embedding) file(name string, stdin io.Reader, flush func() error) error {
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		in = f
+func (c *embedCmd) eachTextOf(name string, stdin io.Reader, fn func(text, at string) error) error {
+	in, err := open(name, stdin)
+	if err != nil {
+		return err
 	}
-	number := 0
-	send := func() error {
-		err := e.send()
-		if err == nil {
-			err = flush()
-		}
-		if err != nil {
-			return fmt.Errorf("%s, lines up to %d: %w", name, number, err)
-		}
-		return nil
-	}
+	defer in.Close() // read from only
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	for lines.Scan() {
-		number++
-		text, ok, err := e.text(lines.Bytes())
+	number := 1
+	for ; lines.Scan(); number++ {
+		at := fmt.Sprintf("%s:%d", name, number)
+		text, ok, err := c.text(lines.Bytes())
 		if err != nil {
-			return errors.Join(send(), fmt.Errorf("%s:%d: %w", name, number, err))
+			return fmt.Errorf("%s: %w", at, err)
 		}
-		if !ok {
-			continue
-		}
-		e.batch, e.bytes = append(e.batch, text), e.bytes+len(text)
-		if len(e.batch) == embedBatch || e.bytes >= embedBytes {
-			if err := send(); err != nil {
+		if ok {
+			if err := fn(text, at); err != nil {
 				return err
 			}
 		}
 	}
-	// What came before a line that cannot be read is not lost.
-	err := send()
-	switch broken := lines.Err(); {
-	case errors.Is(broken, bufio.ErrTooLong):
-		return errors.Join(err, fmt.Errorf("%s:%d: longer than %d MiB", name, number+1, maxLine>>20))
-	case broken != nil:
-		return errors.Join(err, fmt.Errorf("%s:%d: %w", name, number+1, broken))
+	err = lines.Err()
+	if errors.Is(err, bufio.ErrTooLong) {
+		err = fmt.Errorf("longer than %d MiB", maxLine>>20)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("%s:%d: %w", name, number, err)
+	}
+	return nil
 }
 
-// text reads a line. Of JSON lines, empty ones are no texts.
-func (e *embedding) text(line []byte) (text string, ok bool, err error) {
-	if e.field == "" {
+// text returns the text of a line, if the line has one.
+func (c *embedCmd) text(line []byte) (text string, ok bool, err error) {
+	if c.Field == "" {
 		return strings.ToValidUTF8(string(line), "\uFFFD"), true, nil
 	}
 	if len(bytes.TrimSpace(line)) == 0 {
@@ -204,33 +183,13 @@ func (e *embedding) text(line []byte) (text string, ok bool, err error) {
 	if err := json.Unmarshal(line, &object); err != nil || object == nil {
 		return "", false, errors.New("not a JSON object")
 	}
-	value, ok := object[e.field]
+	value, ok := object[c.Field]
 	switch {
 	case !ok || string(value) == "null":
-		return "", false, fmt.Errorf("the object has no field %q", e.field)
+		return "", false, fmt.Errorf("the object has no field %q", c.Field)
 	case value[0] != '"':
-		return "", false, fmt.Errorf("the field %q is not a string", e.field)
+		return "", false, fmt.Errorf("the field %q is not a string", c.Field)
 	}
 	err = json.Unmarshal(value, &text)
 	return text, err == nil, err
-}
-
-// send embeds the batch and writes its vectors.
-func (e *embedding) send() error {
-	if len(e.batch) == 0 {
-		return nil
-	}
-	vectors, err := e.embedder.Embed(e.ctx, e.kind, e.batch)
-	e.batch, e.bytes = e.batch[:0], 0
-	if err != nil {
-		return err
-	}
-	for _, v := range vectors {
-		if err := e.out.Append(v); err != nil {
-			return err
-		}
-		e.done++
-		e.bar.step()
-	}
-	return nil
 }

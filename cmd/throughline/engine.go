@@ -11,42 +11,41 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"throughline/embed"
 	"throughline/embed/minilm"
-	"throughline/internal/article"
-	"throughline/internal/corpus"
-	"throughline/internal/evidence"
+	"throughline/internal/chunk"
 	"throughline/internal/ingest"
 	"throughline/internal/related"
+	"throughline/internal/score"
+	"throughline/internal/state"
 	"throughline/internal/store"
 	"throughline/internal/stories"
 )
 
-// engine is everything that works on one store. Every command that needs articles has one, in this process or, through the
-// API, in a server's.
+// engine is everything that works on one store. Commands use it in this process or, through the
+// API, in that of a server.
 type engine struct {
 	conn     *store.Conn
 	store    *store.Store
 	embedder embed.Embedder
-	// reference embeds in the space that the coefficients of scores are for; nil where embedder does.
-	reference embed.Embedder
-	ingest    *ingest.Pipeline
-	coverage  *related.Engine
-	stories   *stories.Engine
-	namer     stories.Namer // who writes titles; nil: nobody
+	states   *state.Owner
+	ingest   *ingest.Pipeline
+	related  *related.Engine
+	stories  *stories.Engine
+	namer    stories.Namer // writes titles; nil: none
 }
 
-// logger writes to stderr at the level asked for.
+// logger writes to stderr.
 func (p *program) logger() *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(p.cli.LogLevel)) // kong has checked it
 	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
 }
 
-// secret reads a key from a file, or else from the environment. Keys are never flags: the process list would show them.
+// secret reads a key from a file or, without one, from the environment. The list of processes would
+// show flags.
 func secret(file, variable string) (string, error) {
 	if file == "" {
 		return os.Getenv(variable), nil
@@ -58,13 +57,13 @@ func secret(file, variable string) (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
-// The built-in model, whose tokenizer also counts for an endpoint that serves the same model.
+// The built-in model. Its tokenizer also serves an endpoint with the same model.
 const (
 	builtinModel  = embed.MiniLM
 	builtinTokens = 256
 )
 
-// embedder makes the embedder that the flags ask for.
+// embedder makes the embedder of the flags.
 func (p *program) embedder(ctx context.Context) (embed.Embedder, error) {
 	f := p.cli.EmbedderFlags
 	if f.Embedder == builtin {
@@ -79,7 +78,7 @@ func (p *program) embedder(ctx context.Context) (embed.Embedder, error) {
 		DocumentPrefix: f.DocumentPrefix, QueryPrefix: f.QueryPrefix, MaxTokens: f.MaxTokens, MaxBatch: f.MaxBatch, Logger: p.logger(),
 	}
 	if embed.CanonicalModel(f.Model) == builtinModel {
-		cfg.Count = minilm.CountTokens // the endpoint serves the model whose tokenizer is in this binary
+		cfg.Count = minilm.CountTokens
 		if cfg.MaxTokens == 0 {
 			cfg.MaxTokens = builtinTokens
 		}
@@ -91,7 +90,7 @@ func (p *program) embedder(ctx context.Context) (embed.Embedder, error) {
 	return model, nil
 }
 
-// connect reaches the storage: a Qdrant, or the file in the data directory.
+// connect connects to a Qdrant or to the embedded store.
 func (p *program) connect(ctx context.Context, readOnly bool) (*store.Conn, error) {
 	f := p.cli.StoreFlags
 	if f.Qdrant == "" {
@@ -112,14 +111,20 @@ func (p *program) connect(ctx context.Context, readOnly bool) (*store.Conn, erro
 	return store.Dial(ctx, cfg)
 }
 
-// openEngine opens the store that the flags name. Close it.
-func (p *program) openEngine(ctx context.Context, readOnly bool) (*engine, error) {
+// purpose is what an engine is opened for.
+type purpose struct {
+	readOnly bool
+	scoring  bool // articles are compared, which needs the State
+}
+
+// openEngine opens the store of the flags. Close the result.
+func (p *program) openEngine(ctx context.Context, why purpose) (*engine, error) {
 	namer, err := p.namer()
 	if err != nil {
 		return nil, err
 	}
-	// The store first: whether it is there and free is known at once, and a server may have it.
-	conn, err := p.connect(ctx, readOnly)
+	// The store first: that it is missing or in use shows at once.
+	conn, err := p.connect(ctx, why.readOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +133,7 @@ func (p *program) openEngine(ctx context.Context, readOnly bool) (*engine, error
 		return nil, errors.Join(err, conn.Close())
 	}
 	e, err := assemble(ctx, conn, embedder, settings{
-		prefix: p.cli.Prefix, readOnly: readOnly, workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger(),
+		purpose: why, prefix: p.cli.Prefix, workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -137,66 +142,83 @@ func (p *program) openEngine(ctx context.Context, readOnly bool) (*engine, error
 	return e, nil
 }
 
-// settings are what an engine is told by flags.
+// settings of an engine.
 type settings struct {
+	purpose
 	prefix    string
-	readOnly  bool
 	workers   int
 	precision float64
 	logger    *slog.Logger
-	fixed     bool // vectors were made before: no text can be embedded to calibrate on
+	fixed     bool // vectors are given: no text can be embedded to calibrate
 }
 
-// assemble wires the packages together on a connection, which the engine then owns.
+// assemble makes an engine on a connection, which the engine then owns. It loads the State for
+// scoring, and a writer repairs what the last one left.
 func assemble(ctx context.Context, conn *store.Conn, embedder embed.Embedder, s settings) (_ *engine, err error) {
-	store, err := store.Open(ctx, conn, store.Config{
-		Prefix: s.prefix, Space: embedder.Space(), Chunker: article.Chunker, ReadOnly: s.readOnly, Logger: s.logger, Now: time.Now, Owner: owner(),
+	opened, err := store.Open(ctx, conn, store.Config{
+		Prefix: s.prefix, Space: embedder.Space(), Chunker: chunk.Version, ReadOnly: s.readOnly, Logger: s.logger, Now: time.Now, Owner: owner(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, store.Close())
+			err = errors.Join(err, opened.Close())
 		}
 	}()
-	known, err := corpus.Load(ctx, store)
-	if err != nil {
-		return nil, err
-	}
-	e := &engine{conn: conn, store: store, embedder: embedder}
-	model := evidence.Default()
+	e := &engine{conn: conn, store: opened, embedder: embedder}
+	model := score.Default()
+	var reference embed.Embedder
 	if !s.fixed {
-		if e.reference, err = referenceFor(embedder, model, s.workers); err != nil {
+		if reference, err = referenceFor(embedder, model, s.workers); err != nil {
 			return nil, err
 		}
 	}
-	if e.stories, err = stories.New(stories.Config{
-		Store: store, Embedder: embedder, Reference: e.reference, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, NewID: newID, Workers: s.workers, Precision: s.precision,
+	if e.states, err = state.New(state.Config{
+		Store: opened, Model: model, Embedder: embedder, Reference: reference, ReadOnly: s.readOnly, Logger: s.logger, Now: time.Now,
+		Workers: s.workers, Precision: s.precision,
 	}); err != nil {
 		return nil, err
 	}
-	if e.coverage, err = related.New(related.Config{
-		Store: store, Embedder: embedder, Corpus: known, Model: model, Logger: s.logger, Now: time.Now, Ready: e.stories.Ready,
+	cfg := stories.Config{
+		Articles: opened, Stories: opened, States: e.states, Embedder: embedder, Logger: s.logger, NewID: newID, Now: time.Now,
+		Workers: s.workers, Precision: s.precision,
+	}
+	if !s.readOnly {
+		cfg.Writer = opened
+	}
+	if e.stories, err = stories.New(cfg); err != nil {
+		return nil, err
+	}
+	if e.related, err = related.New(related.Config{Store: opened, States: e.states, Embedder: embedder, Logger: s.logger, Now: time.Now}); err != nil {
+		return nil, err
+	}
+	if e.ingest, err = ingest.NewPipeline(ingest.Config{
+		Store: opened, Embedder: embedder, States: e.states, Filer: e.stories, Logger: s.logger, Now: time.Now,
 	}); err != nil {
 		return nil, err
 	}
-	e.ingest, err = ingest.NewPipeline(ingest.Config{Store: store, Embedder: embedder, Corpus: known, Filer: e.stories, Logger: s.logger, Now: time.Now})
-	return e, err
+	if s.scoring {
+		if err := e.states.Load(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return e, e.stories.Start(ctx)
 }
 
-// referenceFor returns an embedder of the space that a model's coefficients are for, nil when the embedder's is that one.
-func referenceFor(embedder embed.Embedder, model *evidence.Model, workers int) (embed.Embedder, error) {
+// referenceFor returns an embedder of the space that the coefficients of a model are for; nil: the
+// embedder is one.
+func referenceFor(embedder embed.Embedder, model *score.Model, workers int) (embed.Embedder, error) {
 	if embedder.Space().Model == model.Provenance.Space {
 		return nil, nil
 	}
 	return minilm.New(minilm.Options{Workers: workers})
 }
 
-// Close gives the store back.
-func (e *engine) Close() error { return errors.Join(e.store.Close(), e.conn.Close()) }
+// Close saves the State and closes the store.
+func (e *engine) Close() error { return errors.Join(e.states.Close(), e.store.Close(), e.conn.Close()) }
 
-// owner names this process in the writer's lease, so that people can find who holds it.
+// owner names this process in the writer's lease, for people.
 func owner() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -207,21 +229,9 @@ func owner() string {
 
 var idLetters = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// newID makes an id that is easy to tell apart and to type: the kind and 80 random bits.
+// newID makes an id that is easy to read and to type: the kind and 80 random bits.
 func newID(kind string) string {
 	var random [10]byte
 	rand.Read(random[:]) // never fails, as documented
 	return kind + "-" + idLetters.EncodeToString(random[:])
-}
-
-// once closes something once and remembers how that went.
-type once struct {
-	do  func() error
-	one sync.Once
-	err error
-}
-
-func (o *once) Close() error {
-	o.one.Do(func() { o.err = o.do() })
-	return o.err
 }

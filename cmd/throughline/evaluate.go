@@ -5,58 +5,62 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"time"
 
+	"throughline/embed"
 	"throughline/internal/evaluate"
 	"throughline/internal/store"
 )
 
 type evaluateCmd struct {
-	Files        []string `arg:"" name:"file" help:"Labelled articles: JSON lines with the fields story and topic beside those of an article."`
-	Vectors      string   `type:"path" placeholder:"PATH" help:"Use vectors made before instead of a model: a NumPy array with a row for each article, or a directory with an array NAME.npy for each file NAME.jsonl."`
-	VectorsModel string   `default:"all-MiniLM-L6-v2" placeholder:"NAME" help:"Model that made the vectors (${default})."`
-	Cache        string   `type:"path" placeholder:"DIR" help:"Keep the vectors of texts in DIR, so that the next run need not embed them."`
-	Bootstrap    int      `default:"1000" help:"Samples that the 95% intervals are taken from; 0 leaves them out."`
-	Ask          *int     `placeholder:"N" help:"Ask for the coverage related to at most N articles a file instead of all; 0 measures stories and topics only."`
-	Save         string   `type:"path" placeholder:"FILE" help:"Keep the figures, as JSON, for --compare."`
-	Compare      string   `type:"path" placeholder:"FILE" help:"Show what changed since the run kept in FILE."`
-	MaxDrop      *float64 `placeholder:"X" help:"With --compare: fail when the mean of a figure is worse than it was by more than X."`
+	Files []string `arg:"" name:"file" help:"JSON lines of articles with the labels story and topic."`
+	VectorFlags
+	Bootstrap int      `default:"1000" help:"Samples for the 95% intervals; 0: no intervals."`
+	Ask       *int     `placeholder:"N" help:"Most articles of a file to list related articles for. Default: all."`
+	Save      string   `type:"path" placeholder:"FILE" help:"Write the figures, as JSON, for --compare."`
+	Compare   string   `type:"path" placeholder:"FILE" help:"Show the changes since the run saved in FILE."`
+	MaxDrop   *float64 `placeholder:"X" help:"With --compare: fail if the mean of a figure drops by more than X."`
 }
 
 // Help is the long help of the command.
 func (evaluateCmd) Help() string {
-	return `Each file is ingested into a store in memory and measured with the settings that readers get; the store on disk is not touched.
+	return `Each file is ingested into a store in memory and measured with the default settings. The store on disk is not changed.
 
-An article whose label "story" occurs once is a one-off. One without a label takes part as one more article to choose from,
-but is not counted. A figure that no label can decide is a dash, in JSON null.
+An article whose label "story" occurs once is a one-off. An article without a label takes part but does not count. A figure
+that follows from no label is a dash, in JSON null.
 
-Stories: FOUND/GOLD are stories with two labelled articles or more, GROUPED the percentage of articles in them, found and
+Stories: FOUND/GOLD are stories with at least two labelled articles, GROUPED is the percentage of articles in them, found and
 gold, LARGEST that of all articles in the largest story. P, R and F1 are B-cubed, then over pairs of articles: PAIR P is the
-share of pairs put into one story that belong there. Related: ECE is the expected calibration error of the probabilities in
-the lists. 95% intervals come from drawing the stories of the labels anew, so they speak of other stories of the same kind.`
+share of pairs in one story that belong together. Related: ECE is the expected calibration error of the probabilities in
+the lists. The 95% intervals come from resampling the stories of the labels, so they are about other stories of this kind.
+
+--vectors takes a NumPy array with a row for each article, or a directory with an array NAME.npy for each file NAME.jsonl.
+--ask 0 measures stories and topics only.`
 }
 
-// check finds flags that do not go together.
+// check finds flags that contradict each other.
 func (c *evaluateCmd) check() error {
 	switch {
 	case c.Bootstrap < 0 || c.Bootstrap > maxBootstrap:
 		return usageError{fmt.Errorf("--bootstrap %d: must be 0 to %d", c.Bootstrap, maxBootstrap)}
 	case c.Cache != "" && c.Vectors != "":
-		return usageError{errors.New("--cache is for a model's vectors; with --vectors there is none")}
+		return usageError{errors.New("--cache is for the vectors of a model and does not go with --vectors")}
 	case c.Ask != nil && *c.Ask < 0:
 		return usageError{fmt.Errorf("--ask %d: must not be negative", *c.Ask)}
 	case c.Save == "-":
-		return usageError{errors.New("--save: give the name of a file; --json prints the same to standard output")}
+		return usageError{errors.New("--save: must be a file; --json prints the same to standard output")}
 	case c.MaxDrop != nil && c.Compare == "":
-		return usageError{errors.New("--max-drop needs --compare: a run to compare with")}
+		return usageError{errors.New("--max-drop needs --compare")}
 	case c.MaxDrop != nil && !(*c.MaxDrop >= 0 && *c.MaxDrop <= 1):
 		return usageError{fmt.Errorf("--max-drop %v: must be 0 to 1", *c.MaxDrop)}
 	}
 	return nil
 }
 
-// maxBootstrap keeps a slip of the keyboard from taking hours.
+// maxBootstrap keeps a typing error from taking hours.
 const maxBootstrap = 1_000_000
 
 // Run measures file by file and prints the figures.
@@ -64,23 +68,21 @@ func (c *evaluateCmd) Run(ctx context.Context, p *program) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
-	// Measuring takes minutes: what cannot work should be found out at the beginning.
+	// Measuring takes minutes: a missing file should show at once.
 	for _, name := range c.Files {
-		if name == "-" {
-			continue
-		}
-		if _, err := os.Stat(name); err != nil {
-			return err
+		if name != "-" {
+			if _, err := os.Stat(name); err != nil {
+				return err
+			}
 		}
 	}
 	var earlier *evaluate.Report
 	if c.Compare != "" {
-		var err error
 		if earlier, err = readReport(c.Compare, c.Files); err != nil {
 			return err
 		}
 	}
-	source, err := c.source(ctx, p)
+	source, err := c.source(ctx, p, c.Files)
 	if err != nil {
 		return err
 	}
@@ -89,34 +91,55 @@ func (c *evaluateCmd) Run(ctx context.Context, p *program) (err error) {
 	for _, name := range c.Files {
 		result, err := c.evaluate(ctx, p, source, name)
 		if err != nil {
-			return errors.Join(err, p.printReport(evaluate.NewReport(source.model, results))) // what was measured before is worth showing
+			return errors.Join(err, p.printReport(evaluate.NewReport(source.model, results)))
 		}
 		results = append(results, result)
 	}
-	return c.finish(p, evaluate.NewReport(source.model, results), earlier)
-}
-
-// finish keeps and prints the figures, and judges them.
-func (c *evaluateCmd) finish(p *program, report, earlier *evaluate.Report) error {
+	report := evaluate.NewReport(source.model, results)
 	if earlier != nil {
-		var err error
 		if report.Comparison, err = evaluate.Compare(earlier, report); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", c.Compare, err), p.printReport(report))
 		}
 	}
 	if c.Save != "" {
-		if err := saveReport(c.Save, report); err != nil {
-			return errors.Join(err, p.printReport(report))
-		}
+		kept := *report
+		kept.Comparison = nil
+		err = writeJSON(c.Save, kept)
 	}
-	if err := p.printReport(report); err != nil || c.MaxDrop == nil {
+	if err := errors.Join(err, p.printReport(report)); err != nil || c.MaxDrop == nil {
 		return err
 	}
 	var failed []error
 	for _, change := range report.Comparison.Dropped(*c.MaxDrop) {
-		failed = append(failed, fmt.Errorf("the mean is worse by more than %v: %v", *c.MaxDrop, change))
+		failed = append(failed, fmt.Errorf("the mean dropped by more than %v: %v", *c.MaxDrop, change))
 	}
 	return errors.Join(failed...)
+}
+
+// readReport reads an earlier run of these files.
+func readReport(path string, files []string) (*evaluate.Report, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // read from only
+	report, err := evaluate.ReadReport(f)
+	if err == nil {
+		err = report.Covers(files)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return report, nil
+}
+
+// writeJSON writes a file with a value as indented JSON.
+func writeJSON(path string, value any) error {
+	return writeOutput(path, func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(value)
+	})
 }
 
 // evaluate measures one file in a store of its own.
@@ -137,27 +160,20 @@ func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSo
 		return nil, err
 	}
 	e, err := assemble(ctx, conn, embedder, settings{
-		prefix: "evaluate", workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger(), fixed: vectors != nil,
+		purpose: purpose{scoring: true}, prefix: "evaluate", workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger(), fixed: vectors != nil,
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	var on bar
-	stage := ""
-	defer func() { on.done() }()
-	opts.Progress = func(now string) {
-		if now != stage {
-			on.done()
-			stage, on = now, p.progress(name+", "+now)
-		}
-		on.step()
-	}
-	return evaluate.Run(ctx, evaluate.Engines{Pipeline: e.ingest, Coverage: e.coverage, Stories: e.stories, Store: e.store},
-		name, evaluate.Read(ctx, name, readOptions(p)), opts)
+	shown := p.counter(name + ", ")
+	defer shown.done()
+	opts.Progress = shown.count
+	return evaluate.Run(ctx, evaluate.Engines{Pipeline: e.ingest, Ranking: e.related, Stories: e.stories, Store: e.store},
+		name, evaluate.Read(ctx, name, p.readOptions()), opts)
 }
 
-// printReport prints the figures on stdout and what is missing from them on stderr.
+// printReport prints the figures to stdout, and notes about them to stderr.
 func (p *program) printReport(report *evaluate.Report) error {
 	if len(report.Sets) == 0 {
 		return nil
@@ -168,12 +184,86 @@ func (p *program) printReport(report *evaluate.Report) error {
 	if p.cli.JSON {
 		return json.NewEncoder(p.stdout).Encode(report)
 	}
-	if err := evaluate.WriteTables(p.stdout, report); err != nil {
-		return fmt.Errorf("printing: %w", err)
-	}
-	if report.Comparison == nil {
-		return nil
+	if err := evaluate.WriteTables(p.stdout, report); err != nil || report.Comparison == nil {
+		return err
 	}
 	fmt.Fprintln(p.stdout)
 	return evaluate.WriteComparison(p.stdout, report.Comparison)
+}
+
+// VectorFlags say where the vectors of labelled files come from.
+type VectorFlags struct {
+	Vectors      string `type:"path" placeholder:"PATH" help:"NumPy array, or directory of NAME.npy, to use instead of a model."`
+	VectorsModel string `default:"all-MiniLM-L6-v2" placeholder:"NAME" help:"Model of --vectors (${default})."`
+	Cache        string `type:"path" placeholder:"DIR" help:"Keep the vectors of texts in DIR for the next run."`
+}
+
+// vectorSource has the vectors of files, of a model or of arrays.
+type vectorSource struct {
+	model  string
+	cache  *evaluate.Cache   // nil: arrays
+	arrays map[string]string // by file
+}
+
+// of opens the vectors of a file. arrays is nil for those of a model.
+func (s *vectorSource) of(name string) (embedder embed.Embedder, arrays *evaluate.Vectors, err error) {
+	if s.cache != nil {
+		return s.cache, nil, nil
+	}
+	if arrays, err = evaluate.OpenVectors(s.arrays[name], s.model); err != nil {
+		return nil, nil, err
+	}
+	if d := arrays.Space().Dimensions; s.model == builtinModel && d != builtinDimensions {
+		return nil, nil, usageError{fmt.Errorf("--vectors %s: not vectors of %s (got %d numbers, want %d): name the model with --vectors-model",
+			s.arrays[name], s.model, d, builtinDimensions)}
+	}
+	return arrays, arrays, nil
+}
+
+// builtinDimensions is the length of the vectors of the built-in model.
+const builtinDimensions = 384
+
+func (s *vectorSource) Close() error {
+	if s.cache == nil {
+		return nil
+	}
+	return s.cache.Close()
+}
+
+// source finds the model, or the array of each file.
+func (f VectorFlags) source(ctx context.Context, p *program, files []string) (*vectorSource, error) {
+	if f.Vectors == "" {
+		embedder, err := p.embedder(ctx)
+		if err != nil {
+			return nil, err
+		}
+		cache, err := evaluate.NewCache(ctx, embedder, f.Cache)
+		if err != nil {
+			return nil, fmt.Errorf("--cache: %w", err)
+		}
+		return &vectorSource{model: embedder.Space().Model, cache: cache}, nil
+	}
+	info, err := os.Stat(f.Vectors)
+	if err != nil {
+		return nil, err
+	}
+	s := &vectorSource{model: embed.CanonicalModel(f.VectorsModel), arrays: make(map[string]string)}
+	if !info.IsDir() {
+		if len(files) > 1 {
+			return nil, usageError{fmt.Errorf("--vectors %s: an array is for one file; give a directory with an array for each", f.Vectors)}
+		}
+		s.arrays[files[0]] = f.Vectors
+		return s, nil
+	}
+	for _, name := range files {
+		if name == "-" {
+			return nil, usageError{errors.New("--vectors: standard input has no name to find an array by; give the array itself")}
+		}
+		array := filepath.Join(f.Vectors, evaluate.SetName(name)+".npy")
+		if _, err := os.Stat(array); err != nil {
+			return nil, fmt.Errorf("the vectors of %s: %w", name, err)
+		}
+		s.arrays[name] = array
+	}
+	return s, nil
 }

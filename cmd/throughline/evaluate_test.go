@@ -68,7 +68,8 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
-// Vectors that cannot be the built-in model's are another model's, which has to be named: how they are judged depends on it.
+// Vectors that cannot be the built-in model's are another model's, which has to be named: how they
+// are judged depends on it.
 func TestEvaluateVectorsOfAnotherModel(t *testing.T) {
 	model, err := minilm.New(minilm.Options{})
 	if err != nil || model.Space().Dimensions != builtinDimensions || model.Space().Model != builtinModel {
@@ -93,7 +94,7 @@ func TestEvaluateVectorsOfAnotherModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := execute(context.Background(), t.TempDir(), "", "evaluate", "--vectors", array, file)
-	if exitCode(x.err) != exitUsage || !strings.Contains(x.stderr, "rows of 3 numbers are not of all-MiniLM-L6-v2") || !strings.Contains(x.stderr, "--vectors-model") {
+	if exitCode(x.err) != exitUsage || !strings.Contains(x.stderr, "not vectors of all-MiniLM-L6-v2 (got 3 numbers") || !strings.Contains(x.stderr, "--vectors-model") {
 		t.Errorf("no name: %v\n%s", x.err, x.stderr)
 	}
 	x = execute(context.Background(), t.TempDir(), "", "--json", "evaluate", "--vectors", array, "--vectors-model", "tiny", file).mustSucceed(t)

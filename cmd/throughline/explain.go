@@ -12,30 +12,33 @@ import (
 	"google.golang.org/grpc/status"
 
 	"throughline/embed"
-	"throughline/internal/qdrantlite"
+	"throughline/internal/batch"
 	"throughline/internal/store"
 )
 
-// explain is the text of an error for people: what happened and, where it is known, what to do.
+// explain returns the text of an error and, where it is known, what to do.
 func (p *program) explain(ctx context.Context, err error) string {
 	var missing *store.NotFoundError
+	var memory *batch.MemoryError
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled:
 		return "interrupted"
-	case errors.Is(err, qdrantlite.ErrLocked):
+	case errors.Is(err, store.ErrLocked):
 		who := "another throughline process"
 		if addr := runningServer(p.cli.Data); addr != "" {
 			who = "the server at " + addr
 		}
-		return fmt.Sprintf("%s has the store in %s open: stop it first, or name another --data directory", who, p.cli.Data)
+		return fmt.Sprintf("the store in %s is open in %s: stop that first, or give another --data directory", p.cli.Data, who)
 	case errors.As(err, &missing) && missing.Kind == "store":
-		return fmt.Sprintf("nothing is stored yet in %s: put something in with throughline ingest PATH, or throughline serve PATH", p.storeName())
+		return fmt.Sprintf("nothing is stored in %s: run throughline ingest PATH or throughline serve PATH first", p.storeName())
 	case errors.Is(err, store.ErrLeaseHeld):
-		return err.Error() + "\n  a running server takes articles in too: throughline ingest --addr HOST:PORT PATH"
+		return err.Error() + "\n  to ingest through a running server: throughline ingest --addr HOST:PORT PATH"
 	case errors.Is(err, store.ErrUnavailable):
-		return err.Error() + "\n  --qdrant takes the address of Qdrant's gRPC port, usually 6334"
+		return err.Error() + "\n  --qdrant is the address of Qdrant's gRPC port, usually 6334"
 	case errors.Is(err, store.ErrUnauthorized):
-		return err.Error() + "\n  the key comes from QDRANT_API_KEY or --qdrant-api-key-file"
+		return err.Error() + "\n  give the key in QDRANT_API_KEY or --qdrant-api-key-file"
+	case errors.As(err, &memory):
+		return err.Error() + fmt.Sprintf("\n  give --max-memory %dMB or more, or cluster in parts", (memory.Need+999_999)/1_000_000)
 	}
 	var answer interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &answer) {
@@ -44,30 +47,35 @@ func (p *program) explain(ctx context.Context, err error) string {
 	return explainStatus(answer.GRPCStatus(), p.cli.Timeout.String())
 }
 
-// explainStatus is the text of an error that a server answered.
+// explainStatus returns the text of a server's error.
 func explainStatus(s *status.Status, timeout string) string {
 	lines := []string{s.Message()}
 	ours := false
 	for _, d := range s.Details() {
 		ours = true
-		if bad, ok := d.(*errdetails.BadRequest); ok {
-			for _, v := range bad.GetFieldViolations() {
+		switch d := d.(type) {
+		case *errdetails.BadRequest:
+			for _, v := range d.GetFieldViolations() {
 				if !strings.Contains(s.Message(), v.GetDescription()) {
 					lines = append(lines, fmt.Sprintf("  %s: %s", v.GetField(), v.GetDescription()))
 				}
+			}
+		case *errdetails.ErrorInfo:
+			if d.GetReason() == "MEMBERSHIPS_TOO_LARGE" {
+				lines = append(lines, "  leave out --output, or add --apply, or stop the server and cluster its store directly")
 			}
 		}
 	}
 	switch {
 	case s.Code() == codes.DeadlineExceeded:
-		lines = append(lines, "  more time: --timeout, now "+timeout)
+		lines = append(lines, "  to wait longer: --timeout, now "+timeout)
 	case s.Code() == codes.Unavailable && !ours: // the connection, not the server
 		lines = append(lines, "  is a throughline server running at that address?")
 	}
 	return strings.Join(lines, "\n")
 }
 
-// storeName says where articles are kept.
+// storeName says where articles are stored.
 func (p *program) storeName() string {
 	if p.cli.Qdrant != "" {
 		return fmt.Sprintf("the Qdrant at %s under the prefix %q", p.cli.Qdrant, p.cli.Prefix)
@@ -78,7 +86,7 @@ func (p *program) storeName() string {
 	return p.cli.Data
 }
 
-// rejection is why an item was rejected. Errors of the file system name the path once more than people need.
+// rejection is why an item was rejected, with its path once.
 func rejection(err error) string {
 	var file *fs.PathError
 	if text := err.Error(); errors.As(err, &file) {
@@ -87,13 +95,13 @@ func rejection(err error) string {
 	return err.Error()
 }
 
-// flagOf is the flag behind each field of the endpoint's configuration.
+// flagOf is the flag of each field of the endpoint's configuration.
 var flagOf = map[string]string{
 	"BaseURL": "--base-url", "APIKey": "OPENAI_API_KEY or --api-key-file", "Model": "--model", "Dimensions": "--dimensions",
 	"MaxTokens": "--max-tokens", "MaxBatch": "--max-batch",
 }
 
-// asUsage names the flag that is wrong where a configuration is.
+// asUsage turns an error of the configuration into one of the flag.
 func asUsage(err error) error {
 	var field *embed.ConfigError
 	if !errors.As(err, &field) || flagOf[field.Field] == "" {

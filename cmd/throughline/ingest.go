@@ -6,15 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"sync"
+	"time"
 
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
 
-	"throughline/internal/article"
+	"throughline/internal/formats"
 	"throughline/internal/ingest"
-	"throughline/internal/qdrantlite"
-	"throughline/internal/stories"
+	"throughline/internal/news"
+	"throughline/internal/server"
+	throughlinev1 "throughline/proto/throughline/v1"
 )
 
 type ingestCmd struct {
@@ -24,20 +26,20 @@ type ingestCmd struct {
 
 // Help is the long help of the command.
 func (ingestCmd) Help() string {
-	return `Plain text, Markdown, HTML, JSON, JSON lines, RSS and Atom, told apart by their content, and any of them with .gz. What is stored
-already with the same content is left alone, so an interrupted ingest goes on where it stopped when it is run again.
+	return `Reads plain text, Markdown, HTML, JSON, JSON lines, RSS and Atom, recognised by content, and any of them with .gz. An article
+whose content is stored already is skipped, so an interrupted ingest resumes when it is run again.
 
-Items that cannot be read are listed with file and line, and the rest is stored. The exit code is 1 only when nothing
-could be read, or when the ingest did not get to its end.`
+Items that cannot be read are listed with file and line, and the rest is stored. The exit code is 1 when no item could
+be read or when the ingest failed.`
 }
 
-// Run takes the paths in and prints what became of them.
+// Run ingests the paths and prints the outcome of each item.
 func (c *ingestCmd) Run(ctx context.Context, p *program) error {
 	var each func(ingest.Report)
 	var lines *json.Encoder
 	if p.cli.JSON {
 		lines = json.NewEncoder(p.stdout)
-		each = func(r ingest.Report) { _ = lines.Encode(reportJSON(r)) } // the output remembers what fails
+		each = func(r ingest.Report) { _ = lines.Encode(reportJSON(r)) } // printed keeps the error
 	}
 	summary, err := p.ingestAnywhere(ctx, c.Addr, c.Paths, each)
 	switch {
@@ -52,16 +54,15 @@ func (c *ingestCmd) Run(ctx context.Context, p *program) error {
 	return err
 }
 
-// ingestAnywhere takes the paths into the server at addr, into the store, or into the server that has it open.
+// ingestAnywhere ingests the paths into the server at addr, into the store, or into the server that
+// has it open.
 func (p *program) ingestAnywhere(ctx context.Context, addr string, paths []string, each func(ingest.Report)) (_ ingest.Summary, err error) {
 	if addr != "" {
 		return p.ingestRemote(ctx, addr, paths, each)
 	}
-	e, err := p.openEngine(ctx, false)
-	if errors.Is(err, qdrantlite.ErrLocked) {
-		if addr = runningServer(p.cli.Data); addr != "" {
-			return p.ingestRemote(ctx, addr, paths, each)
-		}
+	e, err := p.openEngine(ctx, purpose{scoring: true})
+	if addr = p.serverInstead(err); addr != "" {
+		return p.ingestRemote(ctx, addr, paths, each)
 	}
 	if err != nil {
 		return ingest.Summary{}, err
@@ -74,98 +75,39 @@ func (p *program) ingestAnywhere(ctx context.Context, addr string, paths []strin
 	return summary, e.nameStories(ctx)
 }
 
-// refileShare is how many new articles, as a share of all, are filed by clustering everything anew: beyond it that costs
-// less than filing one by one, and gives the better stories.
-const refileShare = 0.05
-
-// ingestInto takes the paths into an engine and brings its stories up to date, after a stop or a failure too: what was
-// stored would otherwise stay without a story.
+// ingestInto ingests the paths and files what was stored, after an interrupt or a failure too.
 func (p *program) ingestInto(ctx context.Context, e *engine, paths []string, each func(ingest.Report)) (ingest.Summary, error) {
-	mark, err := p.markUnfiled()
-	if err != nil {
-		return ingest.Summary{}, err
-	}
-	bar := p.progress("reading")
-	var written []string
-	summary, err := e.ingest.Run(ctx, article.Read(ctx, paths, readOptions(p)), ingest.Options{Each: func(r ingest.Report) {
-		bar.step()
-		if r.Outcome == ingest.New || r.Outcome == ingest.Updated {
-			written = append(written, r.ID)
-		}
+	shown := p.counter("")
+	summary, err := e.ingest.Run(ctx, formats.Read(ctx, paths, p.readOptions()), ingest.Options{Each: func(r ingest.Report) {
+		shown.count("reading")
 		if each != nil {
 			each(r)
 		}
 	}})
-	bar.done()
-	if len(written) > 0 || mark.before {
-		if ctx.Err() != nil {
-			fmt.Fprintln(p.stderr, "stopping: finding the stories of what is stored; interrupt again to leave that to the next ingest")
-		}
-		if filing := p.findStories(context.WithoutCancel(ctx), e, written, mark.before); filing != nil {
-			return summary, errors.Join(err, fmt.Errorf("finding stories: %w", filing))
-		}
-	}
-	if err != nil && ctx.Err() == nil {
-		return summary, err // of a commit that failed nobody knows what it stored, so the mark stays
-	}
-	return summary, errors.Join(err, mark.remove())
-}
-
-// findStories files the articles that were written, or arranges everything anew.
-func (p *program) findStories(ctx context.Context, e *engine, written []string, everything bool) error {
-	counts, err := e.store.Counts(ctx)
-	if err != nil {
-		return err
-	}
-	if !everything && float64(len(written)) < refileShare*float64(counts.Articles) {
-		return e.stories.File(ctx, written)
+	shown.done()
+	if ctx.Err() != nil && summary.New+summary.Updated > 0 {
+		fmt.Fprintln(p.stderr, "stopping: filing the articles that are stored; interrupt again to leave that to the next start")
 	}
 	stage := p.stages()
 	defer stage.done()
-	_, err = e.stories.Recluster(ctx, stories.ReclusterOptions{}, stage.at)
-	return err
-}
-
-// bar shows progress on a terminal and nothing elsewhere: it counts, because nobody knows how much is still to be read.
-type bar struct {
-	on   *progressbar.ProgressBar
-	what string
-	n    *int
-}
-
-func (p *program) progress(what string) bar {
-	f, ok := p.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return bar{}
+	if filing := e.stories.FilePending(context.WithoutCancel(ctx), stage.at); filing != nil {
+		err = errors.Join(err, fmt.Errorf("filing articles into stories: %w", filing))
 	}
-	on := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
-		progressbar.OptionClearOnFinish(), progressbar.OptionSetRenderBlankState(true))
-	return bar{on: on, what: what, n: new(int)}
+	return summary, err
 }
 
-func (b bar) step() {
-	if b.on != nil {
-		*b.n++
-		b.on.Describe(fmt.Sprintf("%s: %d", b.what, *b.n))
-		_ = b.on.Add(1) // a terminal that went away is no reason to stop
-	}
-}
+// readOptions are how every command reads articles.
+func (p *program) readOptions() formats.Options { return formats.Options{Stdin: p.stdin} }
 
-func (b bar) done() {
-	if b.on != nil {
-		_ = b.on.Finish()
-	}
-}
-
-// maxShown bounds how many rejected items are listed for people; --json lists all.
+// maxShown is the most rejected items that are listed; --json lists all.
 const maxShown = 50
 
-// printSummary tells people what became of everything that was read.
+// printSummary prints how many items had which outcome, and why items were rejected.
 func (p *program) printSummary(w io.Writer, s ingest.Summary) {
 	fmt.Fprintf(w, "%s read: %d new, %d updated, %d unchanged, %d rejected; %s stored in %.1f s\n", plural(s.Items(), "item", "items"),
 		s.New, s.Updated, s.Unchanged, len(s.Rejected), plural(s.Sections, "section", "sections"), s.Took.Seconds())
 	if s.Reused > 0 {
-		fmt.Fprintf(w, "%s embedded, the vectors of %d were there already\n", plural(s.Embedded, "text", "texts"), s.Reused)
+		fmt.Fprintf(w, "%s embedded, %s reused\n", plural(s.Embedded, "text", "texts"), plural(s.Reused, "vector", "vectors"))
 	}
 	for i, r := range s.Rejected {
 		if i == maxShown {
@@ -176,7 +118,7 @@ func (p *program) printSummary(w io.Writer, s ingest.Summary) {
 	}
 }
 
-// reportJSON is the line of one item in the output of ingest --json.
+// reportJSON is the line of an item in the output of ingest --json.
 func reportJSON(r ingest.Report) any {
 	line := struct {
 		Item     int    `json:"item"`
@@ -190,7 +132,7 @@ func reportJSON(r ingest.Report) any {
 	}{Item: r.Item, ID: r.ID, Outcome: r.Outcome.String(), Sections: r.Sections, Path: r.Origin.Path, Line: r.Origin.Line}
 	if r.Err != nil {
 		line.Error = rejection(r.Err)
-		var item *article.ItemError
+		var item *news.ItemError
 		if errors.As(r.Err, &item) {
 			line.Field = item.Field
 		}
@@ -202,8 +144,130 @@ func summaryJSON(s ingest.Summary) any {
 	counts := map[string]any{
 		"new": s.New, "updated": s.Updated, "unchanged": s.Unchanged, "rejected": len(s.Rejected), "sections": s.Sections, "seconds": s.Took.Seconds(),
 	}
-	if s.Embedded+s.Reused > 0 { // a server does not tell
+	if s.Embedded+s.Reused > 0 { // a server does not report them
 		counts["embedded"], counts["reused"] = s.Embedded, s.Reused
 	}
 	return map[string]any{"summary": counts}
+}
+
+// inFlight is the most articles that a running server has not acknowledged yet.
+const inFlight = 256
+
+// ingestRemote streams articles to a running server. Items that cannot be read are rejected here,
+// with file and line.
+func (p *program) ingestRemote(ctx context.Context, addr string, paths []string, each func(ingest.Report)) (ingest.Summary, error) {
+	started := time.Now()
+	var summary ingest.Summary
+	a, err := p.dialServer(ctx, addr)
+	if err != nil {
+		return summary, err
+	}
+	defer a.close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := a.articles.IngestArticles(ctx)
+	if err != nil {
+		return summary, err
+	}
+	shown := p.counter("")
+	defer shown.done()
+	var mu sync.Mutex
+	report := func(r ingest.Report) {
+		mu.Lock()
+		defer mu.Unlock()
+		shown.count("sending")
+		count(&summary, r)
+		if each != nil {
+			each(r)
+		}
+	}
+	sent := make(chan ingest.Report, inFlight) // in order; the server acknowledges in this order
+	var g errgroup.Group
+	g.Go(func() error {
+		position := 0
+		for valid, err := range formats.Read(ctx, paths, p.readOptions()) {
+			if ctx.Err() != nil {
+				return ctx.Err() // err may be the same, which is no fault of an item
+			}
+			item := valid.Article()
+			r := ingest.Report{Item: position, ID: item.ID, Origin: item.Origin, Sections: len(item.Sections)}
+			position++
+			if err != nil {
+				r.Outcome, r.Err = ingest.Rejected, err
+				var bad *news.ItemError
+				if errors.As(err, &bad) {
+					r.Origin = bad.Origin
+				}
+				report(r)
+				continue
+			}
+			select {
+			case sent <- r:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if err := stream.Send(&throughlinev1.IngestArticlesRequest{Article: sentArticle(item)}); errors.Is(err, io.EOF) {
+				return nil // the receiver gets the reason
+			} else if err != nil {
+				return err
+			}
+		}
+		return stream.CloseSend()
+	})
+	g.Go(func() error {
+		defer cancel()
+		for {
+			response, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			r := <-sent
+			r.ID, r.Outcome = response.GetArticleId(), wireOutcome[response.GetOutcome()]
+			if s := response.GetStatus(); s.GetCode() != int32(codes.OK) {
+				r.Err = &news.ItemError{Origin: r.Origin, Err: errors.New(s.GetMessage())}
+			}
+			report(r)
+		}
+	})
+	err = g.Wait()
+	summary.Took = time.Since(started)
+	return summary, err
+}
+
+func count(s *ingest.Summary, r ingest.Report) {
+	switch r.Outcome {
+	case ingest.New:
+		s.New++
+		s.Sections += r.Sections
+	case ingest.Updated:
+		s.Updated++
+		s.Sections += r.Sections
+	case ingest.Unchanged:
+		s.Unchanged++
+	default:
+		s.Rejected = append(s.Rejected, r)
+	}
+}
+
+var wireOutcome = map[throughlinev1.IngestOutcome]ingest.Outcome{
+	throughlinev1.IngestOutcome_INGEST_OUTCOME_NEW:       ingest.New,
+	throughlinev1.IngestOutcome_INGEST_OUTCOME_UPDATED:   ingest.Updated,
+	throughlinev1.IngestOutcome_INGEST_OUTCOME_UNCHANGED: ingest.Unchanged,
+	throughlinev1.IngestOutcome_INGEST_OUTCOME_REJECTED:  ingest.Rejected,
+}
+
+// sentArticle is an article as the API takes it. A derived title is left out, so that the server
+// derives it and marks it.
+func sentArticle(a news.Article) *throughlinev1.Article {
+	m := server.ArticleMessage(a)
+	if a.TitleDerived {
+		m.Title, m.TitleDerived = "", false
+	}
+	for _, s := range a.Sections {
+		m.Sections = append(m.Sections, &throughlinev1.Section{Heading: s.Heading, Text: s.Text})
+	}
+	return m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -11,24 +12,22 @@ import (
 	"strings"
 	"time"
 
-	"throughline/internal/qdrantlite"
+	"github.com/cenkalti/backoff/v5"
+
 	"throughline/internal/store"
 )
 
-// What lies in the data directory.
+// Files of the data directory.
 const (
 	storeFile = "store.db"
-	// addrFile says where the server that has the store open listens.
+	// addrFile has the address of the server that has the store open.
 	addrFile = "server.addr"
-	// unfiledPrefix and the prefix of the collections name a file that is there while articles are stored whose stories are
-	// still to be found, and is left by a process that was killed meanwhile.
-	unfiledPrefix = "unfiled-"
 )
 
-// lockWait is how long a command waits for another to be done with the store.
+// lockWait is how long a command waits for another one to close the store.
 const lockWait = 2 * time.Second
 
-// openLocal opens the store in the data directory. For reading, nothing is created.
+// openLocal opens the store in the data directory. A reader creates nothing.
 func (p *program) openLocal(ctx context.Context, readOnly bool) (*store.Conn, error) {
 	dir := p.cli.Data
 	path := filepath.Join(dir, storeFile)
@@ -37,48 +36,38 @@ func (p *program) openLocal(ctx context.Context, readOnly bool) (*store.Conn, er
 			return nil, &store.NotFoundError{Kind: "store", ID: p.cli.Prefix}
 		}
 	} else if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("--data %s: cannot make this directory: %w", dir, err)
+		return nil, fmt.Errorf("--data %s: cannot create the directory: %w", dir, err)
 	}
-	for giveUp := time.Now().Add(lockWait); ; {
+	conn, err := backoff.Retry(ctx, func() (*store.Conn, error) {
 		conn, err := store.Local(path, p.logger())
-		switch {
-		case err == nil:
-			// Whoever left an address is gone, since the store was free. Another server may listen there by now.
-			if err := removeIfThere(filepath.Join(dir, addrFile)); err != nil {
-				return nil, errors.Join(err, conn.Close())
-			}
-			return conn, nil
-		case !errors.Is(err, qdrantlite.ErrLocked):
-			return nil, fmt.Errorf("--data %s: %w", dir, err)
-		case runningServer(dir) != "" || time.Now().After(giveUp):
-			return nil, err
+		if err != nil && (!errors.Is(err, store.ErrLocked) || runningServer(dir) != "") {
+			err = backoff.Permanent(err)
 		}
-		timer := time.NewTimer(lockWait / 20)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
-		}
+		return conn, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(lockWait/20)), backoff.WithMaxElapsedTime(lockWait))
+	if err != nil {
+		return nil, fmt.Errorf("--data %s: %w", dir, err)
 	}
+	// A server that left its address has ended, since the store was free. Another may listen there
+	// by now.
+	if err := os.Remove(filepath.Join(dir, addrFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
-// publishAddr says where the server that has the store open listens, until withdraw is called. Who reads the file meanwhile
-// finds all of it or none.
+// publishAddr writes the address of the server that has the store open, until withdraw is called.
 func publishAddr(data, addr string) (withdraw func(), err error) {
 	file := filepath.Join(data, addrFile)
-	draft := file + ".new"
-	if err := os.WriteFile(draft, []byte(addr+"\n"), 0o600); err != nil {
-		return nil, err
-	}
-	if err := os.Rename(draft, file); err != nil {
-		return nil, err
-	}
-	return func() { os.Remove(file) }, nil
+	err = writeOutput(file, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, addr)
+		return err
+	})
+	return func() { os.Remove(file) }, err
 }
 
-// runningServer is the address of the server that has the store in the data directory open, or "". It means something only
-// while the store is locked.
+// runningServer returns the address of the server that has the store in the data directory open, or
+// "". It is valid only while the store is locked.
 func runningServer(data string) string {
 	text, err := os.ReadFile(filepath.Join(data, addrFile))
 	if err != nil {
@@ -93,43 +82,11 @@ func runningServer(data string) string {
 	return addr
 }
 
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// serverInstead returns the address of the server that has the store open, when opening it failed
+// for that reason; else "".
+func (p *program) serverInstead(err error) string {
+	if !errors.Is(err, store.ErrLocked) {
+		return ""
 	}
-	return nil
-}
-
-// unfiled remembers beyond the end of this process that stories are still to be found. Without a data directory it forgets:
-// see docs/operations.md for what to do after a crash of a bulk ingest into a Qdrant.
-type unfiled struct {
-	path   string // empty: none
-	before bool   // an earlier process left articles unfiled
-}
-
-// markUnfiled is called before articles are stored, remove when all of them are filed.
-func (p *program) markUnfiled() (*unfiled, error) {
-	if p.cli.Qdrant != "" {
-		return &unfiled{}, nil
-	}
-	u := &unfiled{path: p.unfiledPath(), before: p.leftUnfiled()}
-	return u, os.WriteFile(u.path, nil, 0o600)
-}
-
-func (p *program) unfiledPath() string { return filepath.Join(p.cli.Data, unfiledPrefix+p.cli.Prefix) }
-
-// leftUnfiled says that an earlier process was stopped before it had filed what it stored.
-func (p *program) leftUnfiled() bool {
-	if p.cli.Qdrant != "" {
-		return false
-	}
-	_, err := os.Stat(p.unfiledPath())
-	return err == nil
-}
-
-func (u *unfiled) remove() error {
-	if u.path == "" {
-		return nil
-	}
-	return removeIfThere(u.path)
+	return runningServer(p.cli.Data)
 }

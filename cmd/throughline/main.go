@@ -1,5 +1,5 @@
-// Throughline takes news articles in and answers what else was written about something and what everybody is writing
-// about. Run it without arguments for its commands.
+// Throughline answers two questions about news articles. What else was written about this? What is
+// everybody writing about? Run it without arguments for its commands.
 package main
 
 import (
@@ -34,7 +34,7 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
-// errReported marks a failure whose message has been printed already, e.g. as the table of rejected items.
+// errReported is a failure that has been printed already, e.g. as a list of rejected items.
 var errReported = errors.New("reported")
 
 func exitCode(err error) int {
@@ -56,7 +56,8 @@ type program struct {
 	cli            *cli
 }
 
-// printed is standard output. It remembers the first failure to write, so that printing needs no checks: run reports it.
+// printed is an output that keeps the first error, so that printing needs no checks; run reports
+// it.
 type printed struct {
 	to  io.Writer
 	err error
@@ -70,7 +71,7 @@ func (o *printed) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// failure prints and returns what went wrong, if anything did.
+// failure prints and returns the error, if any.
 func (o *printed) failure(stderr io.Writer) error {
 	if o.err != nil {
 		fmt.Fprintln(stderr, "throughline:", o.err)
@@ -78,7 +79,8 @@ func (o *printed) failure(stderr io.Writer) error {
 	return o.err
 }
 
-// run is the whole program: parse, then run the chosen command. Every error is printed once, on stderr.
+// run is the whole program: parse, then run the chosen command. Every error is printed once, on
+// stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	var c cli
 	exited := false
@@ -117,7 +119,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return err
 }
 
-// newParser makes the parser of the command line; parsed is called instead of ending the process after --help.
+// newParser makes the parser of the command line. It calls parsed after --help instead of ending
+// the process.
 func newParser(c *cli, stdout, stderr io.Writer, parsed func(int)) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("throughline"),

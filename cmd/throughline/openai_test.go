@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// A server is the embedding endpoint of another run of the program: in the same space, with the same vectors.
+// A server is the embedding endpoint of another run of the program: in the same space, with the
+// same vectors.
 func TestServeIsAnEndpoint(t *testing.T) {
 	data := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -2,10 +2,15 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,28 +20,29 @@ import (
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
-// FilterFlags narrow an answer to some articles.
+// FilterFlags select articles.
 type FilterFlags struct {
-	Source        []string `sep:"none" placeholder:"NAME" help:"Only articles of this outlet; may be repeated."`
-	ExcludeSource []string `sep:"none" placeholder:"NAME" help:"No articles of this outlet; may be repeated."`
-	Language      []string `sep:"none" placeholder:"CODE" help:"Only articles in this language; may be repeated."`
-	Topic         []string `sep:"none" placeholder:"ID" help:"Only articles of this topic or theme; may be repeated."`
-	After         string   `placeholder:"DATE" help:"Published on this day (2024-03-29) or later."`
-	Before        string   `placeholder:"DATE" help:"Published before this day."`
+	Source        []string `sep:"none" placeholder:"NAME" help:"Only articles of this source. May be repeated."`
+	ExcludeSource []string `sep:"none" placeholder:"NAME" help:"No articles of this source. May be repeated."`
+	Language      []string `sep:"none" placeholder:"CODE" help:"Only articles in this language. May be repeated."`
+	Topic         []string `sep:"none" placeholder:"ID" help:"Only articles of this topic or theme. May be repeated."`
+	After         string   `placeholder:"DATE" help:"Only articles of this day (2024-03-29) or later."`
+	Before        string   `placeholder:"DATE" help:"Only articles older than this day."`
 }
 
 func (f FilterFlags) filter() (*throughlinev1.ArticleFilter, error) {
-	after, err := moment("--after", f.After)
-	if err != nil {
-		return nil, err
-	}
-	before, err := moment("--before", f.Before)
-	if err != nil {
-		return nil, err
-	}
+	after, before, err := period(f.After, f.Before)
 	return &throughlinev1.ArticleFilter{
 		Sources: f.Source, ExcludeSources: f.ExcludeSource, Languages: f.Language, TopicIds: f.Topic, PublishedAfter: after, PublishedBefore: before,
-	}, nil
+	}, err
+}
+
+// period reads the flags --after and --before.
+func period(after, before string) (from, to *timestamppb.Timestamp, err error) {
+	if from, err = moment("--after", after); err == nil {
+		to, err = moment("--before", before)
+	}
+	return from, to, err
 }
 
 // moment reads the value of a flag that is a day or a time; empty is none.
@@ -52,26 +58,26 @@ func moment(flag, value string) (*timestamppb.Timestamp, error) {
 	return nil, usageError{fmt.Errorf("%s %q: give a day like 2024-03-29 or a time like 2024-03-29T12:00:00Z", flag, value)}
 }
 
-// ShapeFlags say what a list may hold and how it is ordered.
-type ShapeFlags struct {
-	Limit          int32         `short:"n" default:"10" help:"How many results."`
-	ExcludeArticle []string      `sep:"none" placeholder:"ID" help:"Never this article; may be repeated."`
-	ExcludeStory   []string      `sep:"none" placeholder:"ID" help:"No article of this story; may be repeated."`
-	MaxPerSource   int32         `help:"At most this many of one outlet; 0: no limit."`
-	MaxPerStory    int32         `help:"At most this many of one story; 0: no limit."`
-	Diversity      float64       `help:"0 to 1: how much results must differ from those above them."`
-	HalfLife       time.Duration `placeholder:"DURATION" help:"The score halves with every such age, e.g. 72h."`
-	IncludeCopies  bool          `help:"Show copies too."`
-	Explain        bool          `help:"Show what each signal gave."`
+// ListFlags say what a list may hold and how it is ordered.
+type ListFlags struct {
+	Limit          int32         `short:"n" default:"10" help:"Most results to list."`
+	ExcludeArticle []string      `sep:"none" placeholder:"ID" help:"Leave out this article. May be repeated."`
+	ExcludeStory   []string      `sep:"none" placeholder:"ID" help:"Leave out the articles of this story. May be repeated."`
+	MaxPerSource   int32         `help:"Most results of one source; 0: no limit."`
+	MaxPerStory    int32         `help:"Most results of one story; 0: no limit."`
+	Diversity      float64       `help:"Weight of being different from the results above, 0 to 1."`
+	HalfLife       time.Duration `placeholder:"DURATION" help:"Age that halves a score, e.g. 72h. Default: age does not count."`
+	IncludeCopies  bool          `help:"List copies too."`
+	Explain        bool          `help:"Show the signals of each result."`
 }
 
-// maxResults is the most results that the API gives at once, maxListed the most entries of a list.
+// Limits of the API: maxResults for ranked results, maxListed for other lists.
 const (
 	maxResults = 200
 	maxListed  = 1000
 )
 
-func (s ShapeFlags) halfLife() *durationpb.Duration {
+func (s ListFlags) halfLife() *durationpb.Duration {
 	if s.HalfLife == 0 {
 		return nil
 	}
@@ -80,46 +86,38 @@ func (s ShapeFlags) halfLife() *durationpb.Duration {
 
 type relatedCmd struct {
 	ID             string   `arg:"" optional:"" name:"id" help:"Id of an article."`
-	Text           string   `placeholder:"FILE" help:"Relate the text in this file instead; - is standard input."`
-	Title          string   `help:"Title that belongs to --text."`
-	Story          string   `placeholder:"ID" help:"Relate a story instead."`
-	Liked          []string `sep:"none" placeholder:"ID" help:"Relate to articles a reader liked; may be repeated."`
-	Disliked       []string `sep:"none" placeholder:"ID" help:"With --liked: keep away from this article; may be repeated."`
-	Section        int32    `default:"-1" help:"Relate only this section of the article, from 0."`
-	MinProbability float64  `help:"Leave out results that are less likely the same story."`
-	Relation       []string `sep:"none" placeholder:"KIND" help:"Only copy, same-story, follow-up, background or same-topic; may be repeated."`
+	Text           string   `placeholder:"FILE" help:"List articles related to the text in this file; - is standard input."`
+	Title          string   `help:"Title of the text in --text."`
+	Story          string   `placeholder:"ID" help:"List articles related to this story."`
+	Liked          []string `sep:"none" placeholder:"ID" help:"List articles related to this one that a reader liked. May be repeated."`
+	Disliked       []string `sep:"none" placeholder:"ID" help:"With --liked: prefer articles unlike this one. May be repeated."`
+	Section        int32    `default:"-1" help:"Compare only this section of the article, counted from 0; -1: all."`
+	MinProbability float64  `help:"Least probability of the same story, 0 to 1."`
+	Relation       []string `sep:"none" placeholder:"KIND" help:"Only copy, same-story, follow-up, background or same-topic. May be repeated."`
 	FilterFlags
-	ShapeFlags
+	ListFlags
 	AddrFlag
 }
 
-// Run asks for related coverage.
+// Run lists related articles.
 func (c *relatedCmd) Run(ctx context.Context, p *program) error {
 	request, err := c.request(p)
 	if err != nil {
 		return err
 	}
-	a, err := p.dial(ctx, c.Addr)
-	if err != nil {
-		return err
-	}
-	response, err := a.coverage.Related(ctx, request)
-	if err := errors.Join(err, a.close()); err != nil {
-		return err
-	}
-	if p.cli.JSON {
-		return p.printJSON(response)
-	}
-	if len(response.GetResults()) == 0 {
-		fmt.Fprintln(p.stdout, "Nothing related.")
+	return ask(ctx, p, c.Addr, true, func(a *api) (*throughlinev1.RelatedResponse, error) {
+		return a.coverage.Related(ctx, request)
+	}, func(response *throughlinev1.RelatedResponse) error {
+		if len(response.GetResults()) == 0 {
+			fmt.Fprintln(p.stdout, "Nothing related.")
+		}
+		for _, r := range response.GetResults() {
+			art := r.GetArticle()
+			fmt.Fprintf(p.stdout, "%.2f  %-10s  p %.2f  %s  %s\n", r.GetScore(), relationName(r.GetRelation()), r.GetProbability(), day(art.GetPublishedTime()), clip(art.GetTitle(), titleWidth))
+			p.printResult(art, r.GetCopyOf(), r.GetEvidence(), r.GetSignals(), r.GetContributions())
+		}
 		return nil
-	}
-	for _, r := range response.GetResults() {
-		art := r.GetArticle()
-		fmt.Fprintf(p.stdout, "%.2f  %-10s  p %.2f  %s  %s\n", r.GetScore(), relationName(r.GetRelation()), r.GetProbability(), day(art.GetPublishedTime()), clip(art.GetTitle(), titleWidth))
-		p.printFound(art, r.GetCopyOf(), r.GetEvidence(), r.GetSignals(), r.GetContributions())
-	}
-	return nil
+	})
 }
 
 func (c *relatedCmd) request(p *program) (*throughlinev1.RelatedRequest, error) {
@@ -142,7 +140,7 @@ func (c *relatedCmd) request(p *program) (*throughlinev1.RelatedRequest, error) 
 	for _, name := range c.Relation {
 		kind, ok := throughlinev1.Relation_value["RELATION_"+strings.ReplaceAll(strings.ToUpper(name), "-", "_")]
 		if !ok || kind == 0 {
-			return nil, usageError{fmt.Errorf("--relation %q: one of copy, same-story, follow-up, background, same-topic", name)}
+			return nil, usageError{fmt.Errorf("--relation %q: must be copy, same-story, follow-up, background or same-topic", name)}
 		}
 		request.Relations = append(request.Relations, throughlinev1.Relation(kind))
 	}
@@ -156,24 +154,29 @@ func (c *relatedCmd) request(p *program) (*throughlinev1.RelatedRequest, error) 
 		return nil, usageError{errors.New("give one of: an article id, --text FILE, --story ID, --liked ID")}
 	}
 	if c.Text != "" {
-		data, err := readInput(c.Text, p.stdin)
-		if err != nil {
-			return nil, err
-		}
-		request.Text = string(data)
+		request.Text, err = readText(c.Text, p.stdin)
 	}
-	return request, nil
+	return request, err
 }
 
-// maxText bounds a text that is read whole: what the API takes.
+// maxText is the most bytes of a text, a limit of the API.
 const maxText = 1 << 20
 
-func readInput(name string, stdin io.Reader) ([]byte, error) {
-	in, closeInput, err := open(name, stdin)
-	if err != nil {
-		return nil, err
+// open opens a file, or stdin for "-".
+func open(name string, stdin io.Reader) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(stdin), nil
 	}
-	defer closeInput()
+	return os.Open(name)
+}
+
+// readText reads a text from a file, or from stdin for "-".
+func readText(name string, stdin io.Reader) (string, error) {
+	in, err := open(name, stdin)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close() // read from only
 	data, err := io.ReadAll(io.LimitReader(in, maxText+1))
 	switch {
 	case err != nil:
@@ -183,13 +186,13 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 		err = errors.New("no text in it")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	return []byte(strings.ToValidUTF8(string(data), "\uFFFD")), nil
+	return strings.ToValidUTF8(string(data), "\uFFFD"), nil
 }
 
-// printFound prints what follows the first line of a result.
-func (p *program) printFound(a *throughlinev1.Article, copyOf string, evidence []*throughlinev1.Evidence, signals, contributions map[string]float64) {
+// printResult prints what follows the first line of a result.
+func (p *program) printResult(a *throughlinev1.Article, copyOf string, evidence []*throughlinev1.Evidence, signals, contributions map[string]float64) {
 	parts := []string{a.GetId()}
 	if a.GetSource() != "" {
 		parts = append(parts, a.GetSource())
@@ -221,48 +224,62 @@ func (p *program) printFound(a *throughlinev1.Article, copyOf string, evidence [
 }
 
 type searchCmd struct {
-	Query []string `arg:"" name:"query" help:"What to look for."`
+	Query []string `arg:"" name:"query" help:"Words to search for."`
 	FilterFlags
-	ShapeFlags
+	ListFlags
 	AddrFlag
 }
 
-// Run asks for articles about some words.
+// Run searches.
 func (c *searchCmd) Run(ctx context.Context, p *program) error {
 	if err := checkLimit(c.Limit, maxResults); err != nil {
 		return err
 	}
 	query := strings.TrimSpace(strings.Join(c.Query, " "))
 	if query == "" {
-		return usageError{errors.New("say what to look for")}
+		return usageError{errors.New("the query is empty")}
 	}
 	filter, err := c.filter()
 	if err != nil {
 		return err
 	}
-	a, err := p.dial(ctx, c.Addr)
-	if err != nil {
-		return err
-	}
-	response, err := a.coverage.Search(ctx, &throughlinev1.SearchRequest{
-		Query: query, Filter: filter, ExcludeArticleIds: c.ExcludeArticle, ExcludeStoryIds: c.ExcludeStory,
-		MaxPerSource: c.MaxPerSource, MaxPerStory: c.MaxPerStory, Diversity: c.Diversity, HalfLife: c.halfLife(),
-		IncludeCopies: c.IncludeCopies, Explain: c.Explain, PageSize: c.Limit,
-	})
-	if err := errors.Join(err, a.close()); err != nil {
-		return err
-	}
-	if p.cli.JSON {
-		return p.printJSON(response)
-	}
-	if len(response.GetResults()) == 0 {
-		fmt.Fprintln(p.stdout, "Nothing found.")
+	return ask(ctx, p, c.Addr, true, func(a *api) (*throughlinev1.SearchResponse, error) {
+		return a.coverage.Search(ctx, &throughlinev1.SearchRequest{
+			Query: query, Filter: filter, ExcludeArticleIds: c.ExcludeArticle, ExcludeStoryIds: c.ExcludeStory,
+			MaxPerSource: c.MaxPerSource, MaxPerStory: c.MaxPerStory, Diversity: c.Diversity, HalfLife: c.halfLife(),
+			IncludeCopies: c.IncludeCopies, Explain: c.Explain, PageSize: c.Limit,
+		})
+	}, func(response *throughlinev1.SearchResponse) error {
+		if len(response.GetResults()) == 0 {
+			fmt.Fprintln(p.stdout, "Nothing found.")
+		}
+		for _, r := range response.GetResults() {
+			art := r.GetArticle()
+			fmt.Fprintf(p.stdout, "%.2f  %s  %s\n", r.GetScore(), day(art.GetPublishedTime()), clip(art.GetTitle(), titleWidth))
+			p.printResult(art, r.GetCopyOf(), r.GetEvidence(), r.GetSignals(), nil)
+		}
 		return nil
+	})
+}
+
+// signalText prints signals by name, in order of name.
+func signalText(signals map[string]float64) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(signals)) {
+		parts = append(parts, fmt.Sprintf("%s %.2f", strings.ReplaceAll(name, "_", " "), signals[name]))
 	}
-	for _, r := range response.GetResults() {
-		art := r.GetArticle()
-		fmt.Fprintf(p.stdout, "%.2f  %s  %s\n", r.GetScore(), day(art.GetPublishedTime()), clip(art.GetTitle(), titleWidth))
-		p.printFound(art, r.GetCopyOf(), r.GetEvidence(), r.GetSignals(), nil)
+	return strings.Join(parts, "  ")
+}
+
+// sumText prints the terms of the log-odds of the same story, the largest first.
+func sumText(contributions map[string]float64) string {
+	names := slices.SortedFunc(maps.Keys(contributions), func(a, b string) int {
+		return cmp.Or(cmp.Compare(math.Abs(contributions[b]), math.Abs(contributions[a])), cmp.Compare(a, b))
+	})
+	sum, parts := 0.0, make([]string, 0, len(names))
+	for _, name := range names {
+		sum += contributions[name]
+		parts = append(parts, fmt.Sprintf("%s %+.2f", strings.ReplaceAll(name, "_", " "), contributions[name]))
 	}
-	return nil
+	return fmt.Sprintf("log-odds of the same story %+.2f:  %s", sum, strings.Join(parts, "  "))
 }

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 //	                             not answered and leave the file "stalled"
 //	chat VAR FILE                an OpenAI-compatible endpoint that writes titles, and a line into FILE for every question
 //	waitfor FILE                 until the file is there
-//	waitlines FILE N             until the file has N lines
+//	eventually REGEXP COMMAND... run COMMAND until its output has a match
 //	ready FILE                   until the server whose address is in the file says SERVING
 //	keep VAR REGEXP              keep what the group of REGEXP found in the last output
 //	lines N                      the last output has N lines
@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "bytes": writeBytes, "articles": writeArticles, "endpoint": endpoint, "waitfor": waitFor,
-			"ready": ready, "keep": keep, "lines": lines, "chat": chat, "waitlines": waitLines,
+			"ready": ready, "keep": keep, "lines": lines, "chat": chat, "eventually": eventuallyPrints,
 		},
 	})
 }
@@ -101,7 +101,8 @@ func writeArticles(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
 }
 
-// endpoint serves vectors that depend on the words of a text, so that equal texts are equal and others are not.
+// endpoint serves vectors that depend on the words of a text, so that equal texts are equal and
+// others are not.
 func endpoint(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 2, 3, "endpoint VAR DIM [AFTER]")
 	dim, after := number(ts, args[1]), int64(-1)
@@ -215,8 +216,9 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// chat serves titles: the title of the first article that it is shown, cited, or, of a subject that has the word "nonsense"
-// in it, something else. Requests without the key "chat-key" are refused. FILE gets a line for every question.
+// chat serves titles: the title of the first article that it is shown, cited, or, of a subject that
+// has the word "nonsense" in it, something else. Requests without the key "chat-key" are refused.
+// FILE gets a line for every question.
 func chat(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 2, 2, "chat VAR FILE")
 	asked := ts.MkAbs(args[1])
@@ -265,7 +267,9 @@ func chat(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(server.Close)
 }
 
-func waitLines(ts *testscript.TestScript, neg bool, args []string) {
-	arguments(ts, neg, args, 2, 2, "waitlines FILE N")
-	eventually(ts, args[0], func() bool { return strings.Count(ts.ReadFile(args[0]), "\n") >= number(ts, args[1]) })
+func eventuallyPrints(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 2, 1000, "eventually REGEXP COMMAND...")
+	pattern, err := regexp.Compile(`(?m)` + args[0])
+	ts.Check(err)
+	eventually(ts, args[0], func() bool { return ts.Exec(args[1], args[2:]...) == nil && pattern.MatchString(ts.ReadFile("stdout")) })
 }

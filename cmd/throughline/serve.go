@@ -2,36 +2,44 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"throughline/internal/article"
+	"throughline/embed"
+	"throughline/internal/news"
+	"throughline/internal/openaiapi"
 	"throughline/internal/server"
+	"throughline/internal/stories"
 )
 
 type serveCmd struct {
 	Paths    []string      `arg:"" optional:"" name:"path" help:"Files and directories to ingest first; - is standard input."`
-	Listen   string        `default:"127.0.0.1:50051" help:"Address of the gRPC port."`
-	HTTP     string        `name:"http" default:"127.0.0.1:8080" help:"Address of the HTTP port: JSON and the page. Empty: none."`
-	ReadOnly bool          `help:"Serve without writing: any number of such servers may share a Qdrant with one writer."`
-	Drain    time.Duration `default:"10s" help:"How long running calls may take to end at shutdown."`
+	Listen   string        `default:"127.0.0.1:50051" help:"Address of the gRPC port; port 0: any free one."`
+	HTTP     string        `name:"http" default:"127.0.0.1:8080" help:"Address of the HTTP port for JSON and the page; empty: none."`
+	ReadOnly bool          `help:"Do not write. Many such servers can share a Qdrant with one writer."`
+	Drain    time.Duration `default:"10s" help:"Time that running calls have to end at shutdown."`
 }
 
 // Help is the long help of the command.
 func (serveCmd) Help() string {
-	return `Calls are answered at once, from what is stored so far; health says NOT_SERVING until the paths are ingested. A second interrupt
-does not wait for running calls to end. There is no TLS and no authentication: put a proxy in front of it where others
-can reach it.`
+	return `The server answers calls at once, from the articles stored so far; health is NOT_SERVING until the paths are ingested. A second
+interrupt does not wait for running calls. There is no TLS and no authentication: put a proxy in front of the ports where
+others can reach them.`
 }
 
-// Run ingests the paths and serves until it is told to stop.
+// Run ingests the paths and serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 	switch {
 	case c.ReadOnly && len(c.Paths) > 0:
@@ -41,7 +49,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 	case c.Drain <= 0:
 		return usageError{fmt.Errorf("--drain %s: must be more than 0", c.Drain)}
 	}
-	// The ports first: a taken one should not be found out after minutes of embedding.
+	// The ports first: a port in use should not show after minutes of embedding.
 	grpcListener, err := listen("--listen", c.Listen)
 	if err != nil {
 		return err
@@ -54,13 +62,13 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		}
 		defer httpListener.Close()
 	}
-	e, err := p.openEngine(ctx, c.ReadOnly)
+	e, err := p.openEngine(ctx, purpose{readOnly: c.ReadOnly, scoring: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	group, ctx := errgroup.WithContext(ctx)
-	start := newStarting(ctx, e.store.Ready)
+	start := newReadinessGate(ctx, e.store.Ready)
 	cfg := e.serverConfig(p, c.ReadOnly)
 	cfg.Drain, cfg.Ready = c.Drain, start.check
 	if cfg.Handlers, err = embeddingHandlers(e.embedder, p.logger()); err != nil {
@@ -78,21 +86,22 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		defer withdraw()
 	}
 	group.Go(func() error { return srv.Serve(ctx, grpcListener, httpListener) })
-	if e.namer != nil && !c.ReadOnly {
+	background := func(work func(context.Context)) {
 		group.Go(func() error {
-			select {
-			case <-start.taken:
-				e.stories.KeepNaming(ctx, e.namer)
-			case <-ctx.Done():
-			}
+			work(ctx)
 			return nil
 		})
 	}
+	background(e.states.Run)
 	group.Go(func() error {
 		if err := c.takeIn(ctx, p, e); err != nil {
 			return err
 		}
-		start.done()
+		close(start.taken)
+		background(e.stories.KeepFiling)
+		if e.namer != nil && !c.ReadOnly {
+			background(func(ctx context.Context) { e.stories.KeepNaming(ctx, e.namer) })
+		}
 		select {
 		case <-start.serving:
 		case <-ctx.Done():
@@ -108,14 +117,14 @@ func listen(flag, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s %s: another program listens there: stop it, or give another port, or port 0 for any that is free", flag, addr)
+		return nil, fmt.Errorf("%s %s: the port is in use: stop the other program, or give another port, or 0 for any free one", flag, addr)
 	case err != nil:
 		return nil, fmt.Errorf("%s %s: %w", flag, addr, err)
 	}
 	return l, nil
 }
 
-// reachable is an address to give to clients: one that listens everywhere can be reached here.
+// reachable is an address for clients on this machine.
 func reachable(addr net.Addr) string {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		return net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
@@ -123,9 +132,16 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-// takeIn ingests the paths, and files what an earlier process left.
+// takeIn ingests the paths and files what is pending, in this run or after a crash. Without paths a
+// failure of filing does not stop the server, which tries again.
 func (c *serveCmd) takeIn(ctx context.Context, p *program, e *engine) error {
-	if c.ReadOnly || len(c.Paths) == 0 && !p.leftUnfiled() {
+	switch {
+	case c.ReadOnly:
+		return nil
+	case len(c.Paths) == 0:
+		if err := e.stories.FilePending(ctx, nil); err != nil && ctx.Err() == nil {
+			p.logger().WarnContext(ctx, "pending articles are not filed yet", "error", err)
+		}
 		return nil
 	}
 	summary, err := p.ingestInto(ctx, e, c.Paths, nil)
@@ -135,53 +151,123 @@ func (c *serveCmd) takeIn(ctx context.Context, p *program, e *engine) error {
 	return err
 }
 
-// starting holds back that a server is ready until it has taken its paths in.
-type starting struct {
+// readinessGate reports not-ready until the initial ingest is done.
+type readinessGate struct {
 	ctx     context.Context // of the server
-	store   func(context.Context) error
-	taken   chan struct{} // closed when the paths are in
-	serving chan struct{} // closed when the server has been told since that it is ready
-	once    sync.Once
+	ready   func(context.Context) error
+	taken   chan struct{} // closed when the paths are ingested
+	serving chan struct{} // closed after the first check that succeeds
+	serve   func()
 }
 
-func newStarting(ctx context.Context, store func(context.Context) error) *starting {
-	return &starting{ctx: ctx, store: store, taken: make(chan struct{}), serving: make(chan struct{})}
+func newReadinessGate(ctx context.Context, ready func(context.Context) error) *readinessGate {
+	g := &readinessGate{ctx: ctx, ready: ready, taken: make(chan struct{}), serving: make(chan struct{})}
+	g.serve = sync.OnceFunc(func() { close(g.serving) })
+	return g
 }
 
-// done is called when the paths are in.
-func (s *starting) done() { close(s.taken) }
-
-// firstCheck is how long the store may take to answer for the first time.
+// firstCheck is the timeout of the first probe of the store.
 const firstCheck = 10 * time.Second
 
-// check is asked again and again by the server, which is not ready until it has an answer. The first one takes as long as
-// the paths do, whatever the time that the server gives: asked later, it would come late.
-func (s *starting) check(ctx context.Context) error {
+// check is the server's readiness probe. It blocks until the initial ingest is done, ignoring the
+// timeout of the probe, so that the server becomes ready without waiting for the next poll.
+func (g *readinessGate) check(ctx context.Context) error {
 	select {
-	case <-s.taken:
+	case <-g.taken:
 	default:
 		select {
-		case <-s.taken:
-		case <-s.ctx.Done():
-			return s.ctx.Err()
+		case <-g.taken:
+		case <-g.ctx.Done():
+			return g.ctx.Err()
 		}
-		fresh, cancel := context.WithTimeout(s.ctx, firstCheck)
+		fresh, cancel := context.WithTimeout(g.ctx, firstCheck)
 		defer cancel()
 		ctx = fresh
 	}
-	if err := s.store(ctx); err != nil {
+	if err := g.ready(ctx); err != nil {
 		return err
 	}
-	s.once.Do(func() { close(s.serving) })
+	g.serve()
 	return nil
 }
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+// announce prints the contents of the store, the addresses, and three calls to try.
+func (c *serveCmd) announce(ctx context.Context, p *program, e *engine, grpcListener, httpListener net.Listener) error {
+	counts, err := e.store.Counts(ctx)
+	if err != nil {
+		return err
 	}
-	return strconv.Itoa(n) + " " + many
+	topics, err := e.stories.Topics(ctx, stories.TopicsRequest{Level: news.LevelTopic})
+	if err != nil {
+		return err
+	}
+	id, words, err := example(ctx, e)
+	if err != nil {
+		return err
+	}
+	grpcAddr := reachable(grpcListener.Addr())
+	fmt.Fprintf(p.stdout, "%s, %s, %s\n", plural(int(counts.Articles), "article", "articles"),
+		plural(int(counts.Stories), "story", "stories"), plural(len(topics), "topic", "topics"))
+	fmt.Fprintf(p.stdout, "gRPC  %s\n", grpcAddr)
+	if httpListener != nil {
+		fmt.Fprintf(p.stdout, "HTTP  http://%s\n", reachable(httpListener.Addr()))
+	}
+	fmt.Fprintf(p.stdout, "\nTry:\n")
+	fmt.Fprintf(p.stdout, "  grpcurl -plaintext -d %s %s throughline.v1.CoverageService/Related\n", shellQuote(`{"article_id": `+jsonText(id)+`}`), grpcAddr)
+	fmt.Fprintf(p.stdout, "  grpcurl -plaintext -d '{\"order\": \"STORY_ORDER_LARGEST\"}' %s throughline.v1.ClusterService/ListStories\n", grpcAddr)
+	if httpListener != nil {
+		fmt.Fprintf(p.stdout, "  curl %s\n", shellQuote("http://"+reachable(httpListener.Addr())+"/v1/search?query="+url.QueryEscape(words)))
+	} else {
+		fmt.Fprintf(p.stdout, "  grpcurl -plaintext -d %s %s throughline.v1.CoverageService/Search\n", shellQuote(`{"query": `+jsonText(words)+`}`), grpcAddr)
+	}
+	return nil
 }
 
-// readOptions are how every command reads articles.
-func readOptions(p *program) article.Options { return article.Options{Stdin: p.stdin} }
+// example returns an article and words for the calls to try: of the largest story, else of any
+// article, else placeholders.
+func example(ctx context.Context, e *engine) (id, words string, err error) {
+	list, err := e.stories.List(ctx, stories.ListRequest{Order: stories.Largest})
+	if err != nil {
+		return "", "", err
+	}
+	if len(list) > 0 {
+		words = list[0].Title
+		if len(list[0].Keywords) > 0 {
+			words = list[0].Keywords[0]
+		}
+		return list[0].Representative, words, nil
+	}
+	articles, _, err := e.store.List(ctx, news.Filter{}, 1, "")
+	if err != nil {
+		return "", "", err
+	}
+	if len(articles) == 0 {
+		return "ID", "WORDS", nil
+	}
+	return articles[0].ID, articles[0].Title, nil
+}
+
+// jsonText is a JSON string.
+func jsonText(s string) string {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(s) // a string can always be encoded
+	return strings.TrimSpace(b.String())
+}
+
+// shellQuote quotes a word for a shell.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// embeddingHandlers make a server an embedding endpoint for other programs.
+func embeddingHandlers(embedder embed.Embedder, logger *slog.Logger) (map[string]http.Handler, error) {
+	api, err := openaiapi.New(openaiapi.Config{Embedder: embedder, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	handlers := make(map[string]http.Handler)
+	for _, path := range openaiapi.Paths {
+		handlers[path] = api
+	}
+	return handlers, nil
+}

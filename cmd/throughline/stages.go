@@ -1,15 +1,26 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
-// stages is a progress bar for a job that knows how far it is: on a terminal, and nothing elsewhere.
+// terminal returns stderr when it is a terminal, else nil.
+func (p *program) terminal() *os.File {
+	f, ok := p.stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return f
+}
+
+// stages is a progress bar for a job whose progress is known. It is shown on a terminal only.
+// Errors of the terminal are ignored: they are no reason to stop.
 type stages struct {
-	on    *progressbar.ProgressBar
+	on    *progressbar.ProgressBar // nil: not shown
 	stage string
 }
 
@@ -17,16 +28,16 @@ type stages struct {
 const permille = 1000
 
 func (p *program) stages() *stages {
-	f, ok := p.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	f := p.terminal()
+	if f == nil {
 		return &stages{}
 	}
 	return &stages{on: progressbar.NewOptions(permille, progressbar.OptionSetWriter(f), progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetPredictTime(false), progressbar.OptionSetRenderBlankState(true))}
 }
 
-// at says what the job is doing and how much of that is done, 0 to 1. It is not called concurrently. A terminal that went
-// away is no reason to stop.
+// at shows what the job is doing and how much of that is done, 0 to 1. It is not safe for
+// concurrent use.
 func (s *stages) at(stage string, done float64) {
 	if s.on == nil {
 		return
@@ -48,5 +59,39 @@ func (s *stages) clear() {
 func (s *stages) done() {
 	if s.on != nil {
 		_ = s.on.Finish()
+	}
+}
+
+// counter counts the items of the steps of a job on a terminal, where their number is not known
+// before. The zero value shows nothing.
+type counter struct {
+	to     *os.File // nil: not shown
+	prefix string
+	step   string
+	items  int
+	on     *progressbar.ProgressBar // of the step
+}
+
+func (p *program) counter(prefix string) *counter { return &counter{to: p.terminal(), prefix: prefix} }
+
+// count counts an item of a step.
+func (c *counter) count(step string) {
+	if c.to == nil {
+		return
+	}
+	if step != c.step {
+		c.done()
+		c.step, c.items = step, 0
+		c.on = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(c.to), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetRenderBlankState(true))
+	}
+	c.items++
+	c.on.Describe(fmt.Sprintf("%s%s: %d", c.prefix, step, c.items))
+	_ = c.on.Add(1)
+}
+
+func (c *counter) done() {
+	if c.on != nil {
+		_ = c.on.Finish()
 	}
 }

@@ -5,13 +5,14 @@ import (
 	"io"
 )
 
-// interruptible is a reader whose Read ends with its context. A read from a terminal or a pipe cannot be called off, so one
-// that waits is left behind: the process is about to end, and nothing else reads from there.
+// interruptible is a reader whose Read ends with its context. A read from a terminal or a pipe
+// cannot be cancelled, so a waiting one is abandoned: the process is about to end, and nothing else
+// reads there.
 type interruptible struct {
 	ctx  context.Context
 	from io.Reader
 	buf  []byte
-	rest []byte // of buf: read, but not asked for yet
+	rest []byte // of buf: read, but not returned yet
 	err  error
 }
 
@@ -38,7 +39,7 @@ func (r *interruptible) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill reads into a buffer of its own, because a read that is left behind may still write there.
+// fill reads into a buffer of its own, because an abandoned read may still write there.
 func (r *interruptible) fill() {
 	if r.err = r.ctx.Err(); r.err != nil {
 		return

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,13 +10,13 @@ import (
 )
 
 type storiesCmd struct {
-	Limit       int32    `short:"n" default:"20" help:"How many stories."`
+	Limit       int32    `short:"n" default:"20" help:"Most stories to list."`
 	Order       string   `enum:"largest,latest" default:"largest" help:"${enum}."`
-	Topic       []string `sep:"none" placeholder:"ID" help:"Only stories of this topic or theme; may be repeated."`
-	Source      []string `sep:"none" placeholder:"NAME" help:"Only stories that this outlet covered; may be repeated."`
+	Topic       []string `sep:"none" placeholder:"ID" help:"Only stories of this topic or theme. May be repeated."`
+	Source      []string `sep:"none" placeholder:"NAME" help:"Only stories with an article of this source. May be repeated."`
 	After       string   `placeholder:"DATE" help:"Only stories with an article of this day (2024-03-29) or later."`
-	Before      string   `placeholder:"DATE" help:"Only stories that began before this day."`
-	MinArticles int32    `help:"Only stories with at least so many articles."`
+	Before      string   `placeholder:"DATE" help:"Only stories whose first article is older than this day."`
+	MinArticles int32    `help:"Only stories with at least this many articles; 0: all."`
 	AddrFlag
 }
 
@@ -26,15 +25,7 @@ func (c *storiesCmd) Run(ctx context.Context, p *program) error {
 	if err := checkLimit(c.Limit, maxListed); err != nil {
 		return err
 	}
-	after, err := moment("--after", c.After)
-	if err != nil {
-		return err
-	}
-	before, err := moment("--before", c.Before)
-	if err != nil {
-		return err
-	}
-	a, err := p.dial(ctx, c.Addr)
+	after, before, err := period(c.After, c.Before)
 	if err != nil {
 		return err
 	}
@@ -42,39 +33,25 @@ func (c *storiesCmd) Run(ctx context.Context, p *program) error {
 	if c.Order == "latest" {
 		order = throughlinev1.StoryOrder_STORY_ORDER_LATEST
 	}
-	page, err := a.clusters.ListStories(ctx, &throughlinev1.ListStoriesRequest{
-		TopicIds: c.Topic, Sources: c.Source, PublishedAfter: after, PublishedBefore: before, MinArticles: c.MinArticles,
-		Order: order, PageSize: c.Limit,
-	})
-	if err := errors.Join(err, a.close()); err != nil {
-		return err
-	}
-	if p.cli.JSON {
-		return p.printJSON(page)
-	}
-	if len(page.GetStories()) == 0 {
-		if len(c.Topic)+len(c.Source) > 0 || after != nil || before != nil || c.MinArticles > 0 {
+	return ask(ctx, p, c.Addr, false, func(a *api) (*throughlinev1.ListStoriesResponse, error) {
+		return a.clusters.ListStories(ctx, &throughlinev1.ListStoriesRequest{
+			TopicIds: c.Topic, Sources: c.Source, PublishedAfter: after, PublishedBefore: before, MinArticles: c.MinArticles,
+			Order: order, PageSize: c.Limit,
+		})
+	}, func(page *throughlinev1.ListStoriesResponse) error {
+		switch {
+		case len(page.GetStories()) > 0:
+			return p.printStories(page.GetStories(), page.GetNextPageToken() != "")
+		case len(c.Topic)+len(c.Source) > 0 || after != nil || before != nil || c.MinArticles > 0:
 			fmt.Fprintln(p.stdout, "No such stories.")
-		} else {
+		default:
 			fmt.Fprintln(p.stdout, "No stories: a story needs two articles about one event.")
 		}
 		return nil
-	}
-	if err := p.printStories(page.GetStories()); err != nil {
-		return err
-	}
-	p.printMore(page.GetNextPageToken() != "")
-	return nil
+	})
 }
 
-// printMore says that a list was cut at the limit.
-func (p *program) printMore(more bool) {
-	if more {
-		fmt.Fprintln(p.stdout, "and more: see --limit")
-	}
-}
-
-func (p *program) printStories(list []*throughlinev1.Story) error {
+func (p *program) printStories(list []*throughlinev1.Story, more bool) error {
 	var rows [][]string
 	for _, s := range list {
 		rows = append(rows, []string{
@@ -82,12 +59,12 @@ func (p *program) printStories(list []*throughlinev1.Story) error {
 			span(s.GetFirstPublishedTime(), s.GetLastPublishedTime()), clip(s.GetTitle(), titleWidth),
 		})
 	}
-	return table(p.stdout, []string{"STORY", "ARTICLES", "INDEPENDENT", "SOURCES", "PUBLISHED", "TITLE"}, rows)
+	return p.table(more, "STORY ARTICLES INDEPENDENT SOURCES PUBLISHED TITLE", rows)
 }
 
 type storyCmd struct {
-	ID    string `arg:"" name:"id" help:"Id of a story; one that was merged leads to the story it is part of."`
-	Limit int32  `short:"n" default:"100" help:"How many of its articles."`
+	ID    string `arg:"" name:"id" help:"Id of a story. The id of a merged story shows the story it is part of."`
+	Limit int32  `short:"n" default:"100" help:"Most articles to list."`
 	AddrFlag
 }
 
@@ -96,17 +73,12 @@ func (c *storyCmd) Run(ctx context.Context, p *program) error {
 	if err := checkLimit(c.Limit, maxListed); err != nil {
 		return err
 	}
-	a, err := p.dial(ctx, c.Addr)
-	if err != nil {
-		return err
-	}
-	s, err := a.clusters.GetStory(ctx, &throughlinev1.GetStoryRequest{StoryId: c.ID, MaxArticles: c.Limit})
-	if err := errors.Join(err, a.close()); err != nil {
-		return err
-	}
-	if p.cli.JSON {
-		return p.printJSON(s)
-	}
+	return ask(ctx, p, c.Addr, false, func(a *api) (*throughlinev1.Story, error) {
+		return a.clusters.GetStory(ctx, &throughlinev1.GetStoryRequest{StoryId: c.ID, MaxArticles: c.Limit})
+	}, p.printStory)
+}
+
+func (p *program) printStory(s *throughlinev1.Story) error {
 	fmt.Fprintf(p.stdout, "%s\n  %s, %s of %s, %s\n", s.GetTitle(), s.GetId(), plural(int(s.GetArticleCount()), "article", "articles"),
 		plural(len(s.GetSources()), "source", "sources"), span(s.GetFirstPublishedTime(), s.GetLastPublishedTime()))
 	if n := s.GetIndependentReportCount(); n < s.GetArticleCount() {
@@ -128,15 +100,11 @@ func (c *storyCmd) Run(ctx context.Context, p *program) error {
 		}
 		rows = append(rows, []string{day(art.GetPublishedTime()), art.GetId(), art.GetSource(), clip(art.GetTitle(), titleWidth) + copyOf})
 	}
-	if err := table(p.stdout, []string{"PUBLISHED", "ARTICLE", "SOURCE", "TITLE"}, rows); err != nil {
-		return err
-	}
-	p.printMore(s.GetArticlesTruncated())
-	return nil
+	return p.table(s.GetArticlesTruncated(), "PUBLISHED ARTICLE SOURCE TITLE", rows)
 }
 
 type topicsCmd struct {
-	Limit int32  `short:"n" default:"50" help:"How many topics."`
+	Limit int32  `short:"n" default:"50" help:"Most topics to list."`
 	Level string `enum:"all,topic,theme" default:"all" help:"${enum}."`
 	Theme string `placeholder:"ID" help:"Only topics of this theme."`
 	AddrFlag
@@ -147,36 +115,25 @@ func (c *topicsCmd) Run(ctx context.Context, p *program) error {
 	if err := checkLimit(c.Limit, maxListed); err != nil {
 		return err
 	}
-	a, err := p.dial(ctx, c.Addr)
-	if err != nil {
-		return err
-	}
 	level := map[string]throughlinev1.TopicLevel{
 		"topic": throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC, "theme": throughlinev1.TopicLevel_TOPIC_LEVEL_THEME,
 	}[c.Level]
-	page, err := a.clusters.ListTopics(ctx, &throughlinev1.ListTopicsRequest{Level: level, ParentId: c.Theme, PageSize: c.Limit})
-	if err := errors.Join(err, a.close()); err != nil {
-		return err
-	}
-	if p.cli.JSON {
-		return p.printJSON(page)
-	}
-	if len(page.GetTopics()) == 0 {
-		if c.Theme != "" || level != throughlinev1.TopicLevel_TOPIC_LEVEL_UNSPECIFIED {
+	return ask(ctx, p, c.Addr, false, func(a *api) (*throughlinev1.ListTopicsResponse, error) {
+		return a.clusters.ListTopics(ctx, &throughlinev1.ListTopicsRequest{Level: level, ParentId: c.Theme, PageSize: c.Limit})
+	}, func(page *throughlinev1.ListTopicsResponse) error {
+		switch {
+		case len(page.GetTopics()) > 0:
+			return p.printTopics(page.GetTopics(), page.GetNextPageToken() != "")
+		case c.Theme != "" || level != throughlinev1.TopicLevel_TOPIC_LEVEL_UNSPECIFIED:
 			fmt.Fprintln(p.stdout, "No such topics.")
-		} else {
-			fmt.Fprintln(p.stdout, "No topics: they are found when many articles are ingested at once, and by throughline cluster --apply.")
+		default:
+			fmt.Fprintln(p.stdout, "No topics: an ingest of many articles makes them, and throughline cluster --apply does.")
 		}
 		return nil
-	}
-	if err := p.printTopics(page.GetTopics()); err != nil {
-		return err
-	}
-	p.printMore(page.GetNextPageToken() != "")
-	return nil
+	})
 }
 
-func (p *program) printTopics(list []*throughlinev1.Topic) error {
+func (p *program) printTopics(list []*throughlinev1.Topic, more bool) error {
 	var rows [][]string
 	for _, t := range list {
 		level := strings.ToLower(strings.TrimPrefix(t.GetLevel().String(), "TOPIC_LEVEL_"))
@@ -184,12 +141,12 @@ func (p *program) printTopics(list []*throughlinev1.Topic) error {
 			t.GetId(), level, strconv.Itoa(int(t.GetStoryCount())), strconv.Itoa(int(t.GetArticleCount())), clip(strings.Join(t.GetKeywords(), ", "), titleWidth),
 		})
 	}
-	return table(p.stdout, []string{"TOPIC", "LEVEL", "STORIES", "ARTICLES", "ABOUT"}, rows)
+	return p.table(more, "TOPIC LEVEL STORIES ARTICLES ABOUT", rows)
 }
 
 type topicCmd struct {
 	ID    string `arg:"" name:"id" help:"Id of a topic or theme."`
-	Limit int32  `short:"n" default:"50" help:"How many of its stories."`
+	Limit int32  `short:"n" default:"50" help:"Most stories to list."`
 	AddrFlag
 }
 
@@ -198,30 +155,22 @@ func (c *topicCmd) Run(ctx context.Context, p *program) error {
 	if err := checkLimit(c.Limit, maxListed); err != nil {
 		return err
 	}
-	a, err := p.dial(ctx, c.Addr)
-	if err != nil {
-		return err
-	}
-	t, err := a.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: c.ID, MaxStories: c.Limit})
-	if err := errors.Join(err, a.close()); err != nil {
-		return err
-	}
-	if p.cli.JSON {
-		return p.printJSON(t)
-	}
+	return ask(ctx, p, c.Addr, false, func(a *api) (*throughlinev1.Topic, error) {
+		return a.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: c.ID, MaxStories: c.Limit})
+	}, p.printTopic)
+}
+
+func (p *program) printTopic(t *throughlinev1.Topic) error {
 	fmt.Fprintf(p.stdout, "%s\n  %s, %s, %s, %s\n\n", t.GetTitle(), t.GetId(), plural(int(t.GetStoryCount()), "story", "stories"),
 		plural(int(t.GetArticleCount()), "article", "articles"), span(t.GetFirstPublishedTime(), t.GetLastPublishedTime()))
 	if len(t.GetTopics()) > 0 {
-		if err := p.printTopics(t.GetTopics()); err != nil {
+		if err := p.printTopics(t.GetTopics(), false); err != nil {
 			return err
 		}
 		fmt.Fprintln(p.stdout)
 	}
-	if len(t.GetStories()) > 0 {
-		if err := p.printStories(t.GetStories()); err != nil {
-			return err
-		}
+	if len(t.GetStories()) == 0 {
+		return nil
 	}
-	p.printMore(t.GetStoriesTruncated())
-	return nil
+	return p.printStories(t.GetStories(), t.GetStoriesTruncated())
 }

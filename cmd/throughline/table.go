@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -16,13 +18,29 @@ import (
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
-// printJSON prints a message as the API's JSON, indented for reading.
+// ask calls the API at an address, see dial, and prints the answer: as JSON, or with print.
+func ask[M proto.Message](ctx context.Context, p *program, addr string, scoring bool, call func(*api) (M, error), print func(M) error) error {
+	a, err := p.dial(ctx, addr, scoring)
+	if err != nil {
+		return err
+	}
+	answer, err := call(a)
+	if err := errors.Join(err, a.close()); err != nil {
+		return err
+	}
+	if p.cli.JSON {
+		return p.printJSON(answer)
+	}
+	return print(answer)
+}
+
+// printJSON prints a message as the API's JSON, indented.
 func (p *program) printJSON(m proto.Message) error {
 	data, err := protojson.Marshal(m)
 	if err != nil {
 		return err
 	}
-	// The library puts spaces in at random, which would make equal answers differ.
+	// The library adds spaces at random, so equal answers would differ.
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, data, "", "  "); err != nil {
 		return err
@@ -32,17 +50,21 @@ func (p *program) printJSON(m proto.Message) error {
 	return err
 }
 
-// table prints rows in columns. The last column takes what is left of a line.
-func table(w io.Writer, header []string, rows [][]string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join(header, "\t"))
-	for _, row := range rows {
+// table prints rows in columns with a header, and that there are more. The last column takes the
+// rest of a line.
+func (p *program) table(more bool, header string, rows [][]string) error {
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{strings.Fields(header)}, rows...) {
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
-	return t.Flush()
+	err := t.Flush()
+	if more {
+		fmt.Fprintln(p.stdout, "and more: see --limit")
+	}
+	return err
 }
 
-// titleWidth is how much of a title a table shows, in runes.
+// titleWidth is the length of the titles in tables, in runes.
 const titleWidth = 72
 
 func clip(text string, width int) string {
@@ -51,6 +73,14 @@ func clip(text string, width int) string {
 		return text
 	}
 	return string([]rune(text)[:width-1]) + "…"
+}
+
+// plural is a number with its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }
 
 // day is a date for people; an unknown one is a dash.

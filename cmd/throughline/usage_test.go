@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
 
-// TestUsage lists what is wrong in a call before anything is done: code 2, a message that names the flag, and where to look.
+// TestUsage lists what is wrong in a call before anything is done: code 2, a message that names the
+// flag, and where to look.
 func TestUsage(t *testing.T) {
 	for _, c := range []struct {
 		args string // split at spaces; _ is a space, "" nothing
@@ -36,9 +38,9 @@ func TestUsage(t *testing.T) {
 		{"related", "give one of: an article id, --text FILE, --story ID, --liked ID"},
 		{"related a --story b", "give one of"},
 		{"related --text a --liked b", "give one of"},
-		{"related a --relation cousin", `--relation "cousin": one of copy, same-story, follow-up, background, same-topic`},
+		{"related a --relation cousin", `--relation "cousin": must be copy, same-story, follow-up, background or same-topic`},
 		{"related a --half-life week", "--half-life: expected duration"},
-		{"search _", "say what to look for"},
+		{"search _", "the query is empty"},
 		{"search rain --after yesterday", `--after "yesterday": give a day like 2024-03-29`},
 		{"related a --before 2024-13-01", `--before "2024-13-01": give a day`},
 		{"export --after 1", `--after "1": give a day`},
@@ -90,7 +92,8 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestFlagsHaveVariables makes sure that everything can be set by the environment, and no key by a flag.
+// TestFlagsHaveVariables makes sure that everything can be set by the environment, and no key by a
+// flag.
 func TestFlagsHaveVariables(t *testing.T) {
 	parser, err := newParser(&cli{}, io.Discard, io.Discard, func(int) {})
 	if err != nil {
@@ -103,12 +106,15 @@ func TestFlagsHaveVariables(t *testing.T) {
 			if want := "THROUGHLINE_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_")); len(flag.Envs) != 1 || flag.Envs[0] != want {
 				t.Errorf("--%s has the variables %v, want %s", flag.Name, flag.Envs, want)
 			}
-			if flag.Help == "" {
-				t.Errorf("--%s has no help", flag.Name)
+			if n := utf8.RuneCountInString(flag.Help); n == 0 || n > 80 {
+				t.Errorf("--%s has a help of %d characters, want 1 to 80: %s", flag.Name, n, flag.Help)
 			}
 			if strings.Contains(flag.Name, "key") && !strings.HasSuffix(flag.Name, "-file") {
 				t.Errorf("--%s would show a key in the list of processes", flag.Name)
 			}
+		}
+		if arg, ok := node.(*kong.Positional); ok && (arg.Help == "" || utf8.RuneCountInString(arg.Help) > 80) {
+			t.Errorf("<%s> has the help %q, want 1 to 80 characters", arg.Name, arg.Help)
 		}
 		return next(nil)
 	})

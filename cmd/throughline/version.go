@@ -11,33 +11,45 @@ var version = ""
 
 type versionCmd struct{}
 
-// Run prints what this binary was built from.
-func (versionCmd) Run(p *program) error {
-	v := struct {
-		Version  string `json:"version"`
-		Revision string `json:"revision,omitempty"`
-		Go       string `json:"go"`
-	}{Version: version}
+// build is what this binary was built from, as far as it is known.
+type build struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Go       string `json:"go"`
+	modified string // "true": not what the revision has
+}
+
+func readBuild() build {
+	b := build{Version: version}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		v.Go = info.GoVersion
-		if v.Version == "" {
-			v.Version = info.Main.Version
+		b.Go = info.GoVersion
+		if b.Version == "" {
+			b.Version = info.Main.Version
 		}
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				v.Revision = s.Value
+			switch s.Key {
+			case "vcs.revision":
+				b.Revision = s.Value
+			case "vcs.modified":
+				b.modified = s.Value
 			}
 		}
 	}
-	if v.Version == "" || v.Version == "(devel)" {
-		v.Version = "development"
+	if b.Version == "" || b.Version == "(devel)" {
+		b.Version = "development"
 	}
+	return b
+}
+
+// Run prints the version.
+func (versionCmd) Run(p *program) error {
+	b := readBuild()
 	if p.cli.JSON {
-		return json.NewEncoder(p.stdout).Encode(v)
+		return json.NewEncoder(p.stdout).Encode(b)
 	}
-	line := "throughline " + v.Version + " " + v.Go
-	if v.Revision != "" {
-		line += " " + v.Revision
+	line := "throughline " + b.Version + " " + b.Go
+	if b.Revision != "" {
+		line += " " + b.Revision
 	}
 	_, err := fmt.Fprintln(p.stdout, line)
 	return err

@@ -1,5 +1,5 @@
-// Package minilm is the embedding model all-MiniLM-L6-v2 as a part of the program: its weights, its
-// tokenizer and its forward pass, without cgo, files, network or a key.
+// Package minilm is the embedding model all-MiniLM-L6-v2 as a part of the program. It has the
+// weights, the tokenizer and the forward pass, without cgo, files, network or a key.
 //
 // It turns texts into vectors on several cores. It does not know what the texts are and does not
 // store vectors.

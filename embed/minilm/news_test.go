@@ -1,26 +1,21 @@
 package minilm
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
-)
 
-// evalDir holds labelled news with float32 vectors of the unrounded model, outside of the
-// repository.
-const evalDir = "../../../shared/eval"
+	"throughline/internal/evaltest"
+)
 
 // newsTokens is how many tokens of title and text the vectors there were made of.
 const newsTokens = 128
@@ -31,35 +26,22 @@ type newsSet struct {
 	vectors [][]float32
 }
 
-// readNews reads a labelled set, or skips the test.
+// readNews reads a labelled set with the vectors of the unrounded model, see evaltest.
 func readNews(t *testing.T, name string) newsSet {
 	t.Helper()
-	f, err := os.Open(filepath.Join(evalDir, name+".jsonl.gz"))
-	if err != nil {
-		t.Skipf("needs labelled news: put %s.jsonl.gz, and its vectors as vectors/%s.npy, into ../shared/eval beside the repository", name, name)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var set newsSet
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
+	evaltest.Lines(t, name, func(line []byte) error {
 		var row struct{ Title, Text, Story string }
-		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
-			t.Fatal(err)
+		if err := json.Unmarshal(line, &row); err != nil {
+			return err
 		}
 		if row.Title != "" {
 			row.Text = row.Title + ". " + row.Text
 		}
 		set.texts, set.stories = append(set.texts, row.Text), append(set.stories, row.Story)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(filepath.Join(evalDir, "vectors", name+".npy"))
+		return nil
+	})
+	data, err := os.ReadFile(evaltest.Path(t, "eval/vectors/"+name+".npy"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,41 +2,45 @@ package calibrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"runtime"
 	"slices"
 	"strings"
 
 	"throughline/embed"
-	"throughline/internal/evidence"
+	"throughline/internal/score"
 )
 
-// Options of a calibration.
+// Options configures a Calibration.
 type Options struct {
-	// Full returns the embedder of the texts of a set as they are; nil: Short.
+	// Full returns the embedder of the whole texts of a set; nil: Short.
 	Full func(set string) embed.Embedder
-	// Short embeds texts that were cut short, in the same space.
+	// Short embeds shortened texts, in the same space as Full.
 	Short embed.Embedder
-	// InForce holds the constants that change as little as noise allows.
-	InForce evidence.CutRule
-	// Kinds are sets of one kind each, by name, to be left out together.
+	// InForce holds the constants of the current model. They change only where that improves the
+	// score beyond noise.
+	InForce score.ThresholdRule
+	// Kinds lists groups of sets that the report leaves out together.
 	Kinds   []Kind
-	Workers int // 0: as many as there are cores
-	// Progress, when not nil, is told of every step. It is never called concurrently.
+	Workers int // 0: GOMAXPROCS
+	// Progress, if not nil, is called at every step, never concurrently.
 	Progress func(stage string)
 }
 
-// Kind is a group of sets.
+// Kind is a named group of sets.
 type Kind struct {
 	Name string
 	Sets []string
 }
 
-// seen says which sets a model may see, a bit for each.
+// seen is the set of labelled sets that a model may be fitted on: bit i stands for
+// the i-th.
 type seen uint64
 
-// mostSets is how many bits there are.
+// mostSets is the number of bits of a seen.
 const mostSets = 64
 
 func (s seen) without(set int) seen { return s &^ (1 << set) }
@@ -47,23 +51,25 @@ func (s seen) sets() (numbers []int) {
 	return numbers
 }
 
-// Calibration is a number of labelled sets, prepared for fitting.
+// Calibration holds labelled sets that are prepared for fitting. It caches fits and linkages and is
+// not safe for concurrent use.
 type Calibration struct {
 	sets    []*Set
-	corpora [][]*corpus // of each set, the whole one first
+	corpora [][]*corpus // by set, the whole set first
 	opts    Options
 
-	models map[seen]*evidence.Model // coefficients only
-	trees  map[treeKey][]*linked
+	models   map[seen]*score.Model // coefficients only
+	linkages map[linkageKey][]*linked
 }
 
-type treeKey struct {
+type linkageKey struct {
 	model seen
 	set   int
-	all   bool // with the copies
+	all   bool // with the variants
 }
 
-// New prepares sets: it makes the copies, the vectors and the candidate pairs.
+// New prepares sets: it makes the variants, the vectors and the candidate pairs. It needs 3 to 64
+// sets.
 func New(ctx context.Context, sets []*Set, opts Options) (*Calibration, error) {
 	if opts.Workers <= 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)
@@ -81,7 +87,7 @@ func New(ctx context.Context, sets []*Set, opts Options) (*Calibration, error) {
 			return nil, fmt.Errorf("two sets have the name %s", s.Name)
 		}
 	}
-	c := &Calibration{sets: sets, opts: opts, models: make(map[seen]*evidence.Model), trees: make(map[treeKey][]*linked)}
+	c := &Calibration{sets: sets, opts: opts, models: make(map[seen]*score.Model), linkages: make(map[linkageKey][]*linked)}
 	for _, k := range opts.Kinds {
 		if _, err := c.of(k); err != nil {
 			return nil, err
@@ -113,10 +119,10 @@ func New(ctx context.Context, sets []*Set, opts Options) (*Calibration, error) {
 	return c, nil
 }
 
-// leastSets is how many sets a calibration needs.
+// leastSets is the least number of sets of a calibration.
 const leastSets = 3
 
-// of returns the sets of a kind.
+// of returns the sets of a kind. At least two others must remain.
 func (c *Calibration) of(k Kind) (seen, error) {
 	var s seen
 	for _, name := range k.Sets {
@@ -134,8 +140,8 @@ func (c *Calibration) of(k Kind) (seen, error) {
 
 func (c *Calibration) all() seen { return 1<<len(c.sets) - 1 }
 
-// coefficients fits on the sets given.
-func (c *Calibration) coefficients(on seen) (*evidence.Model, error) {
+// coefficients fits the coefficients on the given sets.
+func (c *Calibration) coefficients(on seen) (*score.Model, error) {
 	if m, ok := c.models[on]; ok {
 		return m, nil
 	}
@@ -157,14 +163,14 @@ func (c *Calibration) coefficients(on seen) (*evidence.Model, error) {
 	return &m, nil
 }
 
-// linked links the corpora of a set, or the whole one only, with coefficients fitted on the sets given.
+// linked links the corpora of a set, or the whole set only, with coefficients fitted on the given
+// sets.
 func (c *Calibration) linked(ctx context.Context, on seen, set int, all bool) ([]*linked, error) {
-	if trees, ok := c.trees[treeKey{on, set, true}]; ok {
-		return trees, nil
-	}
-	key := treeKey{on, set, all}
-	if trees, ok := c.trees[key]; ok {
-		return trees, nil
+	key := linkageKey{on, set, all}
+	for _, known := range []linkageKey{{on, set, true}, key} {
+		if linkages, ok := c.linkages[known]; ok {
+			return linkages, nil
+		}
 	}
 	m, err := c.coefficients(on)
 	if err != nil {
@@ -174,63 +180,127 @@ func (c *Calibration) linked(ctx context.Context, on seen, set int, all bool) ([
 	if !all {
 		corpora = corpora[:1]
 	}
-	trees := make([]*linked, len(corpora))
+	linkages := make([]*linked, len(corpora))
 	for k, made := range corpora {
 		c.opts.Progress("linking " + c.sets[set].Name)
-		if trees[k], err = link(ctx, m, made, c.opts); err != nil {
+		if linkages[k], err = link(ctx, m, made, c.opts); err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", c.sets[set].Name, made.name, err)
 		}
 	}
-	c.trees[key] = trees
-	return trees, nil
+	c.linkages[key] = linkages
+	return linkages, nil
 }
 
-// model makes a model from the sets given. With constants in hand it takes these, else it chooses them.
-func (c *Calibration) model(ctx context.Context, on seen, rule *evidence.CutRule) (*evidence.Model, error) {
+// model makes a model from the given sets. It takes the constants of rule, or chooses them if rule
+// is nil.
+func (c *Calibration) model(ctx context.Context, on seen, rule *score.ThresholdRule) (*score.Model, error) {
 	fitted, err := c.coefficients(on)
 	if err != nil {
 		return nil, err
 	}
-	var trees [][]*linked
+	var linkages [][]*linked
 	for _, i := range on.sets() {
 		of, err := c.linked(ctx, on.without(i), i, true)
 		if err != nil {
 			return nil, err
 		}
-		trees = append(trees, of)
+		linkages = append(linkages, of)
 	}
 	m := *fitted
 	if rule != nil {
-		m.Cut = *rule
+		m.Threshold = *rule
 	} else {
 		c.opts.Progress("choosing constants")
-		m.Cut = chooseRule(trees, c.opts.InForce)
+		m.Threshold = chooseRule(linkages, c.opts.InForce)
 	}
-	if m.Reliability, err = reliability(trees, m.Cut); err != nil {
+	if m.Reliability, err = reliability(linkages, m.Threshold); err != nil {
 		return nil, err
 	}
 	return &m, nil
 }
 
-// Coefficients fits on all sets and leaves out what depends on trees.
-func (c *Calibration) Coefficients() (*evidence.Model, error) { return c.coefficients(c.all()) }
+// Coefficients fits the coefficients on all sets. The model has no threshold constants and no
+// reliability.
+func (c *Calibration) Coefficients() (*score.Model, error) { return c.coefficients(c.all()) }
 
-// Model makes the model of all sets. The provenance says what it was made from, and is to be completed.
-func (c *Calibration) Model(ctx context.Context) (*evidence.Model, error) {
+// Model makes the model of all sets. The caller adds date and left-out figures to the provenance.
+func (c *Calibration) Model(ctx context.Context) (*score.Model, error) {
 	m, err := c.model(ctx, c.all(), nil)
 	if err != nil {
 		return nil, err
 	}
 	space := c.opts.Short.Space()
-	m.Provenance = evidence.Provenance{Space: space.Model, Fingerprint: space.Fingerprint(), Method: method}
-	for _, s := range c.sets {
-		m.Provenance.Sets = append(m.Provenance.Sets, s.Labelled)
-	}
+	m.Provenance = score.Provenance{Space: space.Model, Fingerprint: space.Fingerprint(), Sets: c.Labelled(), Method: method}
 	return m, nil
 }
 
-// method says how a model was made, for its provenance.
+// method describes the fit in the provenance of a model.
 const method = "throughline calibrate: logistic regression on candidate pairs (20 nearest by words and by vector), balanced per corpus, of each set " +
 	"and of copies of it with 30 words of text, with titles only, without dates, with a part of the stories, with at most three articles a story, and of " +
-	"half of the articles; constants of the cut by story F1, and reliability, on trees of coefficients fitted without their set, with the constants of the " +
+	"half of the articles; constants of the threshold by story F1, and reliability, on trees of coefficients fitted without their set, with the constants of the " +
 	"model in force changed as little as being within .003 of the best allows"
+
+// ErrDrift is the error of a file whose coefficients are not those that its labelled sets lead to.
+var ErrDrift = errors.New("not what is fitted on these sets")
+
+// drift is the greatest difference between equal coefficients: five in the last digit that is
+// written. The kernels of another processor change the seventh digit of vectors, which may exchange
+// two neighbours and move the third digit of a coefficient.
+const drift = .005
+
+// Labelled returns the descriptions of the sets, in the order of their names.
+func (c *Calibration) Labelled() []score.LabelledSet {
+	var out []score.LabelledSet
+	for _, s := range c.sets {
+		out = append(out, s.Labelled)
+	}
+	return out
+}
+
+// Same compares the coefficients of a file, and the labels they were fitted on, with those fitted
+// now. The error joins one ErrDrift for each difference.
+func Same(file, fitted *score.Model, labelled []score.LabelledSet) error {
+	var errs []error
+	before := make(map[string]string)
+	for _, s := range file.Provenance.Sets {
+		before[s.Name] = s.Labels
+	}
+	for _, s := range labelled {
+		labels, ok := before[s.Name]
+		delete(before, s.Name)
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("%w: the file was fitted without %s", ErrDrift, s.Name))
+		case labels != s.Labels:
+			errs = append(errs, fmt.Errorf("%w: %s had other articles or labels", ErrDrift, s.Name))
+		}
+	}
+	for _, s := range file.Provenance.Sets {
+		if _, ok := before[s.Name]; ok {
+			errs = append(errs, fmt.Errorf("%w: the file was fitted on %s too", ErrDrift, s.Name))
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...) // other labels explain other coefficients
+	}
+	was, is := coefficientsOf(file), coefficientsOf(fitted)
+	if len(was) != len(is) {
+		return fmt.Errorf("%w: number of coefficients (got %d, want %d)", ErrDrift, len(was), len(is))
+	}
+	for i, c := range is {
+		if was[i].Name != c.Name {
+			errs = append(errs, fmt.Errorf("%w: %s in place of %s", ErrDrift, was[i].Name, c.Name))
+		} else if !(math.Abs(was[i].Value-c.Value) <= drift) {
+			errs = append(errs, fmt.Errorf("%w: %s is %v in the file, %v now", ErrDrift, c.Name, was[i].Value, c.Value))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func coefficientsOf(m *score.Model) []score.Coefficient {
+	out := m.Coefficients()
+	for _, h := range m.Days {
+		out = append(out, score.Coefficient{Name: fmt.Sprintf("days of width %d", h.Width), Value: h.Weight})
+	}
+	return out
+}

@@ -18,9 +18,9 @@ import (
 
 	"throughline/cluster/vector"
 	"throughline/embed"
-	"throughline/internal/article"
 	"throughline/internal/evaluate"
-	"throughline/internal/evidence"
+	"throughline/internal/news"
+	"throughline/internal/score"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,7 +57,8 @@ func (b bag) Embed(_ context.Context, _ embed.Kind, texts []string) ([][]float32
 	return out, nil
 }
 
-// invented returns labelled articles: stories with words and days of their own, as far as clear says, among words that all use.
+// invented returns labelled articles: stories with words and days of their own, as far as clear
+// says, among words that all use.
 func invented(name string, stories int, clear float64) []evaluate.Labelled {
 	r := rand.New(rand.NewPCG(uint64(len(name)), uint64(name[0])))
 	word := func(pool string, n int) string {
@@ -78,9 +79,12 @@ func invented(name string, stories int, clear float64) []evaluate.Labelled {
 				}
 				return strings.Join(words, " ")
 			}
-			a := article.Article{ID: fmt.Sprintf("%s-%02d-%d", name, s, k), Title: text(7), Published: day.AddDate(0, 0, r.IntN(3)),
-				Sections: []article.Section{{Text: text(70) + "."}}}
-			out = append(out, evaluate.Labelled{Article: a, Story: fmt.Sprintf("%s %d", name, s)})
+			valid, err := news.Validate(news.Article{ID: fmt.Sprintf("%s-%02d-%d", name, s, k), Title: text(7), Published: day.AddDate(0, 0, r.IntN(3)),
+				Sections: []news.Section{{Text: text(70) + "."}}})
+			if err != nil {
+				panic(err) // invented words are valid
+			}
+			out = append(out, evaluate.Labelled{ID: valid.Article().ID, Valid: valid, Story: fmt.Sprintf("%s %d", name, s)})
 		}
 	}
 	return out
@@ -122,7 +126,7 @@ func report(t *testing.T, seed uint64, workers int) []byte {
 		r.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 		sets = append(sets, newSet(t, s.name, items))
 	}
-	c, err := New(context.Background(), sets, Options{Short: newBag(), InForce: evidence.Default().Cut, Workers: workers,
+	c, err := New(context.Background(), sets, Options{Short: newBag(), InForce: score.Default().Threshold, Workers: workers,
 		Kinds: []Kind{{Name: "greek", Sets: []string{"beta", "delta"}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +163,7 @@ func TestCalibrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := evidence.ParseModel(data); err != nil {
+	if _, err := score.ParseModel(data); err != nil {
 		t.Error(err)
 	}
 	p := r.Model.Provenance
@@ -191,7 +195,8 @@ func TestCalibrate(t *testing.T) {
 	}
 }
 
-// TestNothingIsLearntFromWhatIsLeftOut gives a set labels by which all is wrong, and looks at what is made without it.
+// TestNothingIsLearntFromWhatIsLeftOut gives a set labels by which all is wrong, and looks at what
+// is made without it.
 func TestNothingIsLearntFromWhatIsLeftOut(t *testing.T) {
 	row := func(spoilt bool) Row {
 		var sets []*Set
@@ -204,7 +209,7 @@ func TestNothingIsLearntFromWhatIsLeftOut(t *testing.T) {
 			}
 			sets = append(sets, newSet(t, s.name, items))
 		}
-		c, err := New(context.Background(), sets, Options{Short: newBag(), InForce: evidence.Default().Cut, Workers: 2})
+		c, err := New(context.Background(), sets, Options{Short: newBag(), InForce: score.Default().Threshold, Workers: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +245,7 @@ func TestWhatCannotBeLearntFrom(t *testing.T) {
 		"no labels":    {relabelled(func(int) string { return "" }), ErrUnlabelled, `set: no article has a story label (field "story")`},
 		"one story":    {relabelled(func(int) string { return "x" }), ErrTooFew, "all 52 labelled articles are of one story"},
 		"all one-offs": {relabelled(func(i int) string { return fmt.Sprint(i) }), ErrTooFew, "no two of 52"},
-		"few":          {good[:7], ErrTooFew, "7 labelled articles, 10 are needed"},
+		"few":          {good[:7], ErrTooFew, "too few labelled articles (got 7, want at least 10)"},
 		"empty":        {nil, ErrUnlabelled, "set: "},
 	} {
 		if _, err := NewSet("set", sequence(c.items)); !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
@@ -281,7 +286,7 @@ func TestSetLeavesOutWhatIsNotLabelled(t *testing.T) {
 	items := invented("alpha", 16, .3)
 	plain := newSet(t, "alpha", items)
 	unlabelled := items[3]
-	unlabelled.Article.ID, unlabelled.Story = "unlabelled", ""
+	unlabelled.ID, unlabelled.Story = "unlabelled", ""
 	s := newSet(t, "alpha", append(slices.Clone(items), unlabelled, items[5]))
 	if s.Labelled != plain.Labelled || len(s.articles) != len(items) {
 		t.Errorf("%+v, want %+v", s.Labelled, plain.Labelled)
@@ -293,7 +298,7 @@ func TestSetLeavesOutWhatIsNotLabelled(t *testing.T) {
 }
 
 func TestShort(t *testing.T) {
-	full := article.Article{ID: "a", Title: "A title", Sections: []article.Section{{Text: "One two three."}, {Heading: "Four", Text: "five six"}}}
+	full := news.Article{ID: "a", Title: "A title", Sections: []news.Section{{Text: "One two three."}, {Heading: "Four", Text: "five six"}}}
 	for words, want := range map[int]string{0: "", 2: "One two", 4: "One two three. Four", 99: "One two three. Four five six"} {
 		a, err := short(full, words)
 		if err != nil || a.Title != "A title" || a.Text() != want || a.ID != "a" {
@@ -305,7 +310,7 @@ func TestShort(t *testing.T) {
 	if err != nil || !strings.Contains(a.Text(), "six") || !a.TitleDerived || a.Title == "A title" {
 		t.Errorf("without a title: %+v, %v", a, err)
 	}
-	if _, err := short(article.Article{ID: "a", TitleDerived: true}, 30); err == nil {
+	if _, err := short(news.Article{ID: "a", TitleDerived: true}, 30); err == nil {
 		t.Error("an article without a text or a title was shortened")
 	}
 	if len(full.Sections) != 2 {
@@ -350,7 +355,7 @@ func TestVariants(t *testing.T) {
 
 func TestSame(t *testing.T) {
 	file := coefficients(truth)
-	labelled := []evidence.LabelledSet{{Name: "a", Labels: "1"}, {Name: "b", Labels: "2"}}
+	labelled := []score.LabelledSet{{Name: "a", Labels: "1"}, {Name: "b", Labels: "2"}}
 	file.Provenance.Sets = labelled
 	now := file
 	now.Days = slices.Clone(file.Days)
@@ -365,7 +370,7 @@ func TestSame(t *testing.T) {
 		strings.Count(err.Error(), "\n") != 1 {
 		t.Error(err)
 	}
-	err = Same(&file, &now, []evidence.LabelledSet{{Name: "a", Labels: "9"}, {Name: "c"}})
+	err = Same(&file, &now, []score.LabelledSet{{Name: "a", Labels: "9"}, {Name: "c"}})
 	if !errors.Is(err, ErrDrift) || !strings.Contains(err.Error(), "a had other") || !strings.Contains(err.Error(), "without c") || !strings.Contains(err.Error(), "fitted on b too") {
 		t.Error(err)
 	}

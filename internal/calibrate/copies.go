@@ -7,32 +7,36 @@ import (
 	"slices"
 	"strings"
 
-	"throughline/internal/article"
+	"throughline/internal/news"
 )
 
 const (
-	// shortWords is how much text an article has in a copy that is cut short: that of a teaser.
+	// shortWords is the number of words of text of a shortened article: that of a teaser.
 	shortWords = 30
-	// untitledWords is how much is left of an article without a title where the others keep their title only.
+	// untitledWords is the least number of words left of an article without a title, also in the
+	// variant of titles only.
 	untitledWords = 12
-	// manyArticles is the size from which on copies that are cut short hold a part of the stories: they need vectors of their own.
+	// manyArticles is the number of articles from which the shortened variants hold a share of the
+	// stories only, because they need vectors of their own.
 	manyArticles = 1000
-	// smallStories is how many stories a set has to have for its small copy to take fewer of them.
+	// smallStories is the number of stories above which the small variant draws a smaller share of
+	// them.
 	smallStories = 60
 )
 
-// variant is a corpus to be made from a set.
+// variant describes a corpus to be made from a set.
 type variant struct {
 	name    string
 	members []int // of the set, ascending
-	words   int   // of the text that are kept; negative: all
+	words   int   // of text per article; negative: all
 	undated bool
 }
 
 const whole = "full"
 
-// variants returns the corpora that are made of a set. All but the first are for corpora unlike the few that are labelled: teasers, headlines, fewer
-// stories, thin stories with many one-offs, no dates, few articles, half of the articles of each story.
+// variants returns the corpora that are made from a set, the whole set first. The others stand for
+// corpora unlike the few that are labelled: teasers, headlines, fewer stories, small stories with
+// many one-offs, no dates, few articles, half of the articles of each story.
 func variants(s *Set) []variant {
 	out := []variant{{name: whole, members: s.draw(whole, 1, len(s.articles)), words: -1}}
 	add := func(name string, members []int, words int, undated bool) {
@@ -56,18 +60,19 @@ func variants(s *Set) []variant {
 		few = .15
 	}
 	add("small", s.draw("small", few, 80), -1, false)
-	add("half", s.sample("half", min(len(s.articles)/2, 600)), -1, false)
+	add("half", some(s.random("half"), slices.Clone(out[0].members), min(len(s.articles)/2, 600)), -1, false)
 	return out
 }
 
-// random returns the generator of a copy.
-func (s *Set) random(copyOf string) *rand.Rand {
+// random returns the random generator of a variant, seeded with its name.
+func (s *Set) random(variant string) *rand.Rand {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s/%s", s.Name, copyOf) // never fails, as documented
+	fmt.Fprintf(h, "%s/%s", s.Name, variant) // never fails, as documented
 	return rand.New(rand.NewPCG(h.Sum64(), 1))
 }
 
-// draw returns articles of a share of the stories, two at least.
+// draw returns the articles of a random share of the stories, two at least, and at most `most`
+// articles.
 func (s *Set) draw(name string, share float64, most int) []int {
 	r := s.random(name)
 	chosen := make([]bool, s.stories)
@@ -83,8 +88,9 @@ func (s *Set) draw(name string, share float64, most int) []int {
 	return some(r, members, most)
 }
 
-// thin leaves few articles to every story, and one to half of them.
-func (s *Set) thin(least, most int) []int {
+// thin returns at most `least` articles of every story, and one article of about half of the
+// stories.
+func (s *Set) thin(perStory, most int) []int {
 	r := s.random("thin")
 	of := make([][]int, s.stories)
 	for i, story := range s.story {
@@ -92,7 +98,7 @@ func (s *Set) thin(least, most int) []int {
 	}
 	var members []int
 	for _, articles := range of {
-		keep := least
+		keep := perStory
 		if r.IntN(2) == 0 {
 			keep = 1
 		}
@@ -101,16 +107,7 @@ func (s *Set) thin(least, most int) []int {
 	return some(r, members, most)
 }
 
-// sample returns some of the articles, whatever their stories.
-func (s *Set) sample(name string, most int) []int {
-	members := make([]int, len(s.articles))
-	for i := range members {
-		members[i] = i
-	}
-	return some(s.random(name), members, most)
-}
-
-// some returns at most so many, in ascending order.
+// some returns at most `most` random members, in ascending order.
 func some(r *rand.Rand, members []int, most int) []int {
 	if len(members) > most {
 		r.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
@@ -120,18 +117,19 @@ func some(r *rand.Rand, members []int, most int) []int {
 	return members
 }
 
-// short is an article with so many words of its text. Of one without a title some are left.
-func short(a article.Article, words int) (article.Article, error) {
+// short returns an article with so many words of its text.
+func short(a news.Article, words int) (news.Article, error) {
 	if a.TitleDerived {
 		a.Title, words = "", max(words, untitledWords)
 	}
 	text := strings.Fields(a.Text())
 	a.Sections = nil
 	if text = text[:min(words, len(text))]; len(text) > 0 {
-		a.Sections = []article.Section{{Text: strings.Join(text, " ")}}
+		a.Sections = []news.Section{{Text: strings.Join(text, " ")}}
 	}
 	if a.Title == "" && len(a.Sections) == 0 {
-		return a, fmt.Errorf("%q has neither a title nor a text", a.ID)
+		return a, fmt.Errorf("article %q: neither a title nor a text", a.ID)
 	}
-	return a, article.Finish(&a)
+	valid, err := news.Validate(a)
+	return valid.Article(), err
 }

@@ -7,40 +7,43 @@ import (
 	"time"
 
 	"throughline/embed"
-	"throughline/internal/article"
-	"throughline/internal/evidence"
-	"throughline/internal/lexical"
+	"throughline/internal/chunk"
+	"throughline/internal/hierarchy"
+	"throughline/internal/score"
 )
 
-// corpus is one of the corpora made of a set, ready to be linked by any model. Articles are in the order of their ids.
+// corpus is one of the corpora made from a set, ready for linkage with any model. Articles are in
+// the order of their ids.
 type corpus struct {
 	name     string
 	story    []int32
-	near     *evidence.Neighborhood
-	pairs    []evidence.Pair
-	copies   []bool    // of the pairs, those of one text; of the whole set only
-	examples []example // to fit on; none where all pairs are of one event or none is
+	near     *hierarchy.CandidateGraph
+	pairs    []hierarchy.Pair
+	copies   []bool    // by pair: the two are copies; nil unless whole
+	examples []example // to fit on; none if all pairs are of one event or none is
 }
 
 func (c *corpus) whole() bool { return c.name == whole }
 
-func (c *corpus) same(p evidence.Pair) bool { return c.story[p.A] == c.story[p.B] }
+func (c *corpus) same(p hierarchy.Pair) bool { return c.story[p.A] == c.story[p.B] }
 
 const (
-	// mostExamples is how many candidate pairs of a corpus are fitted on.
+	// mostExamples is the most candidate pairs of a corpus that are fitted on.
 	mostExamples = 4000
-	// classWeight is the weight of the pairs of one event of a corpus, together, and of those of two.
+	// classWeight is the total weight of the pairs of one event of a corpus, and of those of two
+	// events.
 	classWeight = 500
-	// wholeFactor is how much more a whole set counts than a copy of it.
+	// wholeFactor is the weight of a whole set relative to a variant of it.
 	wholeFactor = 2
-	// atOnce is how many texts are embedded in one call, so that a run that was stopped finds most of its vectors in the cache.
-	atOnce = 256
+	// embedBatch is the number of texts embedded in one call. A run that was interrupted finds the
+	// vectors of completed calls in the cache.
+	embedBatch = 256
 )
 
-// prepare makes a corpus of a set. Texts in full have their vectors from one embedder, shortened ones from another of the same space.
-func prepare(ctx context.Context, s *Set, v variant, full, shortened embed.Embedder, opts Options) (*corpus, error) {
-	c := &corpus{name: v.name}
-	ps := make([]evidence.Profile, len(v.members))
+// features returns the features of the articles of a variant. It embeds whole texts with full, and
+// shortened ones with shortened, which is of the same space.
+func features(ctx context.Context, s *Set, v variant, full, shortened embed.Embedder) ([]score.Features, error) {
+	fs := make([]score.Features, len(v.members))
 	texts := make([]string, len(v.members))
 	embedder := full
 	for k, i := range v.members {
@@ -55,25 +58,33 @@ func prepare(ctx context.Context, s *Set, v variant, full, shortened embed.Embed
 		if v.undated {
 			a.Published = time.Time{}
 		}
-		texts[k] = article.LeadText(a)
-		ps[k] = evidence.Profile{ID: a.ID, Lex: lexical.Analyze(a.Title, a.Text()), Published: a.Published, Source: a.Source}
-		c.story = append(c.story, s.story[i])
+		texts[k] = chunk.LeadText(a)
+		fs[k] = score.FeaturesOf(&a, nil)
 	}
-	for from := 0; from < len(texts); from += atOnce {
-		vectors, err := embedder.Embed(ctx, embed.Document, texts[from:min(from+atOnce, len(texts))])
+	for from := 0; from < len(texts); from += embedBatch {
+		vectors, err := embedder.Embed(ctx, embed.Document, texts[from:min(from+embedBatch, len(texts))])
 		if err != nil {
 			return nil, fmt.Errorf("%s, %s: vectors: %w", s.Name, v.name, err)
 		}
 		for k, vector := range vectors {
-			ps[from+k].Dense = vector
+			fs[from+k].Dense = vector
 		}
 	}
-	known := evidence.NewCorpus()
-	for k := range ps {
-		known.Add(&ps[k])
+	return fs, nil
+}
+
+// prepare makes a corpus from a set; see features for the embedders.
+func prepare(ctx context.Context, s *Set, v variant, full, shortened embed.Embedder, opts Options) (*corpus, error) {
+	c := &corpus{name: v.name}
+	for _, i := range v.members {
+		c.story = append(c.story, s.story[i])
 	}
-	var err error
-	if c.near, err = evidence.NewNeighborhood(ctx, known, ps, evidence.LadderOptions{Workers: opts.Workers}); err != nil {
+	fs, err := features(ctx, s, v, full, shortened)
+	if err != nil {
+		return nil, err
+	}
+	st := score.NewState(score.Default(), score.StatsOf(fs)) // no pair depends on the model
+	if c.near, err = hierarchy.NewCandidateGraph(ctx, st, fs, hierarchy.Options{Workers: opts.Workers}); err != nil {
 		return nil, fmt.Errorf("%s, %s: %w", s.Name, v.name, err)
 	}
 	c.pairs = c.near.Pairs()
@@ -87,7 +98,8 @@ func prepare(ctx context.Context, s *Set, v variant, full, shortened embed.Embed
 	return c, nil
 }
 
-// draw returns examples of candidate pairs, those of one event weighing as much as those of two.
+// draw returns examples drawn from the candidate pairs. Those of one event and those of two have
+// the same total weight.
 func (c *corpus) draw(r *rand.Rand) []example {
 	order := r.Perm(len(c.pairs))
 	var out []example

@@ -5,15 +5,16 @@ import (
 	"math"
 	"sync"
 
-	"throughline/internal/evidence"
+	"throughline/internal/score"
 )
 
-// widths are the days at which the hat functions end. The sum of them falls fast at first and slowly later; a fifth one, of 60 days,
-// got a weight of .1 and would cost more than the others together.
+// widths are the days at which the time kernels end. A fifth one, of 60 days, got a weight of .1
+// and would cost more than the others together.
 var widths = [...]int{1, 3, 8, 20}
 
-// The coefficients, in the order of a vector of parameters: weights of the cosines (dense, lexical, lead, names), the gain of the dense one, the
-// sum and the product of lengths, what unknown dates add, the intercept, and the weights of the hats.
+// Indexes into the vector of parameters: weights of the cosines (dense, lexical, lead, names), the
+// gain of the dense one, the sum and the product of lengths, the term of unknown dates, the
+// intercept, and the weights of the time kernels.
 const (
 	cosines   = 4
 	atGain    = cosines
@@ -21,26 +22,27 @@ const (
 	atProduct = atSum + 1
 	atUndated = atSum + 2
 	atBase    = atSum + 3
-	atHats    = atSum + 4
-	count     = atHats + len(widths)
+	atKernels = atSum + 4
+	count     = atKernels + len(widths)
 )
 
-// wordGain is the gain of the cosines of words: what two texts share counts in proportion to the lengths of both. Left free, these gains go to 1
-// or, where noisy labels of short texts make shared words look bad, take the weights with them to 0. With sets left out that costs .001 of story
-// F1 and .002 of nDCG; in corpora whose vectors are poor it would leave nothing to go by.
+// wordGain is the gain of the cosines of words: shared words count in proportion to the lengths of
+// both texts. Fitted freely, these gains go to 1 or, if noisy labels of short texts make shared
+// words look bad, take the weights with them to 0. With sets left out that costs .001 of story F1
+// and .002 of nDCG; corpora with poor vectors would have no signal left.
 const wordGain = 1.0
 
-// example is a candidate pair: what the logit depends on, and whether it is of one event.
+// example is a candidate pair with all that the logit depends on.
 type example struct {
 	cosine  [cosines]float64
 	a, b    float64 // lengths
-	hats    [len(widths)]float64
+	kernels [len(widths)]float64
 	undated float64
-	same    float64 // 1 or 0
+	same    float64 // 1: of one event; 0: of two
 	weight  float64
 }
 
-func newExample(s evidence.Signals, same bool) example {
+func newExample(s score.Signals, same bool) example {
 	e := example{cosine: [cosines]float64{s.Centred, s.Lexical, s.Lead, s.Names}, a: s.Lengths[0], b: s.Lengths[1]}
 	if same {
 		e.same = 1
@@ -50,12 +52,12 @@ func newExample(s evidence.Signals, same bool) example {
 		return e
 	}
 	for i, w := range widths {
-		e.hats[i] = math.Max(0, 1-s.Days/float64(w))
+		e.kernels[i] = math.Max(0, 1-s.Days/float64(w))
 	}
 	return e
 }
 
-// logit returns the log-odds of an example, and the derivatives by the coefficients in slope.
+// logit returns the log-odds of an example, and the derivatives by the parameters in slope.
 func (e *example) logit(p []float64, slope *[count]float64) float64 {
 	a, b := e.a-1, e.b-1
 	z := p[atBase]
@@ -69,16 +71,17 @@ func (e *example) logit(p []float64, slope *[count]float64) float64 {
 	}
 	slope[atSum], slope[atProduct], slope[atUndated], slope[atBase] = e.a+e.b, e.a*e.b, e.undated, 1
 	z += p[atSum]*slope[atSum] + p[atProduct]*slope[atProduct] + p[atUndated]*e.undated
-	for k, h := range e.hats {
-		slope[atHats+k] = h
-		z += p[atHats+k] * h
+	for k, h := range e.kernels {
+		slope[atKernels+k] = h
+		z += p[atKernels+k] * h
 	}
 	return z
 }
 
-// pull is how strongly each coefficient is drawn to its centre. The gain, which takes over where lengths say nothing else, is held most. Chosen with
-// eight sets in view: a third of it makes the mean story F1 of sets left out .002 worse; drawn to nothing instead, words lose to names with
-// which they go together, and nDCG@10 is .002 worse, on look-alike events .006.
+// pull returns the ridge penalty of each parameter, which draws it to its target. The gain, which
+// absorbs whatever lengths do not explain, has the largest. Chosen on eight sets: a third of it
+// makes the mean story F1 of sets left out .002 worse. With targets of 0, words lose to the names
+// that occur with them, and nDCG@10 is .002 worse, on similar events .006.
 func pull() (r [count]float64) {
 	const strength = 1e-3
 	for k := range r {
@@ -88,18 +91,20 @@ func pull() (r [count]float64) {
 	return r
 }
 
-// centre is what a coefficient is drawn to: cosines to an equal say, all else to none.
-func centre(r int) float64 {
+// target returns the value that the penalty draws a parameter to: one weight for all cosines, 0 for
+// all else.
+func target(r int) float64 {
 	if r < cosines {
-		return equalSay
+		return cosineTarget
 	}
 	return 0
 }
 
-const equalSay = 4.0
+const cosineTarget = 4.0
 
-// likelihood is the mean loss of logistic regression over the blocks of examples, weighted, plus the penalty. Blocks are summed apart and then in
-// their order, so that the number of workers changes nothing.
+// likelihood returns the mean loss of logistic regression over the weighted blocks of examples,
+// plus the penalty. Blocks are summed separately and then in order, so the number of workers does
+// not change the result.
 func likelihood(blocks [][]example, penalty [count]float64, workers int) objective {
 	type sums struct {
 		loss, weight float64
@@ -120,13 +125,13 @@ func likelihood(blocks [][]example, penalty [count]float64, workers int) objecti
 						q := sigmoid(z)
 						s.loss += e.weight * (softplus(z) - e.same*z)
 						s.weight += e.weight
-						miss, spread := e.weight*(q-e.same), e.weight*q*(1-q)
+						residual, variance := e.weight*(q-e.same), e.weight*q*(1-q)
 						for r, x := range slope {
 							if x == 0 {
 								continue
 							}
-							s.gradient[r] += miss * x
-							x *= spread
+							s.gradient[r] += residual * x
+							x *= variance
 							row := &s.curvature[r]
 							for c := range r + 1 {
 								row[c] += x * slope[c]
@@ -151,7 +156,7 @@ func likelihood(blocks [][]example, penalty [count]float64, workers int) objecti
 		}
 		value := all.loss / all.weight
 		for r := range count {
-			off := p[r] - centre(r)
+			off := p[r] - target(r)
 			value += penalty[r] * off * off
 			gradient[r] = all.gradient[r]/all.weight + 2*penalty[r]*off
 			for c := range r + 1 {
@@ -166,20 +171,21 @@ func likelihood(blocks [][]example, penalty [count]float64, workers int) objecti
 	}
 }
 
-// fit returns the coefficients that the examples are most likely with: weights are not negative, so that more evidence is never less likely, and
-// the gain is between -1 and 1, so that no length turns a cosine round.
+// fit returns the parameters of greatest likelihood. Weights are at least 0, so that more evidence
+// is never less likely, and the gain is within -1 and 1, so that no length changes the sign of a
+// cosine.
 func fit(blocks [][]example, penalty [count]float64, workers int) ([]float64, error) {
 	start, lower, upper := make([]float64, count), make([]float64, count), make([]float64, count)
 	for k := range start {
 		lower[k], upper[k] = -20, 20
 	}
 	for k := range cosines {
-		start[k], lower[k], upper[k] = equalSay, 0, 60
+		start[k], lower[k], upper[k] = cosineTarget, 0, 60
 	}
 	start[atGain], lower[atGain], upper[atGain] = .2, -1, 1
 	start[atBase] = -4
 	for k := range widths {
-		start[atHats+k], lower[atHats+k] = .5, 0
+		start[atKernels+k], lower[atKernels+k] = .5, 0
 	}
 	p, err := minimize(likelihood(blocks, penalty, max(workers, 1)), start, lower, upper)
 	if err != nil {
@@ -188,25 +194,25 @@ func fit(blocks [][]example, penalty [count]float64, workers int) ([]float64, er
 	return p, nil
 }
 
-// coefficients puts parameters, rounded to what is written, into a model.
-func coefficients(p []float64) evidence.Model {
-	words := func(k int) evidence.Term { return evidence.Term{Weight: rounded(p[k]), Gain: wordGain} }
-	m := evidence.Model{
-		Version: evidence.Version, Intercept: rounded(p[atBase]),
-		Dense: evidence.Term{Weight: rounded(p[0]), Gain: rounded(p[atGain])}, Lexical: words(1), Lead: words(2), Names: words(3),
-		Length:  evidence.Length{Sum: rounded(p[atSum]), Product: rounded(p[atProduct])},
+// coefficients makes a model of the rounded parameters.
+func coefficients(p []float64) score.Model {
+	words := func(k int) score.Term { return score.Term{Weight: rounded(p[k]), Gain: wordGain} }
+	m := score.Model{
+		Version: score.Version, Intercept: rounded(p[atBase]),
+		Dense: score.Term{Weight: rounded(p[0]), Gain: rounded(p[atGain])}, Lexical: words(1), Lead: words(2), Names: words(3),
+		Length:  score.Length{Sum: rounded(p[atSum]), Product: rounded(p[atProduct])},
 		Undated: rounded(p[atUndated]),
 	}
 	for k, w := range widths {
-		m.Days = append(m.Days, evidence.Hat{Width: w, Weight: rounded(p[atHats+k])})
+		m.Days = append(m.Days, score.TimeKernel{Width: w, Weight: rounded(p[atKernels+k])})
 	}
 	return m
 }
 
-// rounded gives three digits: the fourth is noise.
+// rounded rounds to three digits: the fourth is noise.
 func rounded(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
-// softplus is log(1 + exp(x)).
+// softplus returns log(1 + exp(x)).
 func softplus(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"throughline/internal/evidence"
+	"throughline/internal/score"
 )
 
 // truth is a vector of coefficients as they come out of news.
@@ -20,7 +20,7 @@ func drawn(seed uint64, blocks, size int) [][]example {
 	out := make([][]example, blocks)
 	for b := range out {
 		for range size {
-			s := evidence.Signals{Centred: r.Float64(), Lexical: r.Float64() * .7, Lead: r.Float64() * .7, Names: r.Float64() * .7,
+			s := score.Signals{Centred: r.Float64(), Lexical: r.Float64() * .7, Lead: r.Float64() * .7, Names: r.Float64() * .7,
 				Lengths: [2]float64{.3 + .7*r.Float64(), .3 + .7*r.Float64()}, Dated: r.IntN(4) > 0, Days: float64(r.IntN(25))}
 			e := newExample(s, false)
 			e.weight = .5 + r.Float64()
@@ -63,7 +63,7 @@ func TestFitIsTheModels(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	var slope [count]float64
 	for range 200 {
-		s := evidence.Signals{Centred: r.Float64(), Lexical: r.Float64(), Lead: r.Float64(), Names: r.Float64(),
+		s := score.Signals{Centred: r.Float64(), Lexical: r.Float64(), Lead: r.Float64(), Names: r.Float64(),
 			Lengths: [2]float64{r.Float64(), r.Float64()}, Dated: r.IntN(3) > 0, Days: float64(r.IntN(30))}
 		e := newExample(s, true)
 		if got, want := e.logit(truth, &slope), m.Logit(s); math.Abs(got-want) > 1e-9 {

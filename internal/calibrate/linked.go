@@ -5,32 +5,36 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sort"
 
 	"throughline/cluster"
-	"throughline/internal/evidence"
+	"throughline/internal/hierarchy"
+	"throughline/internal/score"
 )
 
-// linked is a corpus as a model links it.
+// linked is a corpus linked with a model.
 type linked struct {
 	corpus   *corpus
-	tree     *evidence.Tree
-	together []joined           // by each join of the tree
-	scores   map[int][3]float64 // B-cubed precision, recall and F1 after so many joins
+	tree     *hierarchy.Linkage
+	together []pairCounts       // by join of the dendrogram
+	scores   map[int][3]float64 // B-cubed precision, recall and F1, by number of joins
 }
 
-// joined counts the pairs of articles that a join puts together, and those of them that are of one story.
-type joined struct{ same, all float64 }
+// pairCounts counts the pairs of articles that a join puts together, and those of them that are of
+// one story.
+type pairCounts struct{ same, all float64 }
 
-func link(ctx context.Context, m *evidence.Model, c *corpus, opts Options) (*linked, error) {
-	tree, err := m.Link(ctx, c.near, evidence.LadderOptions{Workers: opts.Workers})
+func link(ctx context.Context, m *score.Model, c *corpus, opts Options) (*linked, error) {
+	tree, err := hierarchy.Link(ctx, m, c.near, hierarchy.Options{Workers: opts.Workers})
 	if err != nil {
 		return nil, err
 	}
 	return &linked{corpus: c, tree: tree, together: countJoins(tree, c.story), scores: make(map[int][3]float64)}, nil
 }
 
-// countJoins walks up the tree. The smaller side of each join is added to the larger one, so the whole costs n log n.
-func countJoins(tree *evidence.Tree, story []int32) []joined {
+// countJoins counts the pairs of every join. It adds the smaller side of each join to the larger
+// one, so it takes n log n.
+func countJoins(tree *hierarchy.Linkage, story []int32) []pairCounts {
 	type members struct {
 		of   map[int32]float64
 		size float64
@@ -39,7 +43,7 @@ func countJoins(tree *evidence.Tree, story []int32) []joined {
 	for i, s := range story {
 		nodes[i] = members{map[int32]float64{s: 1}, 1}
 	}
-	out := make([]joined, len(tree.Joins.Merges))
+	out := make([]pairCounts, len(tree.Joins.Merges))
 	for k, m := range tree.Joins.Merges {
 		a, b := nodes[m.A], nodes[m.B]
 		if len(a.of) < len(b.of) {
@@ -58,47 +62,38 @@ func countJoins(tree *evidence.Tree, story []int32) []joined {
 	return out
 }
 
-// joins returns how many joins a cut makes.
-func (l *linked) made(cut float64) int {
-	merges := l.tree.Joins.Merges
-	return len(merges) - countBelow(l.tree.Joins.Heights(), float32(cut))
+// made returns the number of joins at or above a threshold.
+func (l *linked) made(threshold float64) int {
+	heights := l.tree.Joins.Heights()
+	return sort.Search(len(heights), func(i int) bool { return heights[i] < float32(threshold) })
 }
 
-func countBelow(heights []float32, cut float32) int {
-	at, _ := slices.BinarySearchFunc(heights, cut, func(h, c float32) int {
-		if h >= c {
-			return -1
-		}
-		return 1
-	})
-	return len(heights) - at
-}
-
-// quality returns B-cubed precision, recall and F1 of the stories below a cut.
-func (l *linked) quality(cut float64) (precision, recall, f1 float64) {
-	n := l.made(cut)
+// quality returns B-cubed precision, recall and F1 of the stories at a threshold.
+func (l *linked) quality(threshold float64) (precision, recall, f1 float64) {
+	n := l.made(threshold)
 	score, ok := l.scores[n]
 	if !ok {
-		score[0], score[1], score[2] = cluster.BCubed(l.corpus.story, l.tree.Joins.Cut(float32(cut)))
+		score[0], score[1], score[2] = cluster.BCubed(l.corpus.story, l.tree.Joins.Cut(float32(threshold)))
 		l.scores[n] = score
 	}
 	return score[0], score[1], score[2]
 }
 
-// best returns the F1 of the best cut that there is, on a grid.
+// best returns the greatest F1 over thresholds from -6 to 8 in steps of 1/8.
 func (l *linked) best() float64 {
 	best := 0.0
-	for cut := -6.0; cut <= 8; cut += .125 {
-		_, _, f1 := l.quality(cut)
+	for threshold := -6.0; threshold <= 8; threshold += .125 {
+		_, _, f1 := l.quality(threshold)
 		best = max(best, f1)
 	}
 	return best
 }
 
-// pairPrecision returns the share of pairs of one story among those that a cut puts together; NaN where it puts none together.
-func (l *linked) pairPrecision(cut float64) float64 {
-	var sum joined
-	for _, j := range l.together[:l.made(cut)] {
+// pairPrecision returns the share of pairs of one story among the pairs within stories at a
+// threshold; NaN without pairs.
+func (l *linked) pairPrecision(threshold float64) float64 {
+	var sum pairCounts
+	for _, j := range l.together[:l.made(threshold)] {
 		sum.same += j.same
 		sum.all += j.all
 	}
@@ -107,7 +102,8 @@ func (l *linked) pairPrecision(cut float64) float64 {
 
 const ranked = 10
 
-// ranking returns the mean nDCG of the ten candidates of greatest logit, over the articles whose story has others.
+// ranking returns the mean nDCG@10 of the candidates by logit, over the articles whose story has
+// others.
 func (l *linked) ranking() float64 {
 	type candidate struct {
 		other int32
@@ -133,10 +129,7 @@ func (l *linked) ranking() float64 {
 		slices.SortFunc(list, func(a, b candidate) int {
 			return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.other, b.other))
 		})
-		ideal, gains := make([]float64, min(relevant, ranked)), make([]float64, min(len(list), ranked))
-		for k := range ideal {
-			ideal[k] = 1
-		}
+		ideal, gains := slices.Repeat([]float64{1}, min(relevant, ranked)), make([]float64, min(len(list), ranked))
 		for k := range gains {
 			if l.corpus.story[list[k].other] == story {
 				gains[k] = 1
@@ -148,30 +141,31 @@ func (l *linked) ranking() float64 {
 	return sum / queries
 }
 
-// filed returns how pairs are filed by a cut. A one-off is in no story.
-func (l *linked) filed(cut float64) func(evidence.Pair) evidence.Membership {
-	story := l.tree.Joins.Cut(float32(cut))
+// filed returns how pairs are filed at a threshold. A one-off is in no story.
+func (l *linked) filed(threshold float64) func(hierarchy.Pair) score.Filed {
+	story := l.tree.Joins.Cut(float32(threshold))
 	sizes := make([]int, len(story))
 	for _, s := range story {
 		sizes[s]++
 	}
-	return func(p evidence.Pair) evidence.Membership {
+	return func(p hierarchy.Pair) score.Filed {
 		switch a, b := story[p.A], story[p.B]; {
 		case a == b:
-			return evidence.Together
+			return score.SameStory
 		case sizes[a] == 1 || sizes[b] == 1:
-			return evidence.Unfiled
+			return score.Unfiled
 		}
-		return evidence.Apart
+		return score.DifferentStory
 	}
 }
 
-// calibrationError is the expected calibration error of the probabilities of candidate pairs, in ten bins of equal width.
-func (l *linked) calibrationError(m *evidence.Model, even float64) float64 {
+// calibrationError returns the expected calibration error of the probabilities of candidate pairs,
+// in ten bins of equal width.
+func (l *linked) calibrationError(m *score.Model, breakEven float64) float64 {
 	var bins [10]struct{ expected, observed float64 }
-	filed := l.filed(even)
+	filed := l.filed(breakEven)
 	for k, pair := range l.corpus.pairs {
-		p := m.ProbabilityAt(l.tree.Logits[k], even, filed(pair), l.corpus.copies[k])
+		p := m.ProbabilityAt(l.tree.Logits[k], breakEven, filed(pair), l.corpus.copies[k])
 		b := &bins[min(int(p*float64(len(bins))), len(bins)-1)]
 		b.expected += p
 		if l.corpus.same(pair) {

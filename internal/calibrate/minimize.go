@@ -6,21 +6,24 @@ import (
 	"slices"
 )
 
-// objective is a function to make small. It returns the value at p, and adds the gradient and a curvature, a positive semidefinite
-// matrix that is near the second derivatives, to what it is given, which is zero.
+// objective is a function to minimise. It returns its value at p. It adds its gradient and its
+// curvature (a positive semidefinite approximation of the second derivatives) to arguments that are
+// zero.
 type objective func(p, gradient []float64, curvature [][]float64) float64
 
-// errNoMinimum: the function has no finite value, or goes on falling.
-var errNoMinimum = errors.New("the fit does not settle")
+// errNoMinimum is the error of a function without a finite value, or that falls without end.
+var errNoMinimum = errors.New("no minimum: the fit does not converge")
 
 const (
-	mostSteps   = 500
-	leastChange = 1e-13 // of the value, relative: what a step along the slope promises where there is nothing left to gain
+	mostSteps = 500
+	// leastChange is the relative decrease that a step must promise, or the minimum is found.
+	leastChange = 1e-13
 )
 
-// minimize returns where f is least between bounds, from a start: Newton's steps with the curvature made stiffer until a step
-// is downhill (Levenberg 1944, Marquardt 1963). A parameter that a step would take beyond a bound stops there, and the others
-// are solved for again. With Fisher's information as the curvature this is scoring, which is quick for likelihoods: ten to thirty steps.
+// minimize returns the minimum of f between bounds, from a start: Newton steps with a damping that
+// grows until a step is downhill (Levenberg 1944, Marquardt 1963). A parameter that a step would
+// take beyond a bound stops there, and the others are solved for again. With Fisher's information
+// as the curvature this is Fisher scoring, which takes ten to thirty steps for likelihoods.
 func minimize(f objective, start, lower, upper []float64) ([]float64, error) {
 	n := len(start)
 	p := slices.Clone(start)
@@ -29,17 +32,17 @@ func minimize(f objective, start, lower, upper []float64) ([]float64, error) {
 	}
 	gradient, curvature := make([]float64, n), square(n)
 	value := f(p, gradient, curvature)
-	stiffness := 1e-6
+	damping := 1e-6
+steps:
 	for range mostSteps {
 		if math.IsNaN(value) || math.IsInf(value, 0) {
 			return nil, errNoMinimum
 		}
-		if settled(p, gradient, curvature, lower, upper) <= leastChange*math.Abs(value) {
+		if remaining(p, gradient, curvature, lower, upper) <= leastChange*math.Abs(value) {
 			return p, nil
 		}
-		moved := false
-		for ; stiffness < 1e12; stiffness *= 8 {
-			next, ok := step(p, gradient, curvature, lower, upper, stiffness)
+		for ; damping < 1e12; damping *= 8 {
+			next, ok := step(p, gradient, curvature, lower, upper, damping)
 			if !ok {
 				continue
 			}
@@ -52,20 +55,18 @@ func minimize(f objective, start, lower, upper []float64) ([]float64, error) {
 			}
 			g, c := make([]float64, n), square(n)
 			if v := f(next, g, c); v < value && value-v >= 1e-4*promised {
-				p, value, gradient, curvature, moved = next, v, g, c, true
-				stiffness = math.Max(stiffness/32, 1e-9)
-				break
+				p, value, gradient, curvature = next, v, g, c
+				damping = math.Max(damping/32, 1e-9)
+				continue steps
 			}
 		}
-		if !moved {
-			return p, nil // rounding is all that is left
-		}
+		return p, nil // rounding is all that is left
 	}
 	return nil, errNoMinimum
 }
 
-// settled returns how much the value would fall along the slope of each parameter alone.
-func settled(p, gradient []float64, curvature [][]float64, lower, upper []float64) float64 {
+// remaining returns the decrease that steps along the slope of each parameter alone would promise.
+func remaining(p, gradient []float64, curvature [][]float64, lower, upper []float64) float64 {
 	sum := 0.0
 	for i, g := range gradient {
 		next := math.Min(math.Max(p[i]-g/(curvature[i][i]+1e-12), lower[i]), upper[i])
@@ -74,8 +75,9 @@ func settled(p, gradient []float64, curvature [][]float64, lower, upper []float6
 	return sum
 }
 
-// step returns where Newton's step leads between the bounds.
-func step(p, gradient []float64, curvature [][]float64, lower, upper []float64, stiffness float64) ([]float64, bool) {
+// step returns the end of a damped Newton step between the bounds; false if it cannot be solved
+// for.
+func step(p, gradient []float64, curvature [][]float64, lower, upper []float64, damping float64) ([]float64, bool) {
 	next := slices.Clone(p)
 	var free []int
 	for i := range p {
@@ -89,10 +91,10 @@ func step(p, gradient []float64, curvature [][]float64, lower, upper []float64, 
 		for k, i := range free {
 			slope[k] = gradient[i]
 			for j := range p {
-				slope[k] += curvature[i][j] * (next[j] - p[j]) // of those that have stopped; the others have not moved yet
+				slope[k] += curvature[i][j] * (next[j] - p[j]) // zero unless j stopped at a bound
 			}
 		}
-		back, ok := solve(curvature, slope, free, stiffness)
+		back, ok := solve(curvature, slope, free, damping)
 		if !ok {
 			return nil, false
 		}
@@ -118,8 +120,9 @@ func step(p, gradient []float64, curvature [][]float64, lower, upper []float64, 
 	return next, true
 }
 
-// solve returns (curvature + stiffness times its diagonal)^-1 slope for some parameters, by Cholesky's decomposition.
-func solve(curvature [][]float64, slope []float64, free []int, stiffness float64) ([]float64, bool) {
+// solve returns (curvature + damping times its diagonal)^-1 slope for the free parameters, by
+// Cholesky decomposition.
+func solve(curvature [][]float64, slope []float64, free []int, damping float64) ([]float64, bool) {
 	n := len(free)
 	l := square(n)
 	x := make([]float64, n)
@@ -127,7 +130,7 @@ func solve(curvature [][]float64, slope []float64, free []int, stiffness float64
 		for c := range r + 1 {
 			sum := curvature[free[r]][free[c]]
 			if r == c {
-				sum += stiffness*sum + 1e-12
+				sum += damping*sum + 1e-12
 			}
 			for k := range c {
 				sum -= l[r][k] * l[c][k]

@@ -4,20 +4,23 @@ import (
 	"fmt"
 	"math"
 
-	"throughline/internal/evidence"
+	"throughline/internal/score"
 )
 
-// observation is a share of pairs that are of one event, at some distance of their logit above the cut.
+// observation is the share (same) of some pairs that are of one event, at a distance x of their
+// logit above the threshold.
 type observation struct{ x, same, weight float64 }
 
 const (
 	leastSlope = 0.1 // of reliability lines: more evidence is never less likely
-	// mostError bounds the share of wrong pairs in joins of any height. It limits what precision can be asked for: with labels that are themselves wrong
-	// it would come out at .07, and who asks for .95 would get no story at all.
+	// mostError bounds the share of wrong pairs in joins of any height, and with it the precision
+	// that can be asked for. Because labels are partly wrong the fit would give .07, and a target
+	// of .95 would allow no story at all.
 	mostError = 0.03
 )
 
-// binomial is the mean loss of a probability (1-error)*sigmoid(slope*x+offset), p being slope, offset and error, with Fisher's information.
+// binomial returns the mean loss of the probability (1-error)*sigmoid(slope*x+offset), with
+// Fisher's information. p is slope, offset and error.
 func binomial(observed []observation, withError bool) objective {
 	return func(p, gradient []float64, curvature [][]float64) float64 {
 		const edge = 1e-9
@@ -50,78 +53,80 @@ func binomial(observed []observation, withError bool) objective {
 	}
 }
 
-// line fits a line of log-odds.
-func line(name string, observed []observation) (evidence.Line, error) {
+// line fits log-odds of one event as a line over x.
+func line(name string, observed []observation) (score.Line, error) {
 	if len(observed) == 0 {
-		return evidence.Line{}, fmt.Errorf("reliability.%s: %w: there are no such pairs", name, ErrTooFew)
+		return score.Line{}, fmt.Errorf("reliability.%s: %w: no such pairs", name, ErrTooFew)
 	}
 	p, err := minimize(binomial(observed, false), []float64{1, 0}, []float64{leastSlope, -20}, []float64{20, 20})
 	if err != nil {
-		return evidence.Line{}, fmt.Errorf("reliability.%s: %w", name, err)
+		return score.Line{}, fmt.Errorf("reliability.%s: %w", name, err)
 	}
-	return evidence.Line{Slope: rounded(p[0]), Offset: rounded(p[1])}, nil
+	return score.Line{Slope: rounded(p[0]), Offset: rounded(p[1])}, nil
 }
 
-// joinsBelow and joinsAbove bound how far from the cut joins are looked at. Far above are copies. Far below lie the joins of all with all,
-// which hold most pairs, and nobody cuts there who asks for a precision: with 6 below, .004 less was delivered where .95 was asked for.
+// joinsBelow and joinsAbove bound the distance from the threshold of joins that are fitted. Far
+// above are copies. Far below are the joins of everything with everything, which hold most pairs
+// but matter to no threshold: with joinsBelow 6 the precision for a target of .95 was .004 lower.
 const joinsBelow, joinsAbove = 2.0, 6.0
 
-// reliability says what logits are worth above and below the cuts that a rule makes. Trees are of models that did not see the set. What is of
-// pairs comes from whole sets, and what is of joins from their copies as well, since precision is asked for in any corpus. The line for pairs of
-// which one is not filed is of all pairs: it is for articles that arrive, whatever they turn out to be.
-func reliability(sets [][]*linked, rule evidence.CutRule) (evidence.Reliability, error) {
-	var alone, together, apart, joins []observation
-	for _, trees := range sets {
-		for _, t := range trees {
-			even := t.tree.Even(rule)
-			joins = append(joins, t.joins(even)...)
+// reliability fits the probabilities of logits around the thresholds of a rule, on sets that were
+// linked with models fitted without them. Pairs come from whole sets. Joins come from their
+// variants as well, because a precision can be asked for in any corpus. The line of unfiled pairs
+// is fitted on all pairs: it is for articles that arrive, whichever story they join.
+func reliability(sets [][]*linked, rule score.ThresholdRule) (score.Reliability, error) {
+	var unfiled, joins []observation
+	filings := map[score.Filed][]observation{}
+	for _, linkages := range sets {
+		for _, t := range linkages {
+			breakEven := t.tree.BreakEven(rule)
+			joins = append(joins, t.joins(breakEven)...)
 			if !t.corpus.whole() {
 				continue
 			}
-			filed := t.filed(even)
+			filed := t.filed(breakEven)
 			for k, pair := range t.corpus.pairs {
-				o := observation{x: t.tree.Logits[k] - even, weight: 1 / float64(len(t.corpus.pairs))}
+				o := observation{x: t.tree.Logits[k] - breakEven, weight: 1 / float64(len(t.corpus.pairs))}
 				if t.corpus.same(pair) {
 					o.same = 1
 				}
-				alone = append(alone, o)
-				switch filed(pair) {
-				case evidence.Together:
-					together = append(together, o)
-				case evidence.Apart:
-					apart = append(apart, o)
-				}
+				unfiled = append(unfiled, o)
+				filings[filed(pair)] = append(filings[filed(pair)], o)
 			}
 		}
 	}
-	var r evidence.Reliability
+	var r score.Reliability
 	var err error
 	for _, f := range []struct {
 		name     string
 		observed []observation
-		line     *evidence.Line
-	}{{"alone", alone, &r.Alone}, {"together", together, &r.Together}, {"apart", apart, &r.Apart}} {
+		line     *score.Line
+	}{
+		{"unfiled", unfiled, &r.Unfiled},
+		{"same_story", filings[score.SameStory], &r.SameStory},
+		{"different_story", filings[score.DifferentStory], &r.DifferentStory},
+	} {
 		if *f.line, err = line(f.name, f.observed); err != nil {
 			return r, err
 		}
 	}
 	if len(joins) == 0 {
-		return r, fmt.Errorf("reliability.join: %w: nothing is joined near a cut", ErrTooFew)
+		return r, fmt.Errorf("reliability.join: %w: no joins near a threshold", ErrTooFew)
 	}
 	p, err := minimize(binomial(joins, true), []float64{1, 0, mostError / 2}, []float64{leastSlope, -20, 0}, []float64{20, 20, mostError})
 	if err != nil {
 		return r, fmt.Errorf("reliability.join: %w", err)
 	}
-	r.Join, r.JoinError = evidence.Line{Slope: rounded(p[0]), Offset: rounded(p[1])}, rounded(p[2])
+	r.Join, r.JoinError = score.Line{Slope: rounded(p[0]), Offset: rounded(p[1])}, rounded(p[2])
 	return r, nil
 }
 
-// joins returns the joins near a cut, each weighted by its pairs, together 1.
-func (l *linked) joins(even float64) []observation {
+// joins returns the joins near the threshold, weighted by their pairs to a sum of 1.
+func (l *linked) joins(breakEven float64) []observation {
 	var out []observation
 	total := 0.0
 	for k, m := range l.tree.Joins.Merges {
-		if x := float64(m.Similarity) - even; x > -joinsBelow && x < joinsAbove {
+		if x := float64(m.Similarity) - breakEven; x > -joinsBelow && x < joinsAbove {
 			out = append(out, observation{x: x, same: l.together[k].same / l.together[k].all, weight: l.together[k].all})
 			total += l.together[k].all
 		}

@@ -2,32 +2,34 @@ package calibrate
 
 import (
 	"context"
-	"math"
+	"fmt"
+	"io"
 
 	"throughline/internal/evaluate"
-	"throughline/internal/evidence"
+	"throughline/internal/score"
 )
 
-// asked are the precisions that reports ask for.
-var asked = [...]float64{.8, .9, .95}
+// targets are the precisions that reports ask for.
+var targets = [...]float64{.8, .9, .95}
 
-// Row is what a model reaches on a set that it has not seen.
+// Row holds the quality of a model on a set that it was fitted without.
 type Row struct {
 	Set       string         `json:"set"`
-	F1        evaluate.Score `json:"f1"` // B-cubed, of stories at the cut that the rule chose
+	F1        evaluate.Score `json:"f1"` // B-cubed, of stories at the chosen threshold
 	Precision evaluate.Score `json:"precision"`
 	Recall    evaluate.Score `json:"recall"`
-	Best      evaluate.Score `json:"best_f1"` // at the best cut for this set
-	NDCG10    evaluate.Score `json:"ndcg10"`  // of ranking the candidates of each article by the logit
-	// Delivered are pair precisions, where .8, .9 and .95 were asked for; null where nothing was put together.
-	Delivered [len(asked)]evaluate.Score `json:"delivered"`
-	ECE       evaluate.Score             `json:"ece"` // of the probabilities of candidate pairs
-	Cut       evaluate.Score             `json:"cut"`
-	// Loss is by how much F1 is less than where the set alone was left out; in reports of a kind.
+	Best      evaluate.Score `json:"best_f1"` // at the best threshold for this set
+	NDCG10    evaluate.Score `json:"ndcg10"`  // of candidates ranked by logit
+	// Delivered are the pair precisions for targets of .8, .9 and .95; null if no articles were
+	// joined.
+	Delivered [len(targets)]evaluate.Score `json:"delivered"`
+	ECE       evaluate.Score               `json:"ece"` // of the probabilities of candidate pairs
+	Cut       evaluate.Score               `json:"cut"`
+	// Loss is the decrease of F1 against leaving out this set alone; in reports of a kind.
 	Loss *evaluate.Score `json:"loss,omitempty"`
-	// Rule and Reliability were made without the set; nil in a mean.
-	Rule        *evidence.CutRule     `json:"rule,omitempty"`
-	Reliability *evidence.Reliability `json:"reliability,omitempty"`
+	// Rule and Reliability were fitted without the set; nil in a mean.
+	Rule        *score.ThresholdRule `json:"rule,omitempty"`
+	Reliability *score.Reliability   `json:"reliability,omitempty"`
 }
 
 // Table is rows with their mean.
@@ -38,22 +40,26 @@ type Table struct {
 	Mean Row    `json:"mean"`
 }
 
-// Report says how good models are on sets that they have not seen.
+// Report holds the model of all sets and its quality on sets left out.
 type Report struct {
-	Model  *evidence.Model `json:"model"` // of all sets
-	Tables []Table         `json:"tables"`
+	Model  *score.Model `json:"model"` // of all sets
+	Tables []Table      `json:"tables"`
 }
 
 // Report makes the model of all sets, and those that leave sets out.
 func (c *Calibration) Report(ctx context.Context) (*Report, error) {
 	var r Report
 	var err error
+	var each []seen // every set alone
+	for i := range c.sets {
+		each = append(each, 1<<i)
+	}
 	chosen := Table{Name: "left out", What: "coefficients, constants and reliability without the set"}
-	if chosen.Rows, err = c.rows(ctx, nil, c.each()); err != nil {
+	if chosen.Rows, err = c.rows(ctx, nil, each); err != nil {
 		return nil, err
 	}
-	inForce := Table{Name: "in force", What: "coefficients and reliability without the set, constants of the cut as in the program"}
-	if inForce.Rows, err = c.rows(ctx, &c.opts.InForce, c.each()); err != nil {
+	inForce := Table{Name: "in force", What: "coefficients and reliability without the set, constants of the threshold as in the program"}
+	if inForce.Rows, err = c.rows(ctx, &c.opts.InForce, each); err != nil {
 		return nil, err
 	}
 	r.Tables = []Table{chosen.summed(), inForce.summed()}
@@ -80,25 +86,16 @@ func (c *Calibration) Report(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	mean := r.Tables[0].Mean
-	r.Model.Provenance.LeftOut = &evidence.LeftOut{StoryF1: rounded(float64(mean.F1)), ECE: rounded(float64(mean.ECE))}
-	if most := mean.Delivered[len(asked)-1]; most.Known() {
+	r.Model.Provenance.LeftOut = &score.LeftOut{StoryF1: rounded(float64(mean.F1)), ECE: rounded(float64(mean.ECE))}
+	if most := mean.Delivered[len(targets)-1]; most.Known() {
 		delivered := rounded(float64(most))
 		r.Model.Provenance.LeftOut.Delivered = &delivered
 	}
 	return &r, nil
 }
 
-// each returns every set alone.
-func (c *Calibration) each() []seen {
-	var out []seen
-	for i := range c.sets {
-		out = append(out, 1<<i)
-	}
-	return out
-}
-
-// rows makes a model without each group of sets and measures it on these.
-func (c *Calibration) rows(ctx context.Context, rule *evidence.CutRule, groups []seen) ([]Row, error) {
+// rows fits a model without each group of sets and measures it on the group.
+func (c *Calibration) rows(ctx context.Context, rule *score.ThresholdRule, groups []seen) ([]Row, error) {
 	var out []Row
 	for _, group := range groups {
 		on := c.all() &^ group
@@ -107,57 +104,88 @@ func (c *Calibration) rows(ctx context.Context, rule *evidence.CutRule, groups [
 			return nil, err
 		}
 		for _, i := range group.sets() {
-			trees, err := c.linked(ctx, on, i, false)
+			linkages, err := c.linked(ctx, on, i, false)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, measure(c.sets[i].Name, trees[0], m))
+			out = append(out, measure(c.sets[i].Name, linkages[0], m))
 		}
 	}
 	return out, nil
 }
 
-// measure says how good a model is on a set.
-func measure(name string, l *linked, m *evidence.Model) Row {
-	even := l.tree.Even(m.Cut)
-	p, r, f1 := l.quality(even)
+// measure measures a model on a set.
+func measure(name string, l *linked, m *score.Model) Row {
+	breakEven := l.tree.BreakEven(m.Threshold)
+	p, r, f1 := l.quality(breakEven)
 	row := Row{
 		Set: name, F1: evaluate.Score(f1), Precision: evaluate.Score(p), Recall: evaluate.Score(r), Best: evaluate.Score(l.best()),
-		NDCG10: evaluate.Score(l.ranking()), ECE: evaluate.Score(l.calibrationError(m, even)), Cut: evaluate.Score(even), Rule: &m.Cut, Reliability: &m.Reliability,
+		NDCG10: evaluate.Score(l.ranking()), ECE: evaluate.Score(l.calibrationError(m, breakEven)), Cut: evaluate.Score(breakEven), Rule: &m.Threshold, Reliability: &m.Reliability,
 	}
-	for k, wanted := range asked {
-		row.Delivered[k] = evaluate.Score(l.pairPrecision(m.Reliability.CutFor(l.tree, even, wanted)))
+	for k, wanted := range targets {
+		row.Delivered[k] = evaluate.Score(l.pairPrecision(l.tree.ForPrecision(m.Reliability, breakEven, wanted)))
 	}
 	return row
 }
 
-// summed adds the mean over the rows that have a figure.
+// figures returns the figures of a row that every table shows, in the order of its columns.
+func (r *Row) figures() []*evaluate.Score {
+	return []*evaluate.Score{&r.F1, &r.Precision, &r.Recall, &r.Best, &r.NDCG10, &r.Delivered[0], &r.Delivered[1], &r.Delivered[2], &r.ECE, &r.Cut}
+}
+
+// summed sets the mean row, over the rows that have each figure.
 func (t Table) summed() Table {
-	mean := func(of func(*Row) evaluate.Score) evaluate.Score {
+	mean := func(of func(*Row) *evaluate.Score) evaluate.Score {
 		sum, n := 0.0, 0.0
 		for i := range t.Rows {
-			if x := of(&t.Rows[i]); x.Known() {
-				sum, n = sum+float64(x), n+1
+			if x := of(&t.Rows[i]); x != nil && x.Known() {
+				sum, n = sum+float64(*x), n+1
 			}
 		}
 		return evaluate.Score(sum / n)
 	}
-	t.Mean = Row{
-		Set: "mean", F1: mean(func(r *Row) evaluate.Score { return r.F1 }), Precision: mean(func(r *Row) evaluate.Score { return r.Precision }),
-		Recall: mean(func(r *Row) evaluate.Score { return r.Recall }), Best: mean(func(r *Row) evaluate.Score { return r.Best }),
-		NDCG10: mean(func(r *Row) evaluate.Score { return r.NDCG10 }), ECE: mean(func(r *Row) evaluate.Score { return r.ECE }),
-		Cut: mean(func(r *Row) evaluate.Score { return r.Cut }),
+	t.Mean = Row{Set: "mean"}
+	for k, figure := range t.Mean.figures() {
+		*figure = mean(func(r *Row) *evaluate.Score { return r.figures()[k] })
 	}
-	for k := range asked {
-		t.Mean.Delivered[k] = mean(func(r *Row) evaluate.Score { return r.Delivered[k] })
-	}
-	if loss := mean(func(r *Row) evaluate.Score {
-		if r.Loss == nil {
-			return evaluate.Score(math.NaN())
-		}
-		return *r.Loss
-	}); loss.Known() {
+	if loss := mean(func(r *Row) *evaluate.Score { return r.Loss }); loss.Known() {
 		t.Mean.Loss = &loss
 	}
 	return t
+}
+
+// WriteTables writes a report as text: the tables, then the chosen constants.
+func WriteTables(w io.Writer, r *Report) error {
+	for i, t := range r.Tables {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := writeTable(w, t); err != nil {
+			return err
+		}
+	}
+	c, p := r.Model.Threshold, r.Model.Provenance
+	fmt.Fprintf(w, "\nmodel of %d sets for %s: threshold target %v, prior weight %v, prior clip %v, gap weight %v, target weight %v, temperature %v\n",
+		len(p.Sets), p.Space, c.Target, c.PriorWeight, c.PriorClip, c.GapWeight, c.TargetWeight, c.Temperature)
+	return nil
+}
+
+func writeTable(w io.Writer, t Table) error {
+	fmt.Fprintf(w, "%s: %s\n", t.Name, t.What)
+	header := []string{"SET", "F1", "P", "R", "BEST", "nDCG@10", "AT .80", ".90", ".95", "ECE", "CUT"}
+	if t.Mean.Loss != nil {
+		header = append(header, "LOSS")
+	}
+	columns := evaluate.NewColumns(w, header...)
+	for _, r := range append(t.Rows[:len(t.Rows):len(t.Rows)], t.Mean) {
+		cells := []any{r.Set}
+		for _, figure := range r.figures() {
+			cells = append(cells, *figure)
+		}
+		if t.Mean.Loss != nil {
+			cells = append(cells, *r.Loss)
+		}
+		columns.Row(cells...)
+	}
+	return columns.Flush()
 }

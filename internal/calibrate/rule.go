@@ -3,18 +3,19 @@ package calibrate
 import (
 	"slices"
 
-	"throughline/internal/evidence"
+	"throughline/internal/score"
 )
 
-// grid returns the constants of the cut that are tried. The bound is not among them: it is for corpora unlike any that are labelled.
-func grid(bound float64) []evidence.CutRule {
-	var out []evidence.CutRule
-	for _, base := range []float64{.5, 1, 1.5} {
-		for _, hold := range []float64{.005, .01, .02} {
-			for _, shape := range []float64{.1, .2, .4} {
-				for _, prior := range []float64{0, .5} {
-					for _, blur := range []float64{.02, .05} {
-						out = append(out, evidence.CutRule{Base: base, Prior: prior, Bound: bound, Shape: shape, Hold: hold, Blur: blur})
+// grid returns the constants of the threshold that are tried. The clip is not among them, because
+// it is for corpora unlike any labelled one.
+func grid(clip float64) []score.ThresholdRule {
+	var out []score.ThresholdRule
+	for _, target := range []float64{.5, 1, 1.5} {
+		for _, targetWeight := range []float64{.005, .01, .02} {
+			for _, gap := range []float64{.1, .2, .4} {
+				for _, priorWeight := range []float64{0, .5} {
+					for _, temperature := range []float64{.02, .05} {
+						out = append(out, score.ThresholdRule{Target: target, PriorWeight: priorWeight, PriorClip: clip, GapWeight: gap, TargetWeight: targetWeight, Temperature: temperature})
 					}
 				}
 			}
@@ -23,14 +24,15 @@ func grid(bound float64) []evidence.CutRule {
 	return out
 }
 
-// noise is the difference of mean F1 that says nothing. Around the best the grid is flat: its best thirty differ by .003 and change places with
-// every set that is left out.
+// noise is the greatest difference of mean F1 without meaning. The best thirty rules of the grid
+// differ by .003 and change places with every set that is left out.
 const noise = .003
 
-// chooseRule returns the constants with which stories come out best, over trees of sets that the coefficients have not seen. Of those that differ
-// from the best by noise only, it takes the ones with the fewest changes of what is in force, and among these the best.
-func chooseRule(sets [][]*linked, inForce evidence.CutRule) evidence.CutRule {
-	rules := grid(inForce.Bound)
+// chooseRule returns the constants with the best stories, over sets linked with coefficients fitted
+// without them. Among rules that differ from the best by noise only it takes those with the fewest
+// changes to the constants in force, and of these the best.
+func chooseRule(sets [][]*linked, inForce score.ThresholdRule) score.ThresholdRule {
+	rules := grid(inForce.PriorClip)
 	scores := make([]float64, len(rules))
 	for i, r := range rules {
 		scores[i] = ruleScore(sets, r)
@@ -50,9 +52,9 @@ func chooseRule(sets [][]*linked, inForce evidence.CutRule) evidence.CutRule {
 }
 
 // changes counts the constants that differ.
-func changes(a, b evidence.CutRule) int {
+func changes(a, b score.ThresholdRule) int {
 	n := 0
-	for _, same := range []bool{a.Base == b.Base, a.Prior == b.Prior, a.Shape == b.Shape, a.Hold == b.Hold, a.Blur == b.Blur} {
+	for _, same := range []bool{a.Target == b.Target, a.PriorWeight == b.PriorWeight, a.GapWeight == b.GapWeight, a.TargetWeight == b.TargetWeight, a.Temperature == b.Temperature} {
 		if !same {
 			n++
 		}
@@ -60,19 +62,20 @@ func changes(a, b evidence.CutRule) int {
 	return n
 }
 
-// ruleScore is the mean story F1 over the sets, where the whole set counts as much as the mean of all its corpora.
-func ruleScore(sets [][]*linked, r evidence.CutRule) float64 {
+// ruleScore returns the mean story F1 over the sets; a set counts the mean of its whole corpus and
+// of the mean of all its corpora.
+func ruleScore(sets [][]*linked, r score.ThresholdRule) float64 {
 	sum := 0.0
-	for _, trees := range sets {
+	for _, linkages := range sets {
 		all, full := 0.0, 0.0
-		for _, t := range trees {
-			_, _, f1 := t.quality(t.tree.Even(r))
+		for _, t := range linkages {
+			_, _, f1 := t.quality(t.tree.BreakEven(r))
 			all += f1
 			if t.corpus.whole() {
 				full = f1
 			}
 		}
-		sum += (all/float64(len(trees)) + full) / 2
+		sum += (all/float64(len(linkages)) + full) / 2
 	}
 	return sum / float64(len(sets))
 }

@@ -7,22 +7,23 @@ import (
 	"testing"
 
 	"throughline/cluster"
-	"throughline/internal/evidence"
+	"throughline/internal/hierarchy"
+	"throughline/internal/score"
 )
 
 func TestChanges(t *testing.T) {
-	a := evidence.CutRule{Base: 1, Prior: .5, Bound: 2, Shape: .4, Hold: .01, Blur: .05}
+	a := score.ThresholdRule{Target: 1, PriorWeight: .5, PriorClip: 2, GapWeight: .4, TargetWeight: .01, Temperature: .05}
 	if changes(a, a) != 0 {
 		t.Error("a rule differs from itself")
 	}
-	seen := map[evidence.CutRule]bool{}
+	seen := map[score.ThresholdRule]bool{}
 	for _, r := range grid(2) {
-		if seen[r] || r.Bound != 2 || r.Hold <= 0 || r.Blur <= 0 {
+		if seen[r] || r.PriorClip != 2 || r.TargetWeight <= 0 || r.Temperature <= 0 {
 			t.Errorf("rule %+v", r)
 		}
 		seen[r] = true
 		n := changes(a, r)
-		r.Base, r.Shape = a.Base, a.Shape
+		r.Target, r.GapWeight = a.Target, a.GapWeight
 		if left := changes(a, r); left > n || left < n-2 {
 			t.Errorf("%+v: %d changes, %d with two taken back", r, n, left)
 		}
@@ -49,7 +50,7 @@ func TestJoinsAreCounted(t *testing.T) {
 	for i := range story {
 		story[i] = r.Int32N(5)
 	}
-	l := &linked{corpus: &corpus{name: whole, story: story}, tree: &evidence.Tree{Joins: tree}, scores: map[int][3]float64{}}
+	l := &linked{corpus: &corpus{name: whole, story: story}, tree: &hierarchy.Linkage{Joins: tree}, scores: map[int][3]float64{}}
 	l.together = countJoins(l.tree, story)
 	for cut := -3.0; cut < 10; cut += .3 {
 		labels := tree.Cut(float32(cut))
@@ -76,8 +77,8 @@ func TestJoinsAreCounted(t *testing.T) {
 // TestRankingIsNDCG ranks by the logit, against the definition.
 func TestRankingIsNDCG(t *testing.T) {
 	l := &linked{
-		corpus: &corpus{story: []int32{0, 0, 0, 1}, pairs: []evidence.Pair{{A: 0, B: 1}, {A: 0, B: 3}, {A: 1, B: 3}, {A: 2, B: 3}}},
-		tree:   &evidence.Tree{Logits: []float64{1, 2, 0, 3}},
+		corpus: &corpus{story: []int32{0, 0, 0, 1}, pairs: []hierarchy.Pair{{A: 0, B: 1}, {A: 0, B: 3}, {A: 1, B: 3}, {A: 2, B: 3}}},
+		tree:   &hierarchy.Linkage{Logits: []float64{1, 2, 0, 3}},
 	}
 	second := 1 / math.Log2(3)
 	ideal := 1 + second
@@ -91,12 +92,12 @@ func TestRankingIsNDCG(t *testing.T) {
 // TestFiled files by a cut: one-offs are in no story.
 func TestFiled(t *testing.T) {
 	tree := &cluster.Dendrogram{N: 5, Merges: []cluster.Join{{A: 0, B: 1, Similarity: 3}, {A: 2, B: 3, Similarity: 2}}}
-	filed := (&linked{tree: &evidence.Tree{Joins: tree}}).filed(1)
-	var got []evidence.Membership
-	for _, p := range []evidence.Pair{{A: 0, B: 1}, {A: 1, B: 2}, {A: 0, B: 4}} {
+	filed := (&linked{tree: &hierarchy.Linkage{Joins: tree}}).filed(1)
+	var got []score.Filed
+	for _, p := range []hierarchy.Pair{{A: 0, B: 1}, {A: 1, B: 2}, {A: 0, B: 4}} {
 		got = append(got, filed(p))
 	}
-	if want := []evidence.Membership{evidence.Together, evidence.Apart, evidence.Unfiled}; !slices.Equal(got, want) {
+	if want := []score.Filed{score.SameStory, score.DifferentStory, score.Unfiled}; !slices.Equal(got, want) {
 		t.Errorf("filed %v, want %v", got, want)
 	}
 }

@@ -122,8 +122,8 @@ func (d *Dir) Save(stage string, write func(*Writer) error) (err error) {
 // bufferSize is the size in bytes of the buffers for reading and writing.
 const bufferSize = 256 << 10
 
-// Load reads a stage after checking its checksum. It returns ErrNone when there is none, and an
-// ErrDamaged when it cannot be used.
+// Load reads a stage after checking its checksum. Its error is ErrNone if there is no such stage,
+// and ErrDamaged if the file cannot be used.
 func (d *Dir) Load(stage string, read func(*Reader) error) error {
 	f, err := os.Open(d.file(stage))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -139,7 +139,7 @@ func (d *Dir) Load(stage string, read func(*Reader) error) error {
 	}
 	size := info.Size() - int64(headSize) - sha256.Size
 	if size < 0 {
-		return fmt.Errorf("%w: stage %s: file too short", ErrDamaged, stage)
+		return fmt.Errorf("%w: stage %s: file too short (got %d bytes, want at least %d)", ErrDamaged, stage, info.Size(), headSize+sha256.Size)
 	}
 	sum := sha256.New()
 	head := make([]byte, headSize)
@@ -147,7 +147,7 @@ func (d *Dir) Load(stage string, read func(*Reader) error) error {
 		return err
 	}
 	if !bytes.Equal(head[:len(magic)], []byte(magic)) || !bytes.Equal(head[len(magic):], d.key[:]) {
-		return fmt.Errorf("%w: stage %s: it belongs to another job", ErrDamaged, stage)
+		return fmt.Errorf("%w: stage %s: the file is of another job", ErrDamaged, stage)
 	}
 	if _, err := io.CopyN(sum, f, size); err != nil {
 		return err
@@ -167,7 +167,7 @@ func (d *Dir) Load(stage string, read func(*Reader) error) error {
 		return fmt.Errorf("%w: stage %s: %w", ErrDamaged, stage, err)
 	}
 	if r.left != 0 {
-		return fmt.Errorf("%w: stage %s: %d unread bytes", ErrDamaged, stage, r.left)
+		return fmt.Errorf("%w: stage %s: file too long (got %d unread bytes, want 0)", ErrDamaged, stage, r.left)
 	}
 	return nil
 }

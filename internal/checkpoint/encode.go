@@ -36,14 +36,6 @@ func (w *Writer) Text(s string) {
 	}
 }
 
-// Strings writes texts.
-func (w *Writer) Strings(all []string) {
-	w.Int(int64(len(all)))
-	for _, s := range all {
-		w.Text(s)
-	}
-}
-
 // Int32s writes numbers.
 func (w *Writer) Int32s(all []int32) { writeNumbers(w, all) }
 
@@ -111,15 +103,6 @@ func (r *Reader) Text() string {
 	data := make([]byte, r.length(1))
 	r.raw(data)
 	return string(data)
-}
-
-// Strings reads texts.
-func (r *Reader) Strings() []string {
-	all := make([]string, r.length(8))
-	for i := range all {
-		all[i] = r.Text()
-	}
-	return all
 }
 
 // Int32s reads numbers.

@@ -8,33 +8,35 @@ import (
 	"slices"
 )
 
-// DefaultBootstrap is how many samples an interval is taken from. A percentile at 2.5 % asks for about a thousand (Efron and
-// Tibshirani 1993, 13.3); they cost a tenth of a second a set.
+// DefaultBootstrap is the number of samples behind an interval. A percentile of 2.5 % needs about a
+// thousand (Efron and Tibshirani 1993, 13.3), which take .1 s a set.
 const DefaultBootstrap = 1000
 
-// Interval holds the 95 % of a figure's bootstrap distribution in the middle: from the 2.5th percentile to the 97.5th.
+// Interval is the central 95 % of the bootstrap distribution of a figure: the 2.5th and the 97.5th
+// percentile.
 type Interval [2]Score
 
-// Holds reports whether a figure lies within.
+// Holds reports whether a figure lies within the interval.
 func (i Interval) Holds(s Score) bool { return i[0] <= s && s <= i[1] }
 
 const intervalTail = 0.025
 
-// bootstrap draws samples of a set and returns its figures in each, in the order of figures; nil where a figure has none.
+// bootstrap draws samples of a set and returns the figures of each, indexed by figure, then sample;
+// nil for a figure that has none.
 //
-// What is drawn, with replacement and as many as there are, are the stories of the labels, one-offs among them, each with
-// all its articles. Articles of one story succeed and fail together: drawn one by one they would pass for independent
-// witnesses and the intervals come out much too narrow (the cluster bootstrap: Davison and Hinkley 1997, 3.8; Field and
-// Welsh 2007). What was found is not found anew in each sample: each article keeps the scores it has among all articles.
-// So the interval answers "what if the labels were of other stories of this kind", and not "what if the corpus were
-// another".
+// It draws stories of the labels with replacement, one-offs among them, each with all its articles,
+// as many as there are. Articles of one story succeed and fail together: drawing single articles
+// would treat them as independent and make intervals much too narrow (cluster bootstrap: Davison
+// and Hinkley 1997, 3.8; Field and Welsh 2007). Each article keeps the scores it has among all
+// articles; nothing is clustered or ranked again. So the interval answers "what if the labels were
+// of other stories of this kind", not "what if the corpus were another".
 //
-// The draw depends on the labels alone, so that two runs on one set see the same samples.
+// The draw depends on the labels alone, so two runs on one set use the same samples.
 func bootstrap(units []sums, fingerprint string, samples int) [][]float64 {
 	if len(units) < 2 || samples < 1 {
 		return nil
 	}
-	seed, _ := hex.DecodeString(fingerprint) // our own
+	seed, _ := hex.DecodeString(fingerprint) // valid: number made it
 	random := rand.New(rand.NewPCG(1, binary.BigEndian.Uint64(append(seed, make([]byte, 8)...))))
 	out := make([][]float64, len(figures))
 	for range samples {
@@ -46,7 +48,7 @@ func bootstrap(units []sums, fingerprint string, samples int) [][]float64 {
 			if figure.of == nil {
 				continue
 			}
-			// A sample without a single article to ask about has no such figure.
+			// A sample without a seed article has no such figure.
 			if x := figure.of(&drawn); !math.IsNaN(x) {
 				out[f] = append(out[f], x)
 			}
@@ -63,14 +65,14 @@ func intervals(replicates [][]float64) map[string]Interval {
 	out := make(map[string]Interval)
 	for f, xs := range replicates {
 		if len(xs) > 0 {
-			out[figures[f].name] = middle(xs)
+			out[figures[f].name] = central(xs)
 		}
 	}
 	return out
 }
 
-// middle is the interval of some values.
-func middle(xs []float64) Interval {
+// central returns the central interval of some values.
+func central(xs []float64) Interval {
 	xs = slices.Sorted(slices.Values(xs))
 	return Interval{Score(quantile(xs, intervalTail)), Score(quantile(xs, 1-intervalTail))}
 }
@@ -85,33 +87,31 @@ func quantile(xs []float64, q float64) float64 {
 	return xs[below] + (at-float64(below))*(xs[below+1]-xs[below])
 }
 
-// averaged returns the replicates of the mean over sets: sets are drawn independently, so the b-th sample of each may stand
-// beside the b-th of the others.
+// averaged returns the replicates of the mean over sets. Sets are drawn independently, so the b-th
+// sample of one may be paired with the b-th of another.
 func averaged(results []*Result) [][]float64 {
 	out := make([][]float64, len(figures))
 	for f := range figures {
-		var lists [][]float64
-		shortest := math.MaxInt
+		sets := 0.0
 		for _, r := range results {
 			if !figures[f].at(r).Known() {
 				continue
 			}
-			if f >= len(r.replicates) || len(r.replicates[f]) == 0 {
-				lists = nil // the mean is of more than what samples exist of
-				break
+			var samples []float64 // none: the mean includes a set without samples, so it has none
+			if f < len(r.replicates) {
+				samples = r.replicates[f]
 			}
-			lists = append(lists, r.replicates[f])
-			shortest = min(shortest, len(r.replicates[f]))
-		}
-		if len(lists) == 0 {
-			continue
-		}
-		for b := range shortest {
-			sum := 0.0
-			for _, xs := range lists {
-				sum += xs[b]
+			if sets++; sets == 1 {
+				out[f] = slices.Clone(samples)
+			} else {
+				out[f] = out[f][:min(len(out[f]), len(samples))]
+				for b := range out[f] {
+					out[f][b] += samples[b]
+				}
 			}
-			out[f] = append(out[f], sum/float64(len(lists)))
+		}
+		for b := range out[f] {
+			out[f][b] /= sets
 		}
 	}
 	return out

@@ -19,9 +19,9 @@ func drawnSet(t *rapid.T) (g *gold, filed map[string]Place) {
 	var labelled []Labelled
 	for i := range n {
 		l := Labelled{Story: rapid.SampledFrom([]string{"", "a", "b", "c", "d"}).Draw(t, "story")}
-		l.Article.ID = fmt.Sprintf("id%d", i)
+		l.ID = fmt.Sprintf("id%d", i)
 		labelled = append(labelled, l)
-		filed[l.Article.ID] = Place{Story: rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(t, "found")}
+		filed[l.ID] = Place{Story: rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(t, "found")}
 	}
 	return number(labelled), filed
 }
@@ -59,7 +59,8 @@ func contributions(random *rand.Rand, count int) []sums {
 	return units
 }
 
-// An interval holds the figure it is about, narrows as there are more stories, and is the same every time.
+// An interval holds the figure it is about, narrows as there are more stories, and is the same
+// every time.
 func TestIntervals(t *testing.T) {
 	width := func(count int) float64 {
 		units := contributions(rand.New(rand.NewPCG(1, 2)), count)
@@ -94,7 +95,8 @@ func TestIntervals(t *testing.T) {
 	}
 }
 
-// Of a hundred sets drawn from one population, about 95 have an interval that holds the population's figure.
+// Of a hundred sets drawn from one population, about 95 have an interval that holds the
+// population's figure.
 func TestIntervalsHoldAsOftenAsTheySay(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	held := 0
@@ -110,7 +112,8 @@ func TestIntervalsHoldAsOftenAsTheySay(t *testing.T) {
 	}
 }
 
-// Articles of one story are no independent witnesses: copying each article of every story ten times adds nothing.
+// Articles of one story are no independent witnesses: copying each article of every story ten times
+// adds nothing.
 func TestCopiesInAStoryDoNotNarrow(t *testing.T) {
 	units := contributions(rand.New(rand.NewPCG(5, 6)), 60)
 	tenfold := slices.Clone(units)
@@ -176,11 +179,7 @@ func TestMeanOverSetsHasAnIntervalWhereAllSetsHaveOne(t *testing.T) {
 
 // The order in which articles are read is not the order they are numbered in.
 func TestNumberIgnoresOrder(t *testing.T) {
-	l := func(id, story string) Labelled {
-		item := Labelled{Story: story}
-		item.Article.ID = id
-		return item
-	}
+	l := func(id, story string) Labelled { return Labelled{ID: id, Story: story} }
 	a := number([]Labelled{l("3", "x"), l("1", "y"), l("2", "x"), l("4", "")})
 	b := number([]Labelled{l("4", ""), l("2", "x"), l("3", "x"), l("1", "y")})
 	if !slices.Equal(a.ids, b.ids) || !slices.Equal(a.stories, b.stories) || a.fingerprint != b.fingerprint {

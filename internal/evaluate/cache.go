@@ -17,38 +17,38 @@ import (
 	"throughline/embed"
 )
 
-// Cache is an embedder that asks another one about each text once: a run over several files, and with a directory every run
-// after the first, embeds only what was never embedded before. It holds all vectors in memory, 1.5 kB for each text of the
-// built-in model.
+// Cache is an embedder that embeds each text once with another embedder: across files and, with a
+// directory, across runs. It holds all vectors in memory, 1.5 kB for each text of the built-in
+// model.
 //
-// On disk a cache is a file for each embedding space, records of 16 bytes of a text's hash and the numbers of its vector, as
-// little-endian float32. The first record is that of a probe, which is embedded anew at every start: when the model no
-// longer says the same of it, the file is of the past and begins afresh. A file is for one run at a time.
+// A cache file belongs to one embedding space. Its records are 16 bytes of the hash of a text, then
+// the numbers of its vector as little-endian float32. The first record is that of a probe text,
+// which is embedded anew at every start: if its vector differs, the model has changed and the file
+// starts over. Only one run may use a file at a time.
 type Cache struct {
 	of    embed.Embedder
 	count func(string) int
-	file  *os.File // nil: nothing is kept
+	file  *os.File // nil: in memory only
 
-	mu       sync.Mutex
-	vectors  map[cacheKey][]float32
-	embedded int
+	mu      sync.Mutex
+	vectors map[cacheKey][]float32
 }
 
 type cacheKey [16]byte
 
-// ErrCache: a file is not what a cache writes.
+// ErrCache is the error of a file that no cache has written.
 var ErrCache = errors.New("not a cache of vectors; delete it")
 
-// probe is the text that shows whether a model is still the one that made a cache.
+// probe is the text by which a changed model is recognised.
 const probe = "A strong earthquake shook the coast on Monday; rescuers searched the rubble."
 
-// sameModel is how far the cosine of the probe's vectors may be from 1: servers round by chance, and kernels that differ
-// are further apart.
+// sameModel is how far the cosine of the probe's vectors may be below 1: servers round randomly,
+// other models differ more.
 const sameModel = 1e-5
 
-// NewCache reads the cache of an embedder's space in a directory, which is made where it is missing; without a directory it
-// remembers for as long as it lives. Close it.
-func NewCache(ctx context.Context, of embed.Embedder, dir string) (_ *Cache, err error) {
+// NewCache opens the cache of an embedder in a directory, which it creates if missing. With dir ""
+// the cache is in memory only. The caller closes it.
+func NewCache(ctx context.Context, of embed.Embedder, dir string) (*Cache, error) {
 	c := &Cache{of: of, count: embed.Counter(of), vectors: make(map[cacheKey][]float32)}
 	if dir == "" {
 		return c, nil
@@ -57,21 +57,22 @@ func NewCache(ctx context.Context, of embed.Embedder, dir string) (_ *Cache, err
 		return nil, err
 	}
 	path := filepath.Join(dir, of.Space().Fingerprint()+".vectors")
+	var err error
 	if c.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.file.Close())
-		}
-	}()
-	if err := c.load(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err = c.load(); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	} else {
+		err = c.checkModel(ctx)
 	}
-	return c, c.try(ctx)
+	if err != nil {
+		return nil, errors.Join(err, c.file.Close())
+	}
+	return c, nil
 }
 
-// load reads whole records. A part of one at the end, which a run left that was killed, is taken away.
+// load reads the records. It truncates an incomplete last record, which a killed run leaves.
 func (c *Cache) load() error {
 	data, err := io.ReadAll(c.file)
 	if err != nil {
@@ -90,19 +91,17 @@ func (c *Cache) load() error {
 			return ErrCache
 		}
 		v := make([]float32, dim)
-		for d := range v {
-			v[d] = math.Float32frombits(binary.LittleEndian.Uint32(record[len(key)+4*d:]))
-		}
+		_, _ = binary.Decode(record[len(key):], binary.LittleEndian, v) // cannot fail for numbers
 		if norm := float64(vector.Dot(v, v)); !(math.Abs(norm-1) < 1e-3) {
-			return fmt.Errorf("record %d is no vector of length 1: %w", i, ErrCache)
+			return fmt.Errorf("record %d: length of the vector (got %.3f, want 1): %w", i, math.Sqrt(norm), ErrCache)
 		}
 		c.vectors[key] = v
 	}
 	return nil
 }
 
-// try embeds the probe, and forgets everything when its vector is another one.
-func (c *Cache) try(ctx context.Context) error {
+// checkModel embeds the probe, and empties the cache if its vector has changed.
+func (c *Cache) checkModel(ctx context.Context) error {
 	key := keyOf(embed.Document, probe)
 	kept := c.vectors[key]
 	delete(c.vectors, key)
@@ -118,7 +117,7 @@ func (c *Cache) try(ctx context.Context) error {
 	if err := c.file.Truncate(0); err != nil {
 		return err
 	}
-	return c.keep([]cacheKey{key}, now)
+	return c.add([]cacheKey{key}, now)
 }
 
 func keyOf(kind embed.Kind, text string) cacheKey {
@@ -126,15 +125,13 @@ func keyOf(kind embed.Kind, text string) cacheKey {
 	return cacheKey(sum[:len(cacheKey{})])
 }
 
-// keep remembers vectors, and writes them in one go.
-func (c *Cache) keep(keys []cacheKey, vectors [][]float32) error {
+// add caches vectors and appends them to the file in one write.
+func (c *Cache) add(keys []cacheKey, vectors [][]float32) error {
 	var records []byte
 	for i, key := range keys {
 		c.vectors[key] = vectors[i]
 		records = append(records, key[:]...)
-		for _, x := range vectors[i] {
-			records = binary.LittleEndian.AppendUint32(records, math.Float32bits(x))
-		}
+		records, _ = binary.Append(records, binary.LittleEndian, vectors[i]) // cannot fail for numbers
 	}
 	if c.file == nil || len(keys) == 0 {
 		return nil
@@ -143,32 +140,25 @@ func (c *Cache) keep(keys []cacheKey, vectors [][]float32) error {
 	return err
 }
 
-// Space is that of the embedder.
+// Space returns the space of the embedder.
 func (c *Cache) Space() embed.Space { return c.of.Space() }
 
 // CountTokens counts as the embedder does.
 func (c *Cache) CountTokens(text string) int { return c.count(text) }
 
-// Embedded returns how many texts the embedder was asked about.
-func (c *Cache) Embedded() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.embedded
-}
-
-// Embed asks the embedder about the texts that are new, all in one call. Calls follow one another: a second one may be about the
-// texts of the first.
+// Embed embeds the texts that are not in the cache in one call. Concurrent calls wait for each
+// other, because they may share texts.
 func (c *Cache) Embed(ctx context.Context, kind embed.Kind, texts []string) ([][]float32, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	keys := make([]cacheKey, len(texts))
 	var missing []string
 	var missingKeys []cacheKey
-	asked := make(map[cacheKey]bool)
+	requested := make(map[cacheKey]bool)
 	for i, text := range texts {
 		keys[i] = keyOf(kind, text)
-		if c.vectors[keys[i]] == nil && !asked[keys[i]] {
-			asked[keys[i]] = true
+		if c.vectors[keys[i]] == nil && !requested[keys[i]] {
+			requested[keys[i]] = true
 			missing, missingKeys = append(missing, text), append(missingKeys, keys[i])
 		}
 	}
@@ -177,9 +167,8 @@ func (c *Cache) Embed(ctx context.Context, kind embed.Kind, texts []string) ([][
 		if err != nil {
 			return nil, err
 		}
-		c.embedded += len(missing)
-		if err := c.keep(missingKeys, made); err != nil {
-			return nil, fmt.Errorf("keeping vectors: %w", err)
+		if err := c.add(missingKeys, made); err != nil {
+			return nil, fmt.Errorf("writing the cache: %w", err)
 		}
 	}
 	out := make([][]float32, len(texts))
@@ -189,7 +178,7 @@ func (c *Cache) Embed(ctx context.Context, kind embed.Kind, texts []string) ([][
 	return out, nil
 }
 
-// Close gives the file back.
+// Close closes the file.
 func (c *Cache) Close() error {
 	if c.file == nil {
 		return nil

@@ -88,7 +88,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// Runs that asked about other articles say nothing of each other's lists, and are compared otherwise.
+// Runs that asked about other articles say nothing of each other's lists, and are compared
+// otherwise.
 func TestCompareRunsWithOtherLists(t *testing.T) {
 	old := kept(t, NewReport("m", []*Result{measured("a", "aa", 0.8, 0.1, Interval{}), measured("b", "bb", 0.8, 0.1, Interval{})}))
 	fewer := measured("b", "bb", 0.7, 0.2, Interval{})
@@ -108,7 +109,8 @@ func TestCompareRunsWithOtherLists(t *testing.T) {
 	}
 }
 
-// A mean that got better is no loss, one that can no longer be measured is, and one that never could is none.
+// A mean that got better is no loss, one that can no longer be measured is, and one that never
+// could is none.
 func TestDropped(t *testing.T) {
 	for name, c := range map[string]struct {
 		was, now Score
@@ -152,8 +154,8 @@ func TestWhatCannotBeCompared(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ data, want string }{
 		"no JSON":       {`hello`, "not the report of a run"},
-		"no report":     {`{"hello":1}`, "format 0, this program writes format 1"},
-		"later version": {`{"format":2,"sets":[{}]}`, "format 2"},
+		"no report":     {`{"hello":1}`, "format (got 0, want 1)"},
+		"later version": {`{"format":2,"sets":[{}]}`, "format (got 2, want 1)"},
 		"no sets":       {`{"format":1,"sets":[]}`, "no sets"},
 		"null set":      {`{"format":1,"sets":[null]}`, "no sets"},
 	} {

@@ -3,86 +3,36 @@ package evaluate
 import (
 	"compress/gzip"
 	"context"
-	"fmt"
 	"iter"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"throughline/embed"
 	"throughline/embed/minilm"
-	"throughline/internal/article"
-	"throughline/internal/corpus"
-	"throughline/internal/evidence"
-	"throughline/internal/ingest"
-	"throughline/internal/related"
+	"throughline/internal/formats"
+	"throughline/internal/producttest"
 	"throughline/internal/seedtest"
-	"throughline/internal/store"
-	"throughline/internal/stories"
 )
 
-// product says how the product is put together for a test.
-type product struct {
-	embedder embed.Embedder
-	workers  int // of reclustering; 0: all cores
-	batch    int // sections that are embedded together; 0: as usual
-}
-
-// engines is the product with the built-in model.
+// engines is the product with the built-in model, on an empty store in memory.
 func engines(t *testing.T) Engines {
 	t.Helper()
 	model, err := minilm.New(minilm.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return product{embedder: model}.engines(t)
+	return enginesOf(t, producttest.Options{Embedder: model})
 }
 
-// engines puts the product together on an empty store in memory.
-func (p product) engines(t testing.TB) Engines {
+func enginesOf(t *testing.T, o producttest.Options) Engines {
 	t.Helper()
-	ctx := context.Background()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	conn, err := store.Local("", nil)
-	must(err)
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	log := slog.New(slog.DiscardHandler)
-	store, err := store.Open(ctx, conn, store.Config{Prefix: "test", Space: p.embedder.Space(), Chunker: article.Chunker, Logger: log, Now: time.Now, Owner: t.Name()})
-	must(err)
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	known, err := corpus.Load(ctx, store)
-	must(err)
-	var e Engines
-	e.Store = store
-	e.Coverage, err = related.New(related.Config{Store: store, Embedder: p.embedder, Corpus: known, Model: evidence.Default(), Logger: log, Now: time.Now})
-	must(err)
-	var ids atomic.Int64
-	e.Stories, err = stories.New(stories.Config{Store: store, Embedder: p.embedder, Corpus: known, Model: evidence.Default(), Logger: log, Now: time.Now,
-		Workers: p.workers, NewID: func(kind string) string { return fmt.Sprintf("%s-%d", kind, ids.Add(1)) }})
-	must(err)
-	e.Pipeline, err = ingest.NewPipeline(ingest.Config{Store: store, Embedder: p.embedder, Corpus: known, Logger: log, Now: time.Now, BatchSections: p.batch})
-	must(err)
-	return e
+	p := producttest.New(t, o)
+	return Engines{Pipeline: p.Ingest, Ranking: p.Related, Stories: p.Stories, Store: p.Store}
 }
 
-// threeEvents is a labelled file: two events of two and three reports, a one-off, and two articles that nobody labelled, one
-// of which lacks an id.
+// threeEvents is a labelled file: two events of two and three reports, a one-off, and two articles
+// that nobody labelled, one of which lacks an id.
 const threeEvents = `{"id":"q1","title":"Earthquake of magnitude 7.1 shakes Tarvale","text":"An earthquake of magnitude 7.1 struck the coastal city of Tarvale on Monday, bringing down the old town hall. Rescuers searched the rubble for survivors.","date":"2031-03-03","source":"North Post","story":"quake","topic":"disaster"}
 {"id":"q2","title":"Tarvale counts its dead after 7.1 quake","text":"At least 40 people died when a magnitude 7.1 earthquake hit Tarvale, officials said. The old town hall collapsed and rescuers are digging in the rubble.","date":"2031-03-04","source":"South Times","story":"quake","topic":"disaster"}
 {"id":"q3","title":"Rescuers in Tarvale find girl alive under town hall","text":"Rescuers pulled a girl alive from the rubble of the town hall in Tarvale, two days after the magnitude 7.1 earthquake.","date":"2031-03-05","source":"West News","story":"quake","topic":"disaster"}
@@ -123,7 +73,7 @@ func labelledFile(t *testing.T, content string, compressed bool) string {
 func TestEnginesOnClearEvents(t *testing.T) {
 	for _, compressed := range []bool{false, true} {
 		path := labelledFile(t, threeEvents, compressed)
-		r, err := Run(context.Background(), engines(t), path, Read(context.Background(), path, article.Options{}), Options{Now: time.Now})
+		r, err := Run(context.Background(), engines(t), path, Read(context.Background(), path, formats.Options{}), Options{Now: time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,9 +113,9 @@ func seeds(t *testing.T) iter.Seq2[Labelled, error] {
 		t.Fatal(err)
 	}
 	return func(yield func(Labelled, error) bool) {
-		for a, err := range article.Read(context.Background(), []string{dir}, article.Options{}) {
-			l := Labelled{Article: a}
-			if e, ok := expected.Article(a.ID); ok {
+		for a, err := range formats.Read(context.Background(), []string{dir}, formats.Options{}) {
+			l := Labelled{ID: a.Article().ID, Valid: a}
+			if e, ok := expected.Article(l.ID); ok {
 				l.Topic = expected.TopicOf(e)
 				if l.Story = e.Story; l.Story == "" {
 					l.Story = "one-off " + e.ID

@@ -1,28 +1,31 @@
-// Package evaluate measures how good the answers are, on articles of which somebody has said what belongs together.
+// Package evaluate measures the quality of the product on labelled articles.
 //
-// It knows how labelled files are read, which questions are asked about them, and how the answers are scored. The answers
-// come from the engines that serve readers, with the settings that readers get by default, over a store that holds the
-// labelled articles and nothing else. It does not know how an answer comes about, and nothing in it can be tuned.
+// It knows how labelled files are read, which questions are asked about them, and how the answers
+// are scored. The answers come from the engines that serve readers, with the default settings, over
+// a store that holds the labelled articles and nothing else. It does not know how an answer is
+// found, and it has no parameters to tune.
 //
-// What is measured:
+// The measurements:
 //
-//   - Stories: B-cubed precision, recall and F1 of the stories found, the same over pairs of articles, mutual information and
-//     Rand index, both adjusted for chance. An article in no story counts as a story of its own, in the labels and in what
-//     was found. Counted as found and as gold are stories with at least two labelled articles, and articles in them as
-//     grouped. The largest story is that of all stored articles. The precision over pairs is what a target precision asks
-//     for: of the pairs that were put into one story, the share that is of one.
-//   - Related: for every article whose story has at least two articles, the list of related coverage, copies included. What
-//     is of the same story is relevant, all else is not. nDCG of the first ten, precision of the first five, and the
-//     reciprocal rank of the first relevant one, each as the mean over those articles. A list of five cannot be more
-//     precise than the story is large, so P@5 stays below 1 where stories are small.
+//   - Stories: B-cubed precision, recall and F1 of the stories found, the same over pairs of
+//     articles, adjusted mutual information (AMI) and adjusted Rand index (ARI). A one-off counts
+//     as a story of its own, in the labels and in what was found. "Found" and "gold" count stories
+//     with at least two labelled articles, "grouped" the articles in them. The largest story counts
+//     all stored articles. A target precision asks for the pair precision: the share of pairs
+//     within stories that are of one story.
+//   - Related: for every article whose story has others, the list of related coverage, copies
+//     included. Articles of the same story are relevant, all others are not. nDCG of the first ten,
+//     precision of the first five, and the reciprocal rank of the first relevant one, each as the
+//     mean over those articles. P@5 stays below 1 where stories have fewer than six articles.
 //   - Reliability of the probabilities that these lists present, see Reliability.
-//   - Topics: mutual information and Rand index of the topics found.
+//   - Topics: AMI and ARI of the topics found.
 //
-// Most figures come with an interval, see bootstrap. Reports can be kept and compared with later ones, see Compare.
+// Most figures come with an interval, see bootstrap. A report can be compared with a later one, see
+// Compare.
 //
-// Articles without a story label take part: they are stored, they can be found, and stories can form around them, as in any
-// corpus. They are neither asked about nor counted, except that one of them in a list of related coverage takes the place
-// of a relevant one, since nobody said that it belongs to the story.
+// Articles without a story label are stored, can be found, and can form stories, as in any corpus.
+// They are not asked about and not counted. But one of them in a list of related coverage takes the
+// place of a relevant one, because its story is unknown.
 package evaluate
 
 import (
@@ -34,27 +37,29 @@ import (
 	"time"
 )
 
-// Options of a run.
+// Options configures Run.
 type Options struct {
-	Now     func() time.Time // needed: for Result.Seconds
-	Workers int              // how many questions are asked at a time; 0: as many as there are cores
-	// Ask bounds how many articles are asked about; which ones follows from their ids. 0: all; negative: none, so that there
-	// are no figures of related coverage and of probabilities.
+	Now     func() time.Time // required; for Result.Seconds
+	Workers int              // questions at a time; 0: GOMAXPROCS
+	// Ask is the most articles that are asked about, chosen by hashes of their ids. 0: all;
+	// negative: none, which leaves out the figures of related coverage and of probabilities.
 	Ask int
-	// Bootstrap is how many samples intervals are taken from; 0: there are none.
+	// Bootstrap is the number of samples behind intervals; 0: no intervals.
 	Bootstrap int
-	// Vectors, when not nil, are the vectors of these articles. The system must have them as its embedder.
+	// Vectors, if not nil, holds the vectors of these articles. The system must use it as its
+	// embedder.
 	Vectors *Vectors
-	// Progress, when not nil, is told of every article that was read ("reading"), of the making of stories ("finding
-	// stories"), and of every question that was answered ("relating"). It is never called concurrently.
+	// Progress, if not nil, is called for every article that was read ("reading"), before
+	// clustering ("finding stories"), and for every question that was answered ("relating"). It is
+	// never called concurrently.
 	Progress func(stage string)
 }
 
-// ErrNothing: no article of the file could be stored.
+// ErrNothing is the error of a file without an article that could be stored.
 var ErrNothing = errors.New("no article to evaluate")
 
-// Run stores the labelled articles in an empty system, asks, and scores the answers. Items that are errors, or that cannot
-// be stored, are left out and listed in the Result.
+// Run stores the labelled articles in an empty system, asks it the questions, and scores the
+// answers. Items that are errors, or that cannot be stored, are left out and listed in the Result.
 func Run(ctx context.Context, sys System, name string, items iter.Seq2[Labelled, error], opts Options) (*Result, error) {
 	if opts.Workers <= 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)

@@ -15,8 +15,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"throughline/internal/article"
 	"throughline/internal/ingest"
+	"throughline/internal/news"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,9 +30,10 @@ type scripted struct {
 	asked   chan string
 }
 
-func (s *scripted) Ingest(ctx context.Context, items iter.Seq2[article.Article, error], each func(ingest.Report)) (ingest.Summary, error) {
+func (s *scripted) Ingest(ctx context.Context, items iter.Seq2[news.Valid, error], each func(ingest.Report)) (ingest.Summary, error) {
 	var sum ingest.Summary
-	for a, err := range items {
+	for valid, err := range items {
+		a := valid.Article()
 		r := ingest.Report{ID: a.ID, Outcome: ingest.New, Err: err}
 		if err == nil && a.ID == s.refuse {
 			r.Err = errors.New("no room for " + a.ID)
@@ -55,13 +56,13 @@ func (s *scripted) Related(_ context.Context, id string) (List, error) {
 	if s.asked != nil {
 		s.asked <- id
 	}
-	return list(s.related[id]), nil
+	return list(s.related[id]).hits, nil
 }
 
 // list is a ranking of ids, each with "=" and a probability if that matters.
 type list []string
 
-func (l list) Hits(_ context.Context, offset, n int) ([]Hit, error) {
+func (l list) hits(_ context.Context, offset, n int) ([]Hit, error) {
 	from := min(offset, len(l))
 	var hits []Hit
 	for _, entry := range l[from:min(from+n, len(l))] {
@@ -75,12 +76,13 @@ func (l list) Hits(_ context.Context, offset, n int) ([]Hit, error) {
 	return hits, nil
 }
 
-// labelled makes articles of "id story topic", where - is an unknown label, and errors of "!message".
+// labelled makes articles of "id story topic", where - is an unknown label, and errors of
+// "!message".
 func labelled(lines ...string) iter.Seq2[Labelled, error] {
 	return func(yield func(Labelled, error) bool) {
 		for i, line := range lines {
 			if message, bad := strings.CutPrefix(line, "!"); bad {
-				if !yield(Labelled{}, &article.ItemError{Origin: article.Origin{Path: "set", Line: i + 1}, Err: errors.New(message)}) {
+				if !yield(Labelled{}, &news.ItemError{Origin: news.Origin{Path: "set", Line: i + 1}, Err: errors.New(message)}) {
 					return
 				}
 				continue
@@ -91,8 +93,8 @@ func labelled(lines ...string) iter.Seq2[Labelled, error] {
 					f[k] = ""
 				}
 			}
-			a := article.Article{ID: f[0], Title: "Title of " + f[0], Origin: article.Origin{Path: "set", Line: i + 1}}
-			if !yield(Labelled{Article: a, Story: f[1], Topic: f[2]}, nil) {
+			valid, err := news.Validate(news.Article{ID: f[0], Title: "Title of " + f[0], Origin: news.Origin{Path: "set", Line: i + 1}})
+			if !yield(Labelled{ID: f[0], Valid: valid, Story: f[1], Topic: f[2]}, err) {
 				return
 			}
 		}
@@ -213,13 +215,10 @@ func TestWhatIsLeftOutIsReported(t *testing.T) {
 	if r.Articles != 2 || len(r.Rejected) != 2 || len(r.Duplicates) != 1 {
 		t.Fatalf("%+v", r)
 	}
-	// The refused article is no relevant one, and the second a1 does not change the label of the first.
+	// The refused article is no relevant one, and the second a1 does not change the label of the
+	// first.
 	if r.Related.NDCG10 != 1 || r.Stories.Gold != 1 {
 		t.Errorf("%+v", r)
-	}
-	var twice *DuplicateError
-	if !errors.As(r.Duplicates[0], &twice) || twice.ID != "a1" || twice.Origin.Line != 5 {
-		t.Errorf("duplicate %v", r.Duplicates[0])
 	}
 	var notes bytes.Buffer
 	if err := WriteNotes(&notes, []*Result{r}); err != nil {

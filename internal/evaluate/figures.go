@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// Score is a figure, usually between 0 and 1. NaN means that the labels do not allow to measure it; in JSON that is null.
+// Score is a figure, usually between 0 and 1. NaN, null in JSON, means that the labels do not
+// suffice to measure it.
 type Score float64
 
-// unknown is the score of what could not be measured, because no label says what would be right.
+// unknown is the score of a figure that could not be measured.
 var unknown = Score(math.NaN())
 
-// Known reports whether it could be measured.
+// Known reports whether the figure could be measured.
 func (s Score) Known() bool { return !math.IsNaN(float64(s)) }
 
-// MarshalJSON gives four digits: more would be noise.
+// MarshalJSON writes four digits: more would be noise.
 func (s Score) MarshalJSON() ([]byte, error) {
 	if !s.Known() {
 		return []byte("null"), nil
@@ -26,7 +27,7 @@ func (s Score) MarshalJSON() ([]byte, error) {
 
 func (s Score) rounded() Score { return Score(math.Round(float64(s)*1e4) / 1e4) }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads the output of MarshalJSON.
 func (s *Score) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		*s = unknown
@@ -35,7 +36,7 @@ func (s *Score) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*float64)(s))
 }
 
-// String gives three digits, or a dash.
+// String returns three digits, or a dash.
 func (s Score) String() string {
 	if !s.Known() {
 		return "-"
@@ -43,21 +44,16 @@ func (s Score) String() string {
 	return fmt.Sprintf("%.3f", float64(s))
 }
 
-// better says which way a figure should go.
-type better int
+// Whether a greater or a smaller figure is better, or neither, as the sign of an improvement.
+const higher, lower, neither = 1.0, -1.0, 0.0
 
-const (
-	higher better = iota
-	lower
-	neither // it describes, and judges nothing
-)
-
-// figure is one of the numbers that are averaged over sets, compared between runs and, where of is not nil, have an interval.
+// figure is a number that is averaged over sets, compared between runs and, if of is not nil, given
+// an interval.
 type figure struct {
 	name   string // path in the JSON of a set
-	better better
+	better float64
 	at     func(*Result) Score
-	of     func(*sums) float64 // the same from sums; NaN: unknown
+	of     func(*sums) float64 // the figure from sums; NaN: unknown
 }
 
 // ofLists reports whether the figure depends on which articles were asked about.
@@ -88,15 +84,16 @@ var figures = []figure{
 	{"topics.ari", higher, func(r *Result) Score { return r.Topics.ARI }, nil},
 }
 
-// sums are what figures with an interval are made of: sums over articles, so that those of a set are the sum of those of
-// its parts.
+// sums holds sums over articles, from which the figures with an interval follow. The sums of a set
+// are the sum of those of its parts.
 type sums struct {
 	articles          float64 // with a label
 	precision, recall float64 // B-cubed, of these articles
-	// Pairs of articles: put into one story and of one, of one, put into one. Half of a pair belongs to either article.
+	// Pairs of articles: in one story both as found and by the labels, by the labels, as found.
+	// Half of a pair counts for either article.
 	both, inGold, inFound float64
 	asked, ndcg, p5, mrr  float64 // articles asked about, and the scores of their lists
-	bins                  bins    // pairs by the probability presented; half of a pair belongs to either article
+	bins                  bins    // pairs by probability, counted likewise
 }
 
 func (s *sums) add(t *sums) {
@@ -115,7 +112,7 @@ func (s *sums) add(t *sums) {
 	}
 }
 
-// Where there are no pairs there was nothing to get wrong, as in cluster.PairF1.
+// Without pairs the share is 1, as in cluster.PairF1.
 func (s *sums) pairPrecision() float64 { return shareOr1(s.both, s.inFound) }
 func (s *sums) pairRecall() float64    { return shareOr1(s.both, s.inGold) }
 
@@ -131,4 +128,79 @@ func harmonic(p, r float64) float64 {
 		return 0
 	}
 	return 2 * p * r / (p + r)
+}
+
+// Reliability measures the probabilities that readers see: of the pairs presented with about 80 %,
+// four in five should be of one story.
+//
+// The pairs are those of a labelled article and each labelled article among the first
+// candidateDepth results of its list, each pair once. One-offs are asked about too: their lists
+// should have low probabilities. Pairs that no list shows near its top are left out: nobody sees
+// their probability, and there are so many that any model would look reliable.
+type Reliability struct {
+	Pairs     int   `json:"pairs"`
+	Predicted Score `json:"predicted"` // mean probability
+	Observed  Score `json:"observed"`  // share that is of one story
+	ECE       Score `json:"ece"`       // expected calibration error
+	Bins      []Bin `json:"bins"`      // of equal width, ascending, empty ones included
+}
+
+// Bin holds the pairs with a probability in [From, To); the last bin includes To.
+type Bin struct {
+	From      float64 `json:"from"`
+	To        float64 `json:"to"`
+	Predicted Score   `json:"predicted"`
+	Observed  Score   `json:"observed"`
+	Count     int     `json:"count"`
+}
+
+// candidateDepth is the number of results that count: about the first page of a reader.
+const candidateDepth = 20
+
+// binCount is the usual number of bins (Guo et al. 2017).
+const binCount = 10
+
+type bins [binCount]binSum
+
+// binSum holds sums over pairs: their number, their probabilities, and how many are of one story.
+type binSum struct{ count, predicted, observed float64 }
+
+func (b *binSum) add(c binSum) {
+	b.count += c.count
+	b.predicted += c.predicted
+	b.observed += c.observed
+}
+
+// note counts a pair with a weight.
+func (b *bins) note(probability float64, same bool, weight float64) {
+	at := min(max(int(probability*binCount), 0), binCount-1)
+	s := binSum{count: weight, predicted: weight * probability}
+	if same {
+		s.observed = weight
+	}
+	b[at].add(s)
+}
+
+// ece returns the expected calibration error (Naeini, Cooper and Hauskrecht 2015): the difference
+// between mean probability and observed share of each bin, weighted by its pairs. NaN without
+// pairs.
+func (b *bins) ece() float64 {
+	var gap, count float64
+	for _, s := range b {
+		gap += math.Abs(s.predicted - s.observed)
+		count += s.count
+	}
+	return gap / count
+}
+
+func (b *bins) reliability() Reliability {
+	var all binSum
+	r := Reliability{ECE: Score(b.ece())}
+	for i, s := range b {
+		all.add(s)
+		r.Bins = append(r.Bins, Bin{From: float64(i) / binCount, To: float64(i+1) / binCount,
+			Predicted: Score(s.predicted / s.count), Observed: Score(s.observed / s.count), Count: int(math.Round(s.count))})
+	}
+	r.Pairs, r.Predicted, r.Observed = int(math.Round(all.count)), Score(all.predicted/all.count), Score(all.observed/all.count)
+	return r
 }

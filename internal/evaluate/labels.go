@@ -9,19 +9,21 @@ import (
 	"slices"
 	"strings"
 
-	"throughline/internal/article"
+	"throughline/internal/formats"
 	"throughline/internal/ingest"
+	"throughline/internal/news"
 )
 
-// Labelled is an article with what is known of it. An empty label is an unknown one. A label that occurs once says that
-// the article is a one-off, which is knowledge.
+// Labelled is an article with its labels. An empty label is unknown. A story label that occurs once
+// means that the article is a one-off.
 type Labelled struct {
-	Article      article.Article
+	ID           string
+	Valid        news.Valid
 	Story, Topic string
 }
 
-// gold is what is known of the stored articles, ordered by id, so that the order they were read in does not change as much as the
-// rounding of a sum. A label of -1 is an unknown one.
+// gold holds the labels of the stored articles, ordered by id, so that the order of reading does
+// not change even the rounding of a sum. A label of -1 is unknown.
 type gold struct {
 	ids           []string
 	stories       []int32
@@ -30,28 +32,27 @@ type gold struct {
 	fingerprint   string
 }
 
-// store puts the articles into the system and returns the labels of those it took.
+// ingestAll stores the articles and returns the labels of those that the system accepted.
 func ingestAll(ctx context.Context, sys System, items iter.Seq2[Labelled, error], opts Options, result *Result) (*gold, error) {
-	// The pipeline pulls articles in a goroutine of its own; that goroutine alone touches seen and result.Duplicates, and
-	// it has ended when Ingest returns.
+	// The pipeline iterates over articles in a goroutine of its own. Only that goroutine touches
+	// seen and result.Duplicates, and it has ended when Ingest returns.
 	var seen []Labelled
 	known := make(map[string]bool)
-	articles := func(yield func(article.Article, error) bool) {
+	articles := func(yield func(news.Valid, error) bool) {
 		for item, err := range items {
 			if err == nil {
-				if id := item.Article.ID; known[id] {
-					result.Duplicates = append(result.Duplicates, &DuplicateError{Origin: item.Article.Origin, ID: id})
+				a := item.Valid.Article()
+				if known[item.ID] {
+					result.Duplicates = append(result.Duplicates, fmt.Errorf("%s: an article with the id %q was read before", a.Origin, item.ID))
 					continue
 				}
-				known[item.Article.ID] = true
-				if derived(item.Article) {
+				known[item.ID] = true
+				if derived(a) {
 					result.Unidentified++
 				}
-				label := Labelled{Story: item.Story, Topic: item.Topic}
-				label.Article.ID = item.Article.ID // the texts are not kept
-				seen = append(seen, label)
+				seen = append(seen, Labelled{ID: item.ID, Story: item.Story, Topic: item.Topic})
 			}
-			if !yield(item.Article, err) {
+			if !yield(item.Valid, err) {
 				return
 			}
 		}
@@ -69,7 +70,7 @@ func ingestAll(ctx context.Context, sys System, items iter.Seq2[Labelled, error]
 	for _, r := range summary.Rejected {
 		result.Rejected = append(result.Rejected, r.Err)
 	}
-	g := number(slices.DeleteFunc(seen, func(l Labelled) bool { return !stored[l.Article.ID] }))
+	g := number(slices.DeleteFunc(seen, func(l Labelled) bool { return !stored[l.ID] }))
 	for i := range g.ids {
 		if g.stories[i] < 0 {
 			result.Unlabelled++
@@ -78,52 +79,43 @@ func ingestAll(ctx context.Context, sys System, items iter.Seq2[Labelled, error]
 	return g, nil
 }
 
-// number orders articles and gives their labels numbers.
+// number orders articles by id and numbers their labels.
 func number(labelled []Labelled) *gold {
-	slices.SortFunc(labelled, func(a, b Labelled) int { return strings.Compare(a.Article.ID, b.Article.ID) })
+	slices.SortFunc(labelled, func(a, b Labelled) int { return strings.Compare(a.ID, b.ID) })
 	g := &gold{}
-	stories, topics := newNumbers(), newNumbers()
+	stories, topics := numbers{}, numbers{}
 	h := sha256.New()
 	for _, l := range labelled {
-		g.ids = append(g.ids, l.Article.ID)
+		g.ids = append(g.ids, l.ID)
 		g.stories = append(g.stories, stories.of(l.Story))
 		g.topics = append(g.topics, topics.of(l.Topic))
-		fmt.Fprintf(h, "%q %q %q\n", l.Article.ID, l.Story, l.Topic) // never fails, as documented
+		fmt.Fprintf(h, "%q %q %q\n", l.ID, l.Story, l.Topic) // never fails, as documented
 	}
 	g.storiesBySize = sizes(g.stories)
 	g.fingerprint = hex.EncodeToString(h.Sum(nil)[:8])
 	return g
 }
 
-// derived reports whether the article came without an id: then its own content leads to the same one.
-func derived(a article.Article) bool {
+// derived reports whether the article came without an id: its id is the one derived from its
+// content.
+func derived(a news.Article) bool {
 	bare := a
 	bare.ID = ""
-	return article.Finish(&bare) == nil && bare.ID == a.ID
+	valid, err := news.Validate(bare)
+	return err == nil && valid.Article().ID == a.ID
 }
 
-// DuplicateError is an article whose id an earlier one has. The earlier one stays.
-type DuplicateError struct {
-	Origin article.Origin
-	ID     string
-}
-
-func (e *DuplicateError) Error() string {
-	return fmt.Sprintf("%s: an article with the id %q was read before", e.Origin, e.ID)
-}
-
-// numbers gives labels numbers from 0 in order of appearance, and -1 to the empty one.
+// numbers numbers labels from 0 in order of appearance; the empty label is -1.
 type numbers map[string]int32
 
-func newNumbers() numbers { return numbers{"": -1} }
-
 func (n numbers) of(label string) int32 {
-	number, ok := n[label]
-	if !ok {
-		number = int32(len(n) - 1)
-		n[label] = number
+	if label == "" {
+		return -1
 	}
-	return number
+	if _, ok := n[label]; !ok {
+		n[label] = int32(len(n))
+	}
+	return n[label]
 }
 
 // sizes counts how often each label occurs.
@@ -141,7 +133,7 @@ func sizes(labels []int32) []int {
 	return counts
 }
 
-// known returns the labels of those items whose gold label is known.
+// known returns the labels of the items whose gold label is known.
 func known(labels, gold []int32) []int32 {
 	var out []int32
 	for i, l := range labels {
@@ -152,10 +144,10 @@ func known(labels, gold []int32) []int32 {
 	return out
 }
 
-// several counts the labels that occur more than once, and how many items have such a label.
-func several(labels []int32) (count, items int) {
+// groups counts the labels that occur at least so often, and the items with such a label.
+func groups(labels []int32, least int) (count, items int) {
 	for _, size := range sizes(labels) {
-		if size > 1 {
+		if size >= least {
 			count++
 			items += size
 		}
@@ -163,13 +155,17 @@ func several(labels []int32) (count, items int) {
 	return count, items
 }
 
-// distinct counts the labels that occur.
-func distinct(labels []int32) int {
-	n := 0
-	for _, size := range sizes(labels) {
-		if size > 0 {
-			n++
+// Read reads labelled articles from any format with named fields, usually one JSON object a line.
+// The field "story" is the label of the story, "topic" that of the topic; a missing, null or empty
+// one is unknown.
+func Read(ctx context.Context, path string, opts formats.Options) iter.Seq2[Labelled, error] {
+	opts.Keep = []string{"story", "topic"}
+	return func(yield func(Labelled, error) bool) {
+		for a, err := range formats.Read(ctx, []string{path}, opts) {
+			extra := a.Article().Extra
+			if !yield(Labelled{ID: a.Article().ID, Valid: a, Story: extra["story"], Topic: extra["topic"]}, err) {
+				return
+			}
 		}
 	}
-	return n
 }

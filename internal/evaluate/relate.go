@@ -19,28 +19,29 @@ const (
 	precisionDepth = 5
 )
 
-// answer is what was learnt from the list of one article.
+// answer holds the scores of the list of one article.
 type answer struct {
-	company              bool // the article's story has others, so the list has a score
+	hasRelevant          bool // the article's story has others, so the list has scores
 	ndcg, p5, reciprocal float64
 	pairs                []pair
 }
 
 // pair is a labelled article in the list of another one.
 type pair struct {
-	other       int // which article
+	other       int // index of the article
 	probability float64
 }
 
-// relate asks for the related coverage of every labelled article and adds the scores to its story. Sums are taken in the
-// order of the articles, so that the number of workers changes nothing.
+// relate asks for the related coverage of every labelled article and adds the scores to the unit of
+// its story. It sums in the order of the articles, so the number of workers does not change the
+// result.
 func relate(ctx context.Context, sys System, g *gold, opts Options, units []sums) error {
 	index := make(map[string]int, len(g.ids))
 	for i, id := range g.ids {
 		index[id] = i
 	}
 	answers := make([]answer, len(g.ids))
-	var telling sync.Mutex
+	var progress sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(opts.Workers)
 	for _, i := range g.sample(opts.Ask) {
@@ -51,13 +52,13 @@ func relate(ctx context.Context, sys System, g *gold, opts Options, units []sums
 			}
 			list, err := sys.Related(ctx, id)
 			if err == nil {
-				answers[i], err = g.judge(ctx, i, list, index)
+				answers[i], err = g.scoreList(ctx, i, list, index)
 			}
 			if err != nil {
 				return fmt.Errorf("coverage related to %q: %w", id, err)
 			}
-			telling.Lock()
-			defer telling.Unlock()
+			progress.Lock()
+			defer progress.Unlock()
 			opts.Progress("relating")
 			return nil
 		})
@@ -71,11 +72,12 @@ func relate(ctx context.Context, sys System, g *gold, opts Options, units []sums
 			continue
 		}
 		own := &units[g.stories[i]]
-		if a.company {
+		if a.hasRelevant {
 			own.add(&sums{asked: 1, ndcg: a.ndcg, p5: a.p5, mrr: a.reciprocal})
 		}
 		for _, p := range a.pairs {
-			// What the second of two articles says of the first is what the first said, but for what sections add.
+			// Each pair counts once: both lists give nearly the same probability, apart from
+			// sections.
 			key := [2]int{min(i, p.other), max(i, p.other)}
 			if seen[key] {
 				continue
@@ -89,34 +91,32 @@ func relate(ctx context.Context, sys System, g *gold, opts Options, units []sums
 	return nil
 }
 
-// sample returns the articles that are asked about: labelled ones, as many as there are or as are wanted, with the smallest
-// hashes of their ids.
+// sample returns the articles that are asked about: the labelled ones, or, if wanted is positive,
+// at most that many, with the smallest hashes of their ids.
 func (g *gold) sample(wanted int) []int {
 	var all []int
-	hashes := make([]uint64, len(g.ids))
-	for i, id := range g.ids {
-		if g.stories[i] >= 0 {
-			h := fnv.New64a()
-			h.Write([]byte(id)) // never fails, as documented
-			hashes[i] = h.Sum64()
+	for i, story := range g.stories {
+		if story >= 0 {
 			all = append(all, i)
 		}
 	}
-	switch {
-	case wanted < 0:
-		return nil
-	case wanted == 0 || wanted >= len(all):
+	if wanted == 0 || wanted >= len(all) {
 		return all
 	}
-	slices.SortFunc(all, func(a, b int) int { return cmp.Or(cmp.Compare(hashes[a], hashes[b]), cmp.Compare(g.ids[a], g.ids[b])) })
-	return all[:wanted]
+	hash := func(i int) uint64 {
+		h := fnv.New64a()
+		h.Write([]byte(g.ids[i])) // never fails, as documented
+		return h.Sum64()
+	}
+	slices.SortFunc(all, func(a, b int) int { return cmp.Or(cmp.Compare(hash(a), hash(b)), cmp.Compare(g.ids[a], g.ids[b])) })
+	return all[:max(wanted, 0)]
 }
 
-// judge scores the list of the i-th article. What lies below the first results is looked at only where the first relevant
-// article is not among them.
-func (g *gold) judge(ctx context.Context, i int, list List, index map[string]int) (answer, error) {
+// scoreList scores the list of the i-th article. It reads beyond the first candidateDepth results
+// only if none of them is relevant.
+func (g *gold) scoreList(ctx context.Context, i int, list List, index map[string]int) (answer, error) {
 	var a answer
-	top, err := list.Hits(ctx, 0, candidateDepth)
+	top, err := list(ctx, 0, candidateDepth)
 	if err != nil {
 		return a, err
 	}
@@ -135,18 +135,15 @@ func (g *gold) judge(ctx context.Context, i int, list List, index map[string]int
 		}
 	}
 	possible := g.storiesBySize[story] - 1
-	if a.company = possible > 0; !a.company {
+	if a.hasRelevant = possible > 0; !a.hasRelevant {
 		return a, nil
 	}
-	ideal := make([]float64, min(possible, ndcgDepth))
-	for k := range ideal {
-		ideal[k] = 1
-	}
+	ideal := slices.Repeat([]float64{1}, min(possible, ndcgDepth))
 	a.ndcg, a.p5, a.reciprocal = cluster.NDCG(gains, ideal, ndcgDepth), cluster.PrecisionAt(hits, precisionDepth), cluster.ReciprocalRank(hits)
 	if a.reciprocal > 0 || len(top) < candidateDepth {
 		return a, nil
 	}
-	rest, err := list.Hits(ctx, candidateDepth, related.Depth)
+	rest, err := list(ctx, candidateDepth, related.Depth)
 	if err != nil {
 		return a, err
 	}

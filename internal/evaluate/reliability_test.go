@@ -46,7 +46,8 @@ func TestReliabilityAtTheEnds(t *testing.T) {
 	}
 }
 
-// Probabilities that say what happens have next to no error, and those that claim too much have one of as much.
+// Probabilities that say what happens have next to no error, and those that claim too much have one
+// of as much.
 func TestReliabilityOfHonestProbabilities(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var honest, boasting bins
@@ -64,8 +65,8 @@ func TestReliabilityOfHonestProbabilities(t *testing.T) {
 	}
 }
 
-// A pair counts once although it is in two lists, half for each of its stories; unlabelled articles, what lies deep in a list and
-// the article itself make no pairs. One-offs do.
+// A pair counts once although it is in two lists, half for each of its stories; unlabelled
+// articles, what lies deep in a list and the article itself make no pairs. One-offs do.
 func TestPairsOfLists(t *testing.T) {
 	deep := make([]string, candidateDepth)
 	for i := range deep {

@@ -17,11 +17,14 @@ import (
 	"throughline/cluster/vector"
 	"throughline/embed"
 	"throughline/embed/minilm"
+	"throughline/internal/news"
+	"throughline/internal/producttest"
 	"throughline/internal/store"
 )
 
-// wordVectors is an embedder of three lines: a text is the sum of directions of its words. The vectors of a faulty one depend on
-// how many texts came before, as those of a model do whose padding leaks from one text of a batch into the others.
+// wordVectors embeds a text as the sum of directions of its words. The vectors of a faulty one
+// depend on how many texts came before, as those of a model do whose padding leaks from one text of
+// a batch into the others.
 type wordVectors struct {
 	faulty bool
 	before atomic.Int64
@@ -55,9 +58,10 @@ func (w *wordVectors) Embed(_ context.Context, _ embed.Kind, texts []string) ([]
 	return out, nil
 }
 
-// everything writes down all that the product says about the articles it holds, in an order and with names that do not depend
-// on when they came: figures, stories with their names, keywords and members, topics, copies, probabilities to the last bit,
-// and the first results of every list of related coverage.
+// everything lists all answers of the product about the articles it holds, in an order and with
+// names that do not depend on when they came: figures, stories with their names, keywords and
+// members, topics, copies, probabilities to the last bit, and the first results of every list of
+// related articles.
 func everything(t *testing.T, e Engines, items []Labelled) []string {
 	t.Helper()
 	ctx := context.Background()
@@ -72,10 +76,10 @@ func everything(t *testing.T, e Engines, items []Labelled) []string {
 		note("figure %s %x %x %x", f.name, float64(f.at(result)), float64(around[0]), float64(around[1]))
 	}
 	members := map[string][]string{}
-	if err := e.Store.Scan(ctx, store.WithNothing, func(s *store.Stored) error {
+	if err := e.Store.Scan(ctx, news.Filter{}, store.WithNothing, func(s *store.Stored) error {
 		a := s.Article
 		members[a.StoryID] = append(members[a.StoryID], a.ID)
-		for _, topic := range a.TopicIDs {
+		for _, topic := range a.TopicIDs() {
 			members[topic] = append(members[topic], a.ID)
 		}
 		note("article %s probability %x copy of %q", a.ID, a.Probability, a.CopyOf)
@@ -84,28 +88,28 @@ func everything(t *testing.T, e Engines, items []Labelled) []string {
 		t.Fatal(err)
 	}
 	of := func(id string) string { return strings.Join(slices.Sorted(slices.Values(members[id])), ",") }
-	if err := e.Store.ScanStories(ctx, store.StoryFilter{}, store.WithNothing, func(s *store.Story) error {
+	if err := e.Store.ScanStories(ctx, news.StoryFilter{}, store.WithNothing, func(s *store.Story) error {
 		note("story of %s: %q %q, represented by %s, topic of %s", of(s.ID), s.Title, s.Keywords, s.Representative, of(s.TopicID))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Store.ScanTopics(ctx, store.TopicFilter{}, store.WithNothing, func(topic *store.Topic) error {
+	if err := e.Store.ScanTopics(ctx, news.TopicFilter{}, store.WithNothing, func(topic *store.Topic) error {
 		note("%s of %s: %q %q", topic.Level, of(topic.ID), topic.Title, topic.Keywords)
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
 	for _, item := range items {
-		list, err := e.Related(ctx, item.Article.ID)
+		list, err := e.Related(ctx, item.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		hits, err := list.Hits(ctx, 0, 10)
+		hits, err := list(ctx, 0, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
-		note("related to %s: %v", item.Article.ID, hits)
+		note("related to %s: %v", item.ID, hits)
 	}
 	slices.Sort(out)
 	return out
@@ -121,7 +125,8 @@ func each(items []Labelled) iter.Seq2[Labelled, error] {
 	}
 }
 
-// sample is some of the seeds: the articles of every third story and one-off, so that there is something to mix up.
+// sample is some of the seeds: the articles of every third story and one-off, so that there is
+// something to mix up.
 func sample(t *testing.T, most int) []Labelled {
 	t.Helper()
 	var out []Labelled
@@ -146,8 +151,8 @@ func shuffled(items []Labelled, seed uint64) []Labelled {
 	return items
 }
 
-// The order of input, the number of cores and the batch size change nothing in the result: not a story, not a name, not the
-// last bit of a probability.
+// The order of input, the number of cores and the batch size change nothing in the result: not a
+// story, not a name, not the last bit of a probability.
 func TestOrderCoresAndBatchesChangeNothing(t *testing.T) {
 	model, err := minilm.New(minilm.Options{})
 	if err != nil {
@@ -181,23 +186,23 @@ func TestOrderCoresAndBatchesChangeNothing(t *testing.T) {
 			if testing.Short() && c.embedder != nil {
 				t.Skip("embeds articles with the model: leave out -short")
 			}
-			reference := product{embedder: &wordVectors{}}
+			reference := producttest.Options{Embedder: &wordVectors{}}
 			if c.embedder != nil {
-				reference.embedder = model
+				reference.Embedder = model
 			}
 			want := remembered(t, reference, c.items)
 			if c.cores > 0 {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(c.cores))
 			}
-			changed := product{embedder: c.embedder, workers: c.cores, batch: c.batch}
-			if changed.embedder == nil {
-				changed.embedder = &wordVectors{}
+			changed := producttest.Options{Embedder: c.embedder, Workers: c.cores, Batch: c.batch}
+			if changed.Embedder == nil {
+				changed.Embedder = &wordVectors{}
 			}
 			items := c.items
 			if c.order > 0 {
 				items = shuffled(items, c.order)
 			}
-			if diff := cmp.Diff(want, everything(t, changed.engines(t), items)); diff != "" {
+			if diff := cmp.Diff(want, everything(t, enginesOf(t, changed), items)); diff != "" {
 				t.Errorf("something changed (-usual +now):\n%s", diff)
 			}
 		})
@@ -207,22 +212,23 @@ func TestOrderCoresAndBatchesChangeNothing(t *testing.T) {
 // references keeps what is compared with, by the embedder's name.
 var references = map[string][]string{}
 
-func remembered(t *testing.T, p product, items []Labelled) []string {
-	name := p.embedder.Space().Model
+func remembered(t *testing.T, o producttest.Options, items []Labelled) []string {
+	name := o.Embedder.Space().Model
 	if references[name] == nil {
-		references[name] = everything(t, p.engines(t), items)
+		references[name] = everything(t, enginesOf(t, o), items)
 	}
 	return references[name]
 }
 
-// What the test above looks at does change with an embedder whose vectors depend on what else is embedded.
+// With an embedder whose vectors depend on what else is embedded, the answers do change.
 func TestOrderAndBatchesChangeWhatAFaultyEmbedderSays(t *testing.T) {
 	items := sample(t, 30)
-	usual := everything(t, product{embedder: &wordVectors{faulty: true}}.engines(t), items)
-	if cmp.Equal(usual, everything(t, product{embedder: &wordVectors{faulty: true}}.engines(t), shuffled(items, 1))) {
+	faulty := func() Engines { return enginesOf(t, producttest.Options{Embedder: &wordVectors{faulty: true}}) }
+	usual := everything(t, faulty(), items)
+	if cmp.Equal(usual, everything(t, faulty(), shuffled(items, 1))) {
 		t.Error("another order changed nothing")
 	}
-	if !cmp.Equal(usual, everything(t, product{embedder: &wordVectors{faulty: true}}.engines(t), items)) {
+	if !cmp.Equal(usual, everything(t, faulty(), items)) {
 		t.Error("the same again is not the same")
 	}
 }

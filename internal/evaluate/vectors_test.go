@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"throughline/embed"
-	"throughline/internal/article"
+	"throughline/internal/formats"
 	"throughline/internal/npy"
+	"throughline/internal/producttest"
 )
 
 // array writes rows to a file.
@@ -56,7 +57,7 @@ func TestVectorsAreThoseOfTheRows(t *testing.T) {
 	var ids []string
 	for item, err := range v.Of(lines) {
 		if err == nil {
-			ids = append(ids, item.Article.ID)
+			ids = append(ids, item.ID)
 		}
 	}
 	if strings.Join(ids, " ") != "a c" || v.beyond != 2 || v.Check() != nil {
@@ -119,8 +120,8 @@ func TestProductWithVectors(t *testing.T) {
 	quake, rate, prize := []float32{1, 0.1, 0, 0}, []float32{0, 1, 0.1, 0}, []float32{0, 0.1, 1, 0}
 	v := opened(t, quake, quake, quake, rate, rate, prize, []float32{0, 0, 0, 1}, []float32{0.1, 0, 0, -1})
 	path := labelledFile(t, threeEvents, false)
-	e := product{embedder: v}.engines(t)
-	r, err := Run(context.Background(), e, path, Read(context.Background(), path, article.Options{}), Options{Now: time.Now, Vectors: v, Bootstrap: 50})
+	e := enginesOf(t, producttest.Options{Embedder: v})
+	r, err := Run(context.Background(), e, path, Read(context.Background(), path, formats.Options{}), Options{Now: time.Now, Vectors: v, Bootstrap: 50})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,103 +14,96 @@ import (
 
 	"go.uber.org/goleak"
 
-	"throughline/cluster/vector"
-	"throughline/embed"
-	"throughline/internal/article"
-	"throughline/internal/evidence"
+	"throughline/embed/embedtest"
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
+	"throughline/internal/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// hashed embeds words by hashing them: the same text gives the same vector, and shared words make vectors alike.
-type hashed struct {
-	mu     sync.Mutex
-	texts  int
-	seen   []string // all texts, in order
-	failAt int      // the call that fails, from 1; 0: none
-	calls  int
-}
-
 const dims = 16
-
-func (h *hashed) Space() embed.Space {
-	return embed.Space{Model: "hashed", Dimensions: dims, MaxTokens: 64}
-}
 
 var errEmbedding = errors.New("the endpoint is down")
 
-func (h *hashed) Embed(ctx context.Context, _ embed.Kind, texts []string) ([][]float32, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.calls++; h.calls == h.failAt {
-		return nil, errEmbedding
-	}
-	h.texts += len(texts)
-	h.seen = append(h.seen, texts...)
-	out := make([][]float32, len(texts))
-	for i, text := range texts {
-		v := make([]float32, dims)
-		v[0] = 0.1
-		for _, w := range strings.Fields(strings.ToLower(text)) {
-			f := fnv.New32a()
-			f.Write([]byte(w))
-			v[f.Sum32()%dims]++
-		}
-		vector.Normalize(v)
-		out[i] = v
-	}
-	return out, ctx.Err()
-}
-
-// filed remembers what was filed and forgotten.
-type filed struct {
-	ids, forgotten []string
+// filer is a Filer that records what it was given. What it files is pending no more.
+type filer struct {
+	store          *store.Store
+	mu             sync.Mutex
+	filed, deleted []string
 	err            error
 }
 
-func (f *filed) File(_ context.Context, ids []string) error {
-	f.ids = append(f.ids, ids...)
-	return f.err
+func (f *filer) File(ctx context.Context, ids []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.filed = append(f.filed, ids...)
+	if f.err != nil {
+		return f.err
+	}
+	found, err := f.store.Get(ctx, ids, store.WithNothing)
+	if err != nil {
+		return err
+	}
+	plan := &store.Plan{}
+	for _, s := range found {
+		plan.Memberships = append(plan.Memberships, store.Membership{ArticleID: s.Article.ID, Revision: s.Article.Revision})
+	}
+	return f.store.Apply(ctx, plan)
 }
 
-func (f *filed) Forget(_ context.Context, a store.Article) error {
-	f.forgotten = append(f.forgotten, a.ID)
+func (f *filer) Delete(_ context.Context, id string, erase func() (*store.Stored, error)) error {
+	removed, err := erase()
+	if err != nil || removed == nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deleted = append(f.deleted, fmt.Sprintf("%s at %d", id, removed.Article.Revision))
 	return nil
+}
+
+// states is a States that counts as the owner of the State does.
+type states struct {
+	mu    sync.Mutex
+	stats *score.StatsBuilder
+	calls []string
+}
+
+func (s *states) Add(a *store.Stored)    { s.change("add", (*score.StatsBuilder).Add, a) }
+func (s *states) Remove(a *store.Stored) { s.change("remove", (*score.StatsBuilder).Remove, a) }
+
+func (s *states) change(what string, how func(*score.StatsBuilder, *score.Features), a *store.Stored) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := a.Features()
+	how(s.stats, &f)
+	s.calls = append(s.calls, fmt.Sprintf("%s %s at %d", what, a.Article.ID, a.Article.Revision))
 }
 
 type harness struct {
 	*Pipeline
-	conn     *store.Conn
 	store    *store.Store
-	embedder *hashed
-	corpus   *evidence.Corpus
-	filer    *filed
+	embedder *embedtest.Hashed
+	states   *states
+	filer    *filer
 }
 
 func newHarness(t *testing.T) *harness {
 	t.Helper()
-	return openHarness(t, "")
+	return openHarness(t, storetest.NewServer(t, ""))
 }
 
-// openHarness works on a file, or in memory only.
-func openHarness(t *testing.T, path string) *harness {
+// openHarness is a process that opens a store on the server.
+func openHarness(t *testing.T, server *storetest.Server) *harness {
 	t.Helper()
-	conn, err := store.Local(path, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	h := &harness{conn: conn, embedder: &hashed{}, corpus: evidence.NewCorpus(), filer: &filed{}}
-	h.store, err = store.Open(t.Context(), conn, store.Config{
-		Prefix: "test", Space: h.embedder.Space(), Chunker: article.Chunker, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Owner: "test",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.store.Close() })
+	h := &harness{embedder: &embedtest.Hashed{Dims: dims}, states: &states{stats: score.NewStatsBuilder()}}
+	h.store = server.Open(t, storetest.Options{Space: h.embedder.Space()})
+	h.filer = &filer{store: h.store}
+	var err error
 	h.Pipeline, err = NewPipeline(Config{
-		Store: h.store, Embedder: h.embedder, Corpus: h.corpus, Filer: h.filer, Logger: slog.New(slog.DiscardHandler), Now: time.Now, BatchSections: 8,
+		Store: h.store, Embedder: h.embedder, States: h.states, Filer: h.filer, Logger: slog.New(slog.DiscardHandler), Now: time.Now, BatchSections: 8,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -118,28 +111,55 @@ func openHarness(t *testing.T, path string) *harness {
 	return h
 }
 
-func piece(n, revision int) article.Article {
-	sections := []article.Section{{Text: fmt.Sprintf("Council %d met on Monday to vote on budget number %d in its revision %d after a long debate.", n, n, revision)}}
+// checkCounted compares what was counted with what is stored, to the last bit of the statistics.
+func (h *harness) checkCounted(t *testing.T, articles int) {
+	t.Helper()
+	stored := score.NewStatsBuilder()
+	if err := h.store.Scan(t.Context(), news.Filter{}, store.WithVectors, func(s *store.Stored) error {
+		f := s.Features()
+		stored.Add(&f)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if stored.Articles() != articles || h.states.stats.Articles() != articles {
+		t.Errorf("%d articles are stored and %d counted, want %d", stored.Articles(), h.states.stats.Articles(), articles)
+	}
+	if string(stored.AppendBinary(nil)) != string(h.states.stats.AppendBinary(nil)) {
+		t.Error("the statistics are not those of what is stored")
+	}
+}
+
+func valid(a news.Article) news.Valid {
+	v, err := news.Validate(a)
+	if err != nil {
+		panic(err) // the articles of the tests are valid
+	}
+	return v
+}
+
+func piece(n, revision int) news.Article {
+	sections := []news.Section{{Text: fmt.Sprintf("Council %d met on Monday to vote on budget number %d in its revision %d after a long debate.", n, n, revision)}}
 	for s := range n % 3 {
-		sections = append(sections, article.Section{
+		sections = append(sections, news.Section{
 			Heading: fmt.Sprintf("Part %d", s), Text: fmt.Sprintf("Members of party %d said that the school in district %d must stay open for another year.", s, n),
 		})
 	}
-	return article.Article{ID: fmt.Sprintf("a%03d", n), Title: fmt.Sprintf("Council %d votes", n), Source: "Test Wire", Sections: sections}
+	return news.Article{ID: fmt.Sprintf("a%03d", n), Title: fmt.Sprintf("Council %d votes", n), Source: "Test Wire", Sections: sections}
 }
 
-func sequence(items ...article.Article) iter.Seq2[article.Article, error] {
-	return func(yield func(article.Article, error) bool) {
+func sequence(items ...news.Article) iter.Seq2[news.Valid, error] {
+	return func(yield func(news.Valid, error) bool) {
 		for _, a := range items {
-			if !yield(a, nil) {
+			if !yield(valid(a), nil) {
 				return
 			}
 		}
 	}
 }
 
-func many(n, revision int) []article.Article {
-	all := make([]article.Article, n)
+func many(n, revision int) []news.Article {
+	all := make([]news.Article, n)
 	for i := range all {
 		all[i] = piece(i, revision)
 	}
@@ -161,11 +181,9 @@ func TestRunStoresEverythingOnce(t *testing.T) {
 			t.Fatalf("reports in order %v", order)
 		}
 	}
-	if h.corpus.Len() != 40 {
-		t.Errorf("the corpus counts %d articles", h.corpus.Len())
-	}
-	if len(h.filer.ids) != 40 {
-		t.Errorf("%d articles filed", len(h.filer.ids))
+	h.checkCounted(t, 40)
+	if len(h.filer.filed) != 40 {
+		t.Errorf("%d articles filed", len(h.filer.filed))
 	}
 	sections, err := h.store.Sections(t.Context(), []string{"a005"}, true)
 	if err != nil {
@@ -175,22 +193,23 @@ func TestRunStoresEverythingOnce(t *testing.T) {
 		t.Errorf("sections of a005: %+v", got)
 	}
 
-	texts := h.embedder.texts
+	texts := len(h.embedder.Texts())
 	again, err := h.Run(t.Context(), sequence(many(40, 1)...), Options{File: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Unchanged != 40 || h.embedder.texts != texts || len(h.filer.ids) != 40 {
-		t.Errorf("the same again: %+v, %d texts embedded, %d filed", again, h.embedder.texts-texts, len(h.filer.ids))
+	if again.Unchanged != 40 || len(h.embedder.Texts()) != texts || len(h.filer.filed) != 40 {
+		t.Errorf("the same again: %+v, %d texts embedded, %d filed", again, len(h.embedder.Texts())-texts, len(h.filer.filed))
 	}
 
 	changed, err := h.Run(t.Context(), sequence(piece(3, 2), piece(4, 1)), Options{File: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if changed.Updated != 1 || changed.Unchanged != 1 || h.corpus.Len() != 40 {
-		t.Errorf("one changed: %+v, corpus %d", changed, h.corpus.Len())
+	if changed.Updated != 1 || changed.Unchanged != 1 || len(h.filer.filed) != 41 || h.filer.filed[40] != "a003" {
+		t.Errorf("one changed: %+v, filed %v", changed, h.filer.filed[40:])
 	}
+	h.checkCounted(t, 40)
 }
 
 // The same id several times in one stream: the last one is what is stored, and each is answered.
@@ -210,43 +229,42 @@ func TestRunOrdersRevisionsOfOneArticle(t *testing.T) {
 	if got := sections["a001"][0].Text; !strings.Contains(got, "revision 3") {
 		t.Errorf("stored: %s", got)
 	}
+	h.checkCounted(t, 2)
 }
 
 func TestRunRejectsAndGoesOn(t *testing.T) {
 	h := newHarness(t)
-	empty := article.Article{ID: "empty"}
 	future := piece(7, 1)
 	future.Published = time.Date(30000, 1, 1, 0, 0, 0, 0, time.UTC)
-	items := func(yield func(article.Article, error) bool) {
-		_ = yield(piece(1, 1), nil) &&
-			yield(article.Article{}, &article.ItemError{Origin: article.Origin{Path: "x.jsonl", Line: 3}, Field: "title", Err: errors.New("broken")}) &&
-			yield(empty, nil) && yield(future, nil) && yield(piece(2, 1), nil)
+	items := func(yield func(news.Valid, error) bool) {
+		_ = yield(valid(piece(1, 1)), nil) &&
+			yield(news.Valid{}, &news.ItemError{Origin: news.Origin{Path: "x.jsonl", Line: 3}, Field: "title", Err: errors.New("broken")}) &&
+			yield(news.Validate(news.Article{ID: "empty"})) && yield(news.Validate(future)) && yield(valid(piece(2, 1)), nil)
 	}
-	var fates []string
-	summary, err := h.Run(t.Context(), items, Options{Each: func(r Report) { fates = append(fates, r.Outcome.String()) }})
+	var outcomes []string
+	summary, err := h.Run(t.Context(), items, Options{Each: func(r Report) { outcomes = append(outcomes, r.Outcome.String()) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(fates, " "); got != "new rejected rejected rejected new" {
-		t.Fatalf("fates: %s", got)
+	if got := strings.Join(outcomes, " "); got != "new rejected rejected rejected new" {
+		t.Fatalf("outcomes: %s", got)
 	}
 	if summary.Rejected[0].Origin.Line != 3 || summary.Rejected[0].Err == nil {
 		t.Errorf("the rejected line: %+v", summary.Rejected[0])
 	}
-	var item *article.ItemError
+	var item *news.ItemError
 	if !errors.As(summary.Rejected[2].Err, &item) || item.Field == "" {
 		t.Errorf("the date in the year 30000: %v", summary.Rejected[2].Err)
 	}
-	if counts, err := h.store.Counts(t.Context()); err != nil || counts.Articles != 2 {
-		t.Errorf("stored %+v, %v", counts, err)
-	}
+	h.checkCounted(t, 2)
 }
 
-// Whichever call of the embedder fails, what was reported as stored is stored, whole, and a second run completes the rest.
+// Whichever call of the embedder fails, what was reported as stored is stored, whole, and a second
+// run completes the rest.
 func TestRunSurvivesAFailingEmbedder(t *testing.T) {
 	for at := 1; at <= 6; at++ {
 		h := newHarness(t)
-		h.embedder.failAt = at
+		h.embedder.FailAt(at, errEmbedding)
 		acknowledged := make(map[string]bool)
 		_, err := h.Run(t.Context(), sequence(many(30, 1)...), Options{Each: func(r Report) { acknowledged[r.ID] = true }})
 		if !errors.Is(err, errEmbedding) {
@@ -259,6 +277,8 @@ func TestRunSurvivesAFailingEmbedder(t *testing.T) {
 		if int(counts.Articles) != len(acknowledged) {
 			t.Errorf("call %d fails: %d stored, %d acknowledged", at, counts.Articles, len(acknowledged))
 		}
+		h.checkCounted(t, len(acknowledged))
+		h.embedder.Fail(nil)
 		summary, err := h.Run(t.Context(), sequence(many(30, 1)...), Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -272,8 +292,8 @@ func TestRunSurvivesAFailingEmbedder(t *testing.T) {
 func TestRunStopsWithItsContext(t *testing.T) {
 	h := newHarness(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	endless := func(yield func(article.Article, error) bool) {
-		for i := 0; yield(piece(i, 1), nil); i++ {
+	endless := func(yield func(news.Valid, error) bool) {
+		for i := 0; yield(valid(piece(i, 1)), nil); i++ {
 		}
 	}
 	seen := 0
@@ -285,24 +305,25 @@ func TestRunStopsWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}
-	if _, err := h.Put(t.Context(), piece(9999, 1)); err != nil {
-		t.Errorf("an id is still claimed: %v", err)
+	if _, err := h.Put(t.Context(), valid(piece(9999, 1))); err != nil {
+		t.Errorf("an id is still locked: %v", err)
 	}
 	if _, err := h.Run(t.Context(), sequence(many(200, 1)...), Options{}); err != nil {
-		t.Errorf("an id is still claimed: %v", err)
+		t.Errorf("an id is still locked: %v", err)
 	}
 }
 
-// Two streams that bring the same articles in different order neither block each other nor mix revisions.
+// Two streams that bring the same articles in different order neither block each other nor mix
+// revisions.
 func TestConcurrentRuns(t *testing.T) {
 	h := newHarness(t)
 	forward := many(60, 1)
-	backward := make([]article.Article, 0, len(forward))
+	backward := make([]news.Article, 0, len(forward))
 	for i := len(forward) - 1; i >= 0; i-- {
 		backward = append(backward, piece(i, 2))
 	}
 	var wait sync.WaitGroup
-	for _, items := range [][]article.Article{forward, backward} {
+	for _, items := range [][]news.Article{forward, backward} {
 		wait.Go(func() {
 			if _, err := h.Run(t.Context(), sequence(items...), Options{}); err != nil {
 				t.Error(err)
@@ -310,37 +331,78 @@ func TestConcurrentRuns(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if counts, err := h.store.Counts(t.Context()); err != nil || counts.Articles != 60 || h.corpus.Len() != 60 {
-		t.Errorf("stored %+v, corpus %d, %v", counts, h.corpus.Len(), err)
-	}
+	h.checkCounted(t, 60)
 }
 
 func TestDelete(t *testing.T) {
 	h := newHarness(t)
-	if _, err := h.Put(t.Context(), piece(1, 1)); err != nil {
+	if _, err := h.Run(t.Context(), sequence(piece(1, 1), piece(2, 1)), Options{}); err != nil {
 		t.Fatal(err)
 	}
+	found, err := h.store.Get(t.Context(), []string{"a001"}, store.WithNothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.states.calls = nil
 	if err := h.Delete(t.Context(), "a001"); err != nil {
 		t.Fatal(err)
 	}
-	if h.corpus.Len() != 0 || len(h.filer.forgotten) != 1 {
-		t.Errorf("corpus %d, forgotten %v", h.corpus.Len(), h.filer.forgotten)
+	at := fmt.Sprintf("a001 at %d", found[0].Article.Revision)
+	if !slices.Equal(h.filer.deleted, []string{at}) || !slices.Equal(h.states.calls, []string{"remove " + at}) {
+		t.Errorf("deleted %v, counted %v; want %s", h.filer.deleted, h.states.calls, at)
 	}
+	h.checkCounted(t, 1)
 	if err := h.Delete(t.Context(), "a001"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("deleting again: %v", err)
 	}
+	h.cfg.Filer = nil
+	if err := h.Delete(t.Context(), "a002"); err != nil {
+		t.Errorf("without a filer: %v", err)
+	}
+	h.checkCounted(t, 0)
 }
 
-func TestPutTellsWhatIsWrong(t *testing.T) {
+func TestFilingIsTriedAgain(t *testing.T) {
 	h := newHarness(t)
-	report, err := h.Put(t.Context(), article.Article{ID: strings.Repeat("x", 600), Title: "Too long an id"})
-	var item *article.ItemError
-	if !errors.As(err, &item) || item.Field != "id" || report.Outcome != Rejected {
-		t.Errorf("report %+v, error %v", report, err)
-	}
-	h.filer.err = errors.New("no")
-	report, err = h.Put(t.Context(), piece(1, 1))
-	if !errors.Is(err, ErrNotFiled) || report.Outcome != New {
+	h.filer.err = errors.New("no State yet")
+	report, err := h.Put(t.Context(), valid(piece(1, 1)))
+	if !errors.Is(err, ErrNotFiled) || !errors.Is(err, h.filer.err) || report.Outcome != New {
 		t.Errorf("filing fails: report %+v, error %v", report, err)
+	}
+	h.filer.err = nil
+	texts := len(h.embedder.Texts())
+	for again, want := range []int{2, 2} { // while it is pending, and when it is filed
+		report, err := h.Put(t.Context(), valid(piece(1, 1)))
+		if err != nil || report.Outcome != Unchanged || len(h.filer.filed) != want {
+			t.Errorf("time %d: report %+v, error %v, filed %v", again, report, err, h.filer.filed)
+		}
+	}
+	if _, err := h.Run(t.Context(), sequence(piece(2, 1)), Options{}); err != nil || len(h.filer.filed) != 2 {
+		t.Errorf("a run that files nothing filed %v, error %v", h.filer.filed[2:], err)
+	}
+	if _, err := h.Run(t.Context(), sequence(piece(2, 1), piece(1, 1)), Options{File: true}); err != nil || !slices.Equal(h.filer.filed[2:], []string{"a002"}) {
+		t.Errorf("the next run filed %v, error %v", h.filer.filed[2:], err)
+	}
+	if got := len(h.embedder.Texts()) - texts; got != 4 { // of a002: the lead and three sections
+		t.Errorf("%d texts were embedded", got)
+	}
+	h.checkCounted(t, 2)
+}
+
+// What the store finds wrong with an article rejects it; the others of its batch are stored,
+// counted and filed.
+func TestTheStoreRejectsOne(t *testing.T) {
+	h := newHarness(t)
+	h.cfg.Store = &faulty{Store: h.store, refuse: "a001"}
+	summary, err := h.Run(t.Context(), sequence(many(3, 1)...), Options{File: true})
+	if err != nil || summary.New != 2 || len(summary.Rejected) != 1 || summary.Rejected[0].ID != "a001" || !errors.Is(summary.Rejected[0].Err, store.ErrInvalid) {
+		t.Errorf("summary %+v, error %v", summary, err)
+	}
+	if !slices.Equal(h.filer.filed, []string{"a000", "a002"}) {
+		t.Errorf("filed %v", h.filer.filed)
+	}
+	h.checkCounted(t, 2)
+	if report, err := h.Put(t.Context(), valid(piece(1, 1))); !errors.Is(err, store.ErrInvalid) || report.Outcome != Rejected {
+		t.Errorf("report %+v, error %v", report, err)
 	}
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,39 +9,53 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"throughline/internal/article"
-	"throughline/internal/corpus"
+	"throughline/internal/chunk"
 	"throughline/internal/lexical"
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// run is one call of Pipeline.Run. Only the commit stage touches the summary and calls Each.
+// run is the work of one call of Pipeline.Run. Only the commit stage changes the summary and calls
+// Each.
 type run struct {
 	*Pipeline
 	opts    Options
 	summary Summary
 }
 
-// work is one article on its way.
+// work is one item of a run.
 type work struct {
-	report Report
-	a      article.Article
-	lead   string // what the article's own vector is made of
-	puts   store.Put
-	claim  bool // the id is held until the commit
-	// replaced are the vectors of the revision that this one replaces, by the key of their text.
+	report  Report
+	put     store.Put
+	texts   []string      // texts to embed: of the article, then of each section
+	locked  bool          // the id is locked until the commit
+	pending bool          // stored unchanged, and not filed yet
+	old     *store.Stored // the revision that this one replaces
+	// replaced are the vectors of old, by the key of their text.
 	replaced map[string][]float32
 }
 
-// batch is a run of items in input order: some to be written, some decided already.
+// each calls fn with every text of the article, its key, and the field for its vector.
+func (w *work) each(fn func(key, text string, dense *[]float32)) {
+	fn(w.put.Vectors.DenseOf, w.texts[0], &w.put.Vectors.Dense)
+	for i := range w.put.Sections {
+		s := &w.put.Sections[i]
+		fn(s.DenseOf, w.texts[1+i], &s.Dense)
+	}
+}
+
+// batch is a sequence of items in input order: to be written, unchanged, or rejected.
 type batch struct {
 	items    []*work
+	writes   []*work // the items to be written, after lookUp
 	sections int
-	// Of the texts in it, how many were embedded, and of how many the store had the vectors.
+	// embedded is the number of its texts that were embedded, reused the number whose vectors the
+	// store had.
 	embedded, reused int
 }
 
-func (r *run) run(ctx context.Context, items iter.Seq2[article.Article, error]) error {
+func (r *run) run(ctx context.Context, items iter.Seq2[news.Valid, error]) error {
 	prepared, embedded := make(chan *batch), make(chan *batch)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -51,12 +66,12 @@ func (r *run) run(ctx context.Context, items iter.Seq2[article.Article, error]) 
 		defer close(embedded)
 		for b := range prepared {
 			if err := r.embed(ctx, b); err != nil {
-				r.drop(b)
+				r.releaseAll(b)
 				r.drain(prepared)
 				return err
 			}
-			if !send(ctx, embedded, b) {
-				r.drop(b)
+			if send(ctx, embedded, b) != nil {
+				r.releaseAll(b)
 			}
 		}
 		return ctx.Err()
@@ -73,38 +88,34 @@ func (r *run) run(ctx context.Context, items iter.Seq2[article.Article, error]) 
 	return g.Wait()
 }
 
-func send(ctx context.Context, to chan<- *batch, b *batch) bool {
+func send(ctx context.Context, to chan<- *batch, b *batch) error {
 	select {
 	case to <- b:
-		return true
+		return nil
 	case <-ctx.Done():
-		return false
+		return ctx.Err()
 	}
 }
 
-// drop gives back the claims of a batch that goes no further.
-func (r *run) drop(b *batch) {
+// releaseAll unlocks the ids of a batch.
+func (r *run) releaseAll(b *batch) {
 	for _, w := range b.items {
-		r.letGo(w)
+		if w.locked {
+			w.locked = false
+			r.busy.unlock(w.report.ID)
+		}
 	}
 }
 
-func (r *run) letGo(w *work) {
-	if w.claim {
-		w.claim = false
-		r.pending.release(w.report.ID)
-	}
-}
-
-// drain drops what earlier stages still send, until they notice that the run is over.
+// drain releases the batches that an earlier stage still sends until it sees that the run is over.
 func (r *run) drain(from <-chan *batch) {
 	for b := range from {
-		r.drop(b)
+		r.releaseAll(b)
 	}
 }
 
-// prepare validates, cuts and analyses articles and sends them on in batches.
-func (r *run) prepare(ctx context.Context, items iter.Seq2[article.Article, error], out chan<- *batch) error {
+// prepare splits and analyses articles, and sends them on in batches.
+func (r *run) prepare(ctx context.Context, items iter.Seq2[news.Valid, error], out chan<- *batch) error {
 	current, position := &batch{}, 0
 	flush := func() error {
 		if len(current.items) == 0 {
@@ -112,40 +123,37 @@ func (r *run) prepare(ctx context.Context, items iter.Seq2[article.Article, erro
 		}
 		full := current
 		current = &batch{}
-		if err := r.lookUp(ctx, full); err != nil {
-			r.drop(full)
-			return err
+		err := r.lookUp(ctx, full)
+		if err == nil {
+			err = send(ctx, out, full)
 		}
-		if !send(ctx, out, full) {
-			r.drop(full)
-			return ctx.Err()
+		if err != nil {
+			r.releaseAll(full)
 		}
-		return nil
+		return err
 	}
 	for a, err := range items {
 		if ctx.Err() != nil {
-			r.drop(current)
+			r.releaseAll(current)
 			return ctx.Err()
 		}
 		w := r.accept(a, err, position)
 		position++
 		if w.report.Outcome != Rejected {
-			// The same article again, while its last version is still on the way: that one first.
-			for !r.pending.try(w.report.ID) {
+			// An earlier revision of the same article is still in progress, perhaps in this batch:
+			// it goes first.
+			if r.busy.tryLock(w.report.ID) != nil {
 				if err := flush(); err != nil {
 					return err
 				}
-				release, err := r.pending.claim(ctx, w.report.ID)
-				if err != nil {
-					r.drop(current)
+				if err := r.busy.lock(ctx, w.report.ID); err != nil {
 					return err
 				}
-				release()
 			}
-			w.claim = true
+			w.locked = true
 		}
 		current.items = append(current.items, w)
-		current.sections += len(w.puts.Sections)
+		current.sections += len(w.put.Sections)
 		if current.sections >= r.cfg.BatchSections || len(current.items) >= 4*r.cfg.BatchSections {
 			if err := flush(); err != nil {
 				return err
@@ -155,45 +163,42 @@ func (r *run) prepare(ctx context.Context, items iter.Seq2[article.Article, erro
 	return flush()
 }
 
-// accept validates one item and cuts it into sections; nothing is looked up yet.
-func (r *run) accept(a article.Article, err error, position int) *work {
+// accept splits one item into sections, without reading the store.
+func (r *run) accept(valid news.Valid, err error, position int) *work {
+	a := valid.Article()
 	w := &work{report: Report{Item: position, Origin: a.Origin, ID: a.ID}}
-	if err == nil {
-		err = article.Finish(&a)
-	}
 	if err != nil {
 		w.report.Outcome, w.report.Err = Rejected, err
-		var item *article.ItemError
+		var item *news.ItemError
 		if errors.As(err, &item) {
 			w.report.Origin = item.Origin
 		}
 		return w
 	}
-	w.a, w.report.ID = a, a.ID
-	w.lead = article.LeadText(a)
-	stored := a // as an export will show it, so that the export is the same article again
-	stored.Sections = article.Split(a, r.limit)
-	for i, s := range stored.Sections {
-		section := store.Section{ArticleID: a.ID, Index: i, Heading: s.Heading, Text: s.Text, Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)}
-		section.DenseOf = store.TextKey(sectionText(&a, section))
-		w.puts.Sections = append(w.puts.Sections, section)
+	sections := chunk.Split(a, r.limit)
+	f := score.FeaturesOf(&a, nil)
+	w.texts = []string{chunk.LeadText(a)}
+	w.put.Vectors = store.Vectors{DenseOf: store.TextKey(w.texts[0]), Lex: f.Lex}
+	for i, s := range sections {
+		text := chunk.EmbedText(a.Title, s)
+		w.texts = append(w.texts, text)
+		w.put.Sections = append(w.put.Sections, store.Section{
+			ArticleID: a.ID, Index: i, Section: s, DenseOf: store.TextKey(text), Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)})
 	}
-	w.report.Sections = len(w.puts.Sections)
-	lex := lexical.Analyze(a.Title, a.Text())
-	w.puts.Article = store.Article{
-		ID: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, URL: a.URL, Source: a.Source, Language: a.Language, Authors: a.Authors,
-		Published: a.Published, DateOnly: a.DateOnly, Sections: len(w.puts.Sections), Hash: stored.Hash(), Words: lex.Words,
-	}
-	w.puts.Vectors = store.Vectors{DenseOf: store.TextKey(w.lead), Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles}
+	w.report.Sections = len(sections)
+	w.put.Article = a
+	w.put.Article.Sections = sections // as an export shows them, so that the export has the same content hash
+	w.put.Article.ContentHash = w.put.Article.Hash()
 	return w
 }
 
-// lookUp finds out which articles of a batch are new, changed or stored as they are.
+// lookUp finds out which articles of a batch are new, changed or unchanged.
 func (r *run) lookUp(ctx context.Context, b *batch) error {
+	var valid []*work
 	var ids []string
 	for _, w := range b.items {
 		if w.report.Outcome != Rejected {
-			ids = append(ids, w.report.ID)
+			valid, ids = append(valid, w), append(ids, w.report.ID)
 		}
 	}
 	if len(ids) == 0 {
@@ -203,113 +208,87 @@ func (r *run) lookUp(ctx context.Context, b *batch) error {
 	if err != nil {
 		return fmt.Errorf("looking up %d articles: %w", len(ids), err)
 	}
-	for _, w := range b.items {
-		if w.report.Outcome == Rejected {
+	for _, w := range valid {
+		k, ok := known[w.report.ID]
+		if ok && k.Hash == w.put.Article.ContentHash {
+			w.report.Outcome, w.pending = Unchanged, k.Pending
 			continue
 		}
-		k, ok := known[w.report.ID]
-		switch {
-		case !ok:
-			w.report.Outcome = New
-		case k.Hash == w.puts.Article.Hash:
-			w.report.Outcome = Unchanged
-		default:
+		w.report.Outcome = New
+		if ok {
 			w.report.Outcome = Updated
 		}
+		b.writes = append(b.writes, w)
 	}
 	return nil
 }
 
-func (w *work) toWrite() bool { return w.report.Outcome == New || w.report.Outcome == Updated }
-
-// commit writes a batch, tells what became of each item and files what was written. A stop does not interrupt the writing:
-// the batch would then be stored for some part that nobody knows. It is short, and bounded by the store's own time limit.
+// commit writes a batch, reports the outcome of each item, and files what was written. Cancelling
+// ctx does not interrupt the write, because it would then be unknown which articles are stored;
+// time limits of the store bound it.
 func (r *run) commit(ctx context.Context, b *batch) error {
-	defer r.drop(b)
+	defer r.releaseAll(b)
 	writing := context.WithoutCancel(ctx)
-	var puts []store.Put
-	var written []*work
-	var replaced []string
+	var file []string // to be filed
 	for _, w := range b.items {
-		if w.toWrite() {
-			puts, written = append(puts, w.puts), append(written, w)
-			if w.report.Outcome == Updated {
-				replaced = append(replaced, w.report.ID)
-			}
+		if w.pending {
+			file = append(file, w.report.ID)
 		}
 	}
-	var before []*store.Stored
-	if len(replaced) > 0 {
-		var err error
-		if before, err = r.cfg.Store.Get(writing, replaced, store.WithVectors); err != nil {
-			return fmt.Errorf("reading %d articles that changed: %w", len(replaced), err)
-		}
+	puts := make([]store.Put, len(b.writes))
+	for i, w := range b.writes {
+		puts[i] = w.put
 	}
 	var failure error
-	var stored []string
 	r.summary.Embedded += b.embedded
 	r.summary.Reused += b.reused
 	if len(puts) > 0 {
-		r.keep(writing, dropped(written))
+		r.cache(writing, dropped(b.writes))
 		for i, err := range r.cfg.Store.Put(writing, puts) {
-			w := written[i]
-			if err == nil {
-				stored = append(stored, w.report.ID)
-				r.cfg.Corpus.Add(corpus.Profile(&store.Stored{Article: w.puts.Article, Vectors: w.puts.Vectors}))
-				continue
-			}
-			if errors.Is(err, store.ErrInvalid) {
+			w := b.writes[i]
+			switch {
+			case err == nil:
+				file = append(file, w.report.ID)
+				if w.old != nil { // before Add, so that no two revisions are counted
+					r.cfg.States.Remove(w.old)
+				}
+				r.cfg.States.Add(&store.Stored{Article: puts[i].Article, Vectors: puts[i].Vectors})
+			case errors.Is(err, store.ErrInvalid):
 				w.report.Outcome, w.report.Err = Rejected, err
-				continue
+			default:
+				// The store failed, not the article. Whether it is stored is unknown, so only the
+				// run reports the error.
+				w.report.Outcome = 0
+				failure = cmp.Or(failure, fmt.Errorf("committing %s: %w", w.report.ID, err))
 			}
-			// The store's trouble, not the article's: it may be stored or not, so nothing is said of it but the run's error.
-			w.report.Outcome = 0
-			if failure == nil {
-				failure = fmt.Errorf("committing %s: %w", w.report.ID, err)
-			}
-		}
-	}
-	for _, old := range before {
-		if old != nil && replacedBy(written, old.Article.ID) {
-			r.cfg.Corpus.Remove(corpus.Profile(old))
 		}
 	}
 	for _, w := range b.items {
 		if w.report.Outcome != 0 {
-			r.tally(w.report)
+			r.count(w.report)
 		}
 	}
-	if failure != nil || !r.opts.File || r.cfg.Filer == nil || len(stored) == 0 {
+	if failure != nil || !r.opts.File || r.cfg.Filer == nil || len(file) == 0 {
 		return failure
 	}
-	if err := r.cfg.Filer.File(ctx, stored); err != nil {
+	if err := r.cfg.Filer.File(ctx, file); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotFiled, err)
 	}
 	return nil
 }
 
-func replacedBy(written []*work, id string) bool {
-	for _, w := range written {
-		if w.report.ID == id {
-			return w.report.Outcome == Updated
-		}
-	}
-	return false
-}
-
-func (r *run) tally(report Report) {
+func (r *run) count(report Report) {
 	switch report.Outcome {
 	case New:
 		r.summary.New++
+		r.summary.Sections += report.Sections
 	case Updated:
 		r.summary.Updated++
+		r.summary.Sections += report.Sections
 	case Unchanged:
 		r.summary.Unchanged++
 	case Rejected:
 		r.summary.Rejected = append(r.summary.Rejected, report)
-	}
-	if report.Outcome != Rejected && report.Outcome != Unchanged {
-		r.summary.Sections += report.Sections
 	}
 	if r.opts.Each != nil {
 		r.opts.Each(report)

@@ -3,55 +3,42 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"throughline/embed"
-	"throughline/internal/article"
 	"throughline/internal/store"
 )
 
-// A text is embedded once: what is stored says which text each of its vectors was made of, and the store keeps the vectors
-// of texts that were taken out of it. So an edit costs what it changed, and an article that was deleted and comes again
-// costs nothing. Where the store fails to say what it has, texts are embedded: that is never wrong.
+// A text is embedded once. What is stored names the text that each vector was made of, and the
+// store caches the vectors of texts that were replaced or deleted. So an edit costs only what it
+// changed, and an article that was deleted and comes again costs nothing. If the store cannot be
+// read, texts are embedded again, which is always right.
 
-// needed are the texts that a batch has to have vectors of, each once.
-type needed struct {
-	keys  []string
-	texts map[string]string // by key
-}
-
-func (n *needed) add(key, text string) {
-	if _, ok := n.texts[key]; !ok {
-		n.keys, n.texts[key] = append(n.keys, key), text
-	}
-}
-
-// sectionText is what is embedded for a section of an article.
-func sectionText(a *article.Article, s store.Section) string {
-	return article.EmbedText(a.Title, article.Section{Heading: s.Heading, Text: s.Text})
-}
-
-// embed fills in the vectors of a batch: those that the store has, and those of the other texts with one call of the
+// embed sets the vectors of a batch: those that the store has, and the others with one call of the
 // embedder.
 func (r *run) embed(ctx context.Context, b *batch) error {
-	need := needed{texts: make(map[string]string)}
-	for _, w := range b.items {
-		if !w.toWrite() {
-			continue
-		}
-		need.add(w.puts.Vectors.DenseOf, w.lead)
-		for _, s := range w.puts.Sections {
-			need.add(s.DenseOf, sectionText(&w.a, s))
-		}
+	var keys []string                 // of the texts that need vectors, each once
+	needed := make(map[string]string) // these texts by key
+	for _, w := range b.writes {
+		w.each(func(key, text string, _ *[]float32) {
+			if _, ok := needed[key]; !ok {
+				keys, needed[key] = append(keys, key), text
+			}
+		})
 	}
-	if len(need.keys) == 0 {
+	if len(keys) == 0 {
 		return nil
 	}
-	vectors := r.reuse(ctx, b, need)
+	vectors, err := r.reuse(ctx, b, keys)
+	if err != nil {
+		return err
+	}
 	b.reused = len(vectors)
 	var missing, texts []string
-	for _, key := range need.keys {
+	for _, key := range keys {
 		if vectors[key] == nil {
-			missing, texts = append(missing, key), append(texts, need.texts[key])
+			missing, texts = append(missing, key), append(texts, needed[key])
 		}
 	}
 	if len(texts) > 0 {
@@ -64,68 +51,64 @@ func (r *run) embed(ctx context.Context, b *batch) error {
 		}
 		b.embedded = len(texts)
 	}
-	for _, w := range b.items {
-		if !w.toWrite() {
-			continue
-		}
-		w.puts.Vectors.Dense = vectors[w.puts.Vectors.DenseOf]
-		for i := range w.puts.Sections {
-			w.puts.Sections[i].Dense = vectors[w.puts.Sections[i].DenseOf]
-		}
+	for _, w := range b.writes {
+		w.each(func(key, _ string, dense *[]float32) { *dense = vectors[key] })
 	}
 	return ctx.Err()
 }
 
-// reuse returns the vectors of needed texts that the store has: in the revisions that the batch replaces, whose vectors it
-// also notes, or kept.
-func (r *run) reuse(ctx context.Context, b *batch, need needed) map[string][]float32 {
+// reuse returns the vectors of the texts of these keys that the store has, by key: in the revisions
+// that the batch replaces, or cached. It also sets old and replaced of changed articles.
+func (r *run) reuse(ctx context.Context, b *batch, keys []string) (map[string][]float32, error) {
 	found := make(map[string][]float32)
-	var updated []string
-	for _, w := range b.items {
+	var updated []*work
+	var ids []string
+	for _, w := range b.writes {
 		if w.report.Outcome == Updated {
-			updated = append(updated, w.report.ID)
+			updated, ids = append(updated, w), append(ids, w.report.ID)
 		}
 	}
-	replaced, err := r.vectorsOf(ctx, updated)
+	stored := make(map[string][]float32) // in the revisions that are replaced
+	if len(updated) > 0 {
+		old, err := r.cfg.Store.Get(ctx, ids, store.WithVectors)
+		if err != nil {
+			return nil, fmt.Errorf("reading %d changed articles: %w", len(ids), err)
+		}
+		replaced, err := r.vectorsOf(ctx, old)
+		if err != nil {
+			r.cfg.Logger.WarnContext(ctx, "cannot read the vectors of changed articles; embedding their texts again", "articles", len(ids), "error", err)
+		}
+		for i, w := range updated {
+			w.old, w.replaced = old[i], replaced[w.report.ID]
+			maps.Copy(stored, w.replaced)
+		}
+	}
+	var missing []string
+	for _, key := range keys {
+		if v := stored[key]; v != nil {
+			found[key] = v
+		} else {
+			missing = append(missing, key)
+		}
+	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	cached, err := r.cfg.Store.CachedEmbeddings(ctx, missing)
 	if err != nil {
-		r.cfg.Logger.WarnContext(ctx, "the vectors of articles that changed cannot be read; their texts are embedded again", "articles", len(updated), "error", err)
+		r.cfg.Logger.WarnContext(ctx, "cannot read cached embeddings; embedding the texts again", "texts", len(missing), "error", err)
 	}
-	for _, w := range b.items {
-		w.replaced = replaced[w.report.ID]
-		for key, v := range w.replaced {
-			if _, ok := need.texts[key]; ok {
-				found[key] = v
-			}
-		}
-	}
-	var open []string
-	for _, key := range need.keys {
-		if found[key] == nil {
-			open = append(open, key)
-		}
-	}
-	if len(open) == 0 {
-		return found
-	}
-	kept, err := r.cfg.Store.KeptVectors(ctx, open)
-	if err != nil {
-		r.cfg.Logger.WarnContext(ctx, "kept vectors cannot be read; the texts are embedded again", "texts", len(open), "error", err)
-	}
-	for key, v := range kept {
-		found[key] = v
-	}
-	return found
+	maps.Copy(found, cached)
+	return found, nil
 }
 
-// vectorsOf returns the vectors of stored articles and their sections, by article and the key of the text each was made
-// of. Vectors whose text is not known are left out.
-func (p *Pipeline) vectorsOf(ctx context.Context, ids []string) (map[string]map[string][]float32, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	articles, err := p.cfg.Store.Get(ctx, ids, store.WithDense)
-	if err != nil {
-		return nil, err
+// vectorsOf returns the vectors of stored articles and their sections, by article id and text key.
+// Vectors whose text is unknown are left out.
+func (p *Pipeline) vectorsOf(ctx context.Context, articles []*store.Stored) (map[string]map[string][]float32, error) {
+	articles = slices.DeleteFunc(slices.Clone(articles), func(a *store.Stored) bool { return a == nil })
+	ids := make([]string, len(articles))
+	for i, a := range articles {
+		ids[i] = a.Article.ID
 	}
 	sections, err := p.cfg.Store.Sections(ctx, ids, true)
 	if err != nil {
@@ -134,9 +117,6 @@ func (p *Pipeline) vectorsOf(ctx context.Context, ids []string) (map[string]map[
 	dimensions := p.cfg.Embedder.Space().Dimensions
 	out := make(map[string]map[string][]float32, len(ids))
 	for _, a := range articles {
-		if a == nil {
-			continue
-		}
 		byKey := make(map[string][]float32)
 		note := func(key string, v []float32) {
 			if key != "" && len(v) == dimensions {
@@ -152,30 +132,26 @@ func (p *Pipeline) vectorsOf(ctx context.Context, ids []string) (map[string]map[
 	return out, nil
 }
 
-// keep puts vectors of texts that are about to be stored no more where they are found when the texts come again. A failure
-// costs an embedding then, so it stops nothing now.
-func (p *Pipeline) keep(ctx context.Context, vectors map[string][]float32) {
+// cache keeps the vectors of texts that are about to be replaced or deleted, for when the texts
+// come again. A failure is only logged: it costs an embedding later.
+func (p *Pipeline) cache(ctx context.Context, vectors map[string][]float32) {
 	if len(vectors) == 0 {
 		return
 	}
-	if err := p.cfg.Store.KeepVectors(ctx, vectors); err != nil {
-		p.cfg.Logger.WarnContext(ctx, "vectors of texts that are replaced or deleted were not kept", "texts", len(vectors), "error", err)
+	if err := p.cfg.Store.CacheEmbeddings(ctx, vectors); err != nil {
+		p.cfg.Logger.WarnContext(ctx, "cannot cache the vectors of replaced or deleted texts", "texts", len(vectors), "error", err)
 	}
 }
 
-// dropped are the vectors of the replaced revisions of some articles whose texts are in none of the new ones.
+// dropped returns the vectors of replaced revisions, by key, whose texts are in none of the new
+// ones.
 func dropped(written []*work) map[string][]float32 {
 	out := make(map[string][]float32)
 	for _, w := range written {
-		for key, v := range w.replaced {
-			out[key] = v
-		}
+		maps.Copy(out, w.replaced)
 	}
 	for _, w := range written {
-		delete(out, w.puts.Vectors.DenseOf)
-		for _, s := range w.puts.Sections {
-			delete(out, s.DenseOf)
-		}
+		w.each(func(key, _ string, _ *[]float32) { delete(out, key) })
 	}
 	return out
 }

@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
-	"throughline/internal/article"
+	"throughline/internal/chunk"
+	"throughline/internal/news"
 	"throughline/internal/store"
+	"throughline/internal/storetest"
 )
 
 // report is an article whose lead ends before its second section. Each of its parts has a revision.
-func report(id string, lede, first, second int) article.Article {
+func report(id string, lede, first, second int) news.Article {
 	long := func(what string, revision int) string {
 		var b strings.Builder
 		for i := range 12 {
@@ -22,33 +24,32 @@ func report(id string, lede, first, second int) article.Article {
 		}
 		return strings.TrimSpace(b.String())
 	}
-	return article.Article{ID: id, Title: "A report of the council", Sections: []article.Section{
+	return news.Article{ID: id, Title: "A report of the council", Sections: []news.Section{
 		{Text: long("lede", lede)}, {Heading: "The vote", Text: long("vote", first)}, {Heading: "The reaction", Text: long("reaction", second)},
 	}}
 }
 
 // take ingests articles and returns the texts that were embedded for it.
-func (h *harness) take(t *testing.T, articles ...article.Article) ([]string, Summary) {
+func (h *harness) take(t *testing.T, articles ...news.Article) ([]string, Summary) {
 	t.Helper()
-	before := len(h.embedder.seen)
+	before := len(h.embedder.Texts())
 	summary, err := h.Run(t.Context(), sequence(articles...), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made := len(h.embedder.seen) - before; summary.Embedded != made {
-		t.Errorf("%d texts embedded, the summary says %d", made, summary.Embedded)
+	made := h.embedder.Texts()[before:]
+	if summary.Embedded != len(made) {
+		t.Errorf("%d texts embedded, the summary says %d", len(made), summary.Embedded)
 	}
-	return h.embedder.seen[before:], summary
+	return made, summary
 }
 
-// texts are those that have to be embedded for an article, sorted.
-func (h *harness) textsOf(a article.Article) []string {
-	if err := article.Finish(&a); err != nil {
-		panic(err)
-	}
-	texts := []string{article.LeadText(a)}
-	for _, s := range article.Split(a, h.limit) {
-		texts = append(texts, article.EmbedText(a.Title, s))
+// textsOf are the texts that have to be embedded for an article, sorted.
+func (h *harness) textsOf(a news.Article) []string {
+	a = valid(a).Article()
+	texts := []string{chunk.LeadText(a)}
+	for _, s := range chunk.Split(a, h.limit) {
+		texts = append(texts, chunk.EmbedText(a.Title, s))
 	}
 	slices.Sort(texts)
 	return slices.Compact(texts)
@@ -69,7 +70,7 @@ func TestAnEditCostsWhatItChanged(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		edited article.Article
+		edited news.Article
 		lead   bool // it changes too
 	}{
 		{"the last section", report("a", 1, 1, 2), false},
@@ -84,13 +85,13 @@ func TestAnEditCostsWhatItChanged(t *testing.T) {
 		if summary.Updated != 1 || summary.Reused != len(h.textsOf(c.edited))-len(want) {
 			t.Errorf("%s: %+v", c.name, summary)
 		}
-		if lead := slices.Contains(got, article.LeadText(c.edited)); lead != c.lead {
+		if lead := slices.Contains(got, chunk.LeadText(c.edited)); lead != c.lead {
 			t.Errorf("%s: the lead was embedded: %v", c.name, lead)
 		}
 		old = c.edited
 	}
 	// What was taken out comes back.
-	for _, again := range []article.Article{report("a", 1, 1, 1), report("a", 2, 1, 2)} {
+	for _, again := range []news.Article{report("a", 1, 1, 1), report("a", 2, 1, 2)} {
 		if got, summary := h.take(t, again); len(got) != 0 || summary.Updated != 1 {
 			t.Errorf("texts that were stored before were embedded again: %q", got)
 		}
@@ -99,17 +100,22 @@ func TestAnEditCostsWhatItChanged(t *testing.T) {
 
 func (h *harness) vectors(t *testing.T, id string) map[string][]float32 {
 	t.Helper()
-	vectors, err := h.vectorsOf(t.Context(), []string{id})
+	found, err := h.store.Get(t.Context(), []string{id}, store.WithVectors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vectors, err := h.vectorsOf(t.Context(), found)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return vectors[id]
 }
 
-// Deleted in one process and ingested in the next: the same vectors to the bit, and nothing embedded.
+// Deleted in one process and ingested in the next: the same vectors to the bit, and nothing
+// embedded.
 func TestDeletedArticlesComeBackForNothing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "store.db")
-	h := openHarness(t, path)
+	server := storetest.NewServer(t, "")
+	h := openHarness(t, server)
 	h.take(t, report("a", 1, 1, 1), report("b", 2, 2, 2))
 	before := h.vectors(t, "a")
 	if err := h.Delete(t.Context(), "a"); err != nil {
@@ -118,10 +124,7 @@ func TestDeletedArticlesComeBackForNothing(t *testing.T) {
 	if err := h.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.conn.Close(); err != nil {
-		t.Fatal(err)
-	}
-	h = openHarness(t, path)
+	h = openHarness(t, server)
 	// Under another id: it is the text that counts.
 	for _, id := range []string{"a", "c"} {
 		got, summary := h.take(t, report(id, 1, 1, 1))
@@ -136,7 +139,7 @@ func TestDeletedArticlesComeBackForNothing(t *testing.T) {
 
 func TestATextIsEmbeddedOnceInABatch(t *testing.T) {
 	h := newHarness(t)
-	short := article.Article{ID: "short", Title: "Council votes", Sections: []article.Section{{Text: "The council voted on Monday."}}}
+	short := news.Article{ID: "short", Title: "Council votes", Sections: []news.Section{{Text: "The council voted on Monday."}}}
 	twin := short
 	twin.ID = "twin"
 	got, summary := h.take(t, short, twin)
@@ -148,36 +151,58 @@ func TestATextIsEmbeddedOnceInABatch(t *testing.T) {
 	}
 }
 
-// faulty fails where it is told to.
+// faulty is a store that fails as it is asked to, and that lists the calls it was given.
 type faulty struct {
 	*store.Store
-	sections, kept, keep, put, remove bool
+	sections, cached, cache, put, remove bool   // fail
+	refuse                               string // id of an article that is invalid
+	mu                                   sync.Mutex
+	calls                                []string
 }
 
 var errStore = errors.New("the store is down")
 
+func (f *faulty) called(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, name)
+}
+
+func (f *faulty) Get(ctx context.Context, ids []string, with store.With) ([]*store.Stored, error) {
+	f.called("Get")
+	return f.Store.Get(ctx, ids, with)
+}
+
 func (f *faulty) Sections(ctx context.Context, ids []string, vectors bool) (map[string][]store.Section, error) {
-	if f.sections {
+	if f.called("Sections"); f.sections {
 		return nil, errStore
 	}
 	return f.Store.Sections(ctx, ids, vectors)
 }
 
-func (f *faulty) KeptVectors(ctx context.Context, keys []string) (map[string][]float32, error) {
-	if f.kept {
+func (f *faulty) CachedEmbeddings(ctx context.Context, keys []string) (map[string][]float32, error) {
+	if f.cached {
 		return nil, errStore
 	}
-	return f.Store.KeptVectors(ctx, keys)
+	return f.Store.CachedEmbeddings(ctx, keys)
 }
 
-func (f *faulty) KeepVectors(ctx context.Context, vectors map[string][]float32) error {
-	if f.keep {
+func (f *faulty) CacheEmbeddings(ctx context.Context, vectors map[string][]float32) error {
+	if f.called("CacheEmbeddings"); f.cache {
 		return errStore
 	}
-	return f.Store.KeepVectors(ctx, vectors)
+	return f.Store.CacheEmbeddings(ctx, vectors)
 }
 
 func (f *faulty) Put(ctx context.Context, puts []store.Put) []error {
+	f.called("Put")
+	if f.refuse != "" {
+		for i := range puts {
+			if puts[i].Article.ID == f.refuse {
+				puts[i].Vectors.Dense = nil // no store takes that
+			}
+		}
+	}
 	if !f.put {
 		return f.Store.Put(ctx, puts)
 	}
@@ -189,26 +214,66 @@ func (f *faulty) Put(ctx context.Context, puts []store.Put) []error {
 }
 
 func (f *faulty) Delete(ctx context.Context, id string) error {
-	if f.remove {
+	if f.called("Delete"); f.remove {
 		return errStore
 	}
 	return f.Store.Delete(ctx, id)
 }
 
-// Vectors that cannot be had or kept cost an embedding and nothing else.
+// An update reads what it replaces once: for the vectors to reuse, and for the statistics to take
+// back. What is replaced or deleted is cached before.
+func TestWhatIsReplacedIsReadOnce(t *testing.T) {
+	h := newHarness(t)
+	h.take(t, report("a", 1, 1, 1), report("b", 1, 1, 1))
+	found, err := h.store.Get(t.Context(), []string{"a", "b"}, store.WithNothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &faulty{Store: h.store}
+	h.cfg.Store, h.cfg.BatchSections, h.states.calls = f, 1000, nil // both articles in one batch
+	if _, summary := h.take(t, report("a", 1, 1, 2), report("b", 1, 1, 2)); summary.Updated != 2 || summary.Reused == 0 {
+		t.Errorf("summary %+v", summary)
+	}
+	if want := []string{"Get", "Sections", "CacheEmbeddings", "Put"}; !slices.Equal(f.calls, want) {
+		t.Errorf("an update makes the calls %v, want %v", f.calls, want)
+	}
+	now, err := h.store.Get(t.Context(), []string{"a", "b"}, store.WithNothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i, s := range now {
+		want = append(want, fmt.Sprintf("remove %s at %d", s.Article.ID, found[i].Article.Revision), fmt.Sprintf("add %s at %d", s.Article.ID, s.Article.Revision))
+	}
+	if !slices.Equal(h.states.calls, want) {
+		t.Errorf("counted %v, want %v", h.states.calls, want)
+	}
+	h.checkCounted(t, 2)
+
+	f.calls = nil
+	if err := h.Delete(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"Get", "Sections", "CacheEmbeddings", "Delete"}; !slices.Equal(f.calls, want) {
+		t.Errorf("a deletion makes the calls %v, want %v", f.calls, want)
+	}
+	h.checkCounted(t, 1)
+}
+
+// Vectors that cannot be read or cached cost an embedding and nothing else.
 func TestReuseIsNotNeeded(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		faults faulty
+		faults *faulty
 	}{
-		{"sections cannot be read", faulty{sections: true}},
-		{"kept vectors cannot be read", faulty{kept: true}},
-		{"vectors cannot be kept", faulty{keep: true}},
-		{"nothing works", faulty{sections: true, kept: true, keep: true}},
+		{"sections cannot be read", &faulty{sections: true}},
+		{"cached vectors cannot be read", &faulty{cached: true}},
+		{"vectors cannot be cached", &faulty{cache: true}},
+		{"nothing works", &faulty{sections: true, cached: true, cache: true}},
 	} {
 		h := newHarness(t)
 		c.faults.Store = h.store
-		h.cfg.Store = &c.faults
+		h.cfg.Store = c.faults
 		h.take(t, report("a", 1, 1, 1))
 		if _, summary := h.take(t, report("a", 1, 1, 2)); summary.Updated != 1 {
 			t.Errorf("%s: %+v", c.name, summary)
@@ -231,7 +296,7 @@ func TestReuseIsNotNeeded(t *testing.T) {
 	}
 }
 
-// A stop between keeping and writing loses no vector.
+// A stop between caching and writing loses no vector.
 func TestReuseSurvivesFailedWrites(t *testing.T) {
 	h := newHarness(t)
 	store := &faulty{Store: h.store}

@@ -3,7 +3,7 @@
 // It knows how text is split into terms (words in lower case without accents, numbers in one
 // spelling, a light plural stemmer, pairs of characters for scripts without spaces), which terms
 // are names, and how common a term is in a corpus and in English. It does not compare articles:
-// vectors have term frequencies, [Frequencies] weights them for a corpus, and other packages
+// vectors hold term frequencies, [Frequencies] weights them for a corpus, and other packages
 // compare them.
 //
 // Terms are 32-bit hashes, so no dictionary is stored or shared between machines. In a vocabulary

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// foldedLatin has the spelling without accents of the lower-case letters of Latin-1 and Latin
+// foldedLatin holds the spelling without accents of the lower-case letters of Latin-1 and Latin
 // Extended-A, U+00DF to U+017F, so that "Erdoğan" and "Erdogan" are one word. Some letters become
 // two ("ß" -> "ss").
 var foldedLatin = func() (table [0x180 - 0xDF]string) {

@@ -1,8 +1,8 @@
 package lexical
 
 import (
+	"maps"
 	"math"
-	"sync"
 
 	"throughline/cluster/vector"
 )
@@ -18,31 +18,23 @@ const (
 )
 
 // of returns the vector of a field.
-func (v *Vectors) of(f Field) vector.Sparse {
-	switch f {
-	case Lead:
-		return v.Lead
-	case Names:
-		return v.Names
-	default:
-		return v.Full
-	}
-}
+func (v *Vectors) of(f Field) vector.Sparse { return [...]vector.Sparse{v.Full, v.Lead, v.Names}[f] }
 
 const (
 	// priorDocuments is the number of average English documents that are added to every corpus, so
-	// that the words of ten articles have sensible weights. In a corpus of a thousand they hardly
-	// matter.
+	// that words have sensible weights in a corpus of ten articles. In a corpus of a thousand they
+	// hardly matter.
 	priorDocuments = 50
-	// unknownShare is the share of documents with a word that is not a common one.
+	// unknownShare is the assumed share of documents with a word that is not common in English.
 	unknownShare = 1.0 / 1000
-	// zipf is the share of the most frequent word in running text, and documentWords the length of
-	// the prior documents: a share 1-exp(-documentWords*zipf/(r+1)) of them has the word of rank r.
+	// By Zipf's law the word of rank r has a share zipf/(r+1) of running text, so a share
+	// 1-exp(-documentWords*zipf/(r+1)) of the prior documents, which are documentWords words long,
+	// has it.
 	zipf          = 0.06
 	documentWords = 200
 )
 
-// priorShares has by term id the share of English documents with the term.
+// priorShares maps each term to the share of English documents with it.
 var priorShares = func() map[uint32]float32 {
 	shares := make(map[uint32]float32, len(commonRanks))
 	for h, rank := range commonRanks {
@@ -52,10 +44,9 @@ var priorShares = func() map[uint32]float32 {
 	return shares
 }()
 
-// Frequencies has the document frequencies of the terms of a corpus, by field, and a prior of
-// English. It is safe for concurrent use.
+// Frequencies holds the document frequencies of the terms of a corpus, by field, with a prior of
+// English. Any number of goroutines may read it; changes need exclusive access.
 type Frequencies struct {
-	mu        sync.RWMutex
 	documents int
 	counts    [fields]map[uint32]int32
 }
@@ -69,6 +60,15 @@ func NewFrequencies() *Frequencies {
 	return f
 }
 
+// Clone returns an independent copy.
+func (f *Frequencies) Clone() *Frequencies {
+	out := &Frequencies{documents: f.documents}
+	for i := range f.counts {
+		out.counts[i] = maps.Clone(f.counts[i])
+	}
+	return out
+}
+
 // Add counts an article.
 func (f *Frequencies) Add(v *Vectors) { f.change(v, 1) }
 
@@ -76,8 +76,6 @@ func (f *Frequencies) Add(v *Vectors) { f.change(v, 1) }
 func (f *Frequencies) Remove(v *Vectors) { f.change(v, -1) }
 
 func (f *Frequencies) change(v *Vectors, by int32) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.documents = max(0, f.documents+int(by))
 	for i, counts := range f.counts {
 		for _, term := range v.of(Field(i)).Terms {
@@ -91,21 +89,11 @@ func (f *Frequencies) change(v *Vectors, by int32) {
 }
 
 // Documents returns the number of articles counted.
-func (f *Frequencies) Documents() int {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return f.documents
-}
+func (f *Frequencies) Documents() int { return f.documents }
 
-// IDF returns the inverse document frequency of a term: the logarithm of how many times rarer it is
-// than a word of every article. It is positive for every term.
+// IDF returns the inverse document frequency of a term, log(1 + (n+p)/(d+1)) for n documents, p
+// prior ones and d documents with the term, prior ones included. It is positive for every term.
 func (f *Frequencies) IDF(field Field, term uint32) float32 {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return f.idf(field, term)
-}
-
-func (f *Frequencies) idf(field Field, term uint32) float32 {
 	share, ok := priorShares[term]
 	if !ok {
 		share = unknownShare
@@ -117,18 +105,11 @@ func (f *Frequencies) idf(field Field, term uint32) float32 {
 // Weigh returns v with its weights multiplied by IDF, at unit length, so that dot products are
 // cosines. An empty vector stays empty. The result shares the terms of v.
 func (f *Frequencies) Weigh(field Field, v vector.Sparse) vector.Sparse {
-	if len(v.Terms) == 0 {
-		return vector.Sparse{}
-	}
 	weights := make([]float32, len(v.Terms))
-	f.mu.RLock()
-	for i, term := range v.Terms {
-		weights[i] = v.Weights[i] * f.idf(field, term)
-	}
-	f.mu.RUnlock()
 	sum := 0.0
-	for _, w := range weights {
-		sum += float64(w) * float64(w)
+	for i, term := range v.Terms {
+		weights[i] = v.Weights[i] * f.IDF(field, term)
+		sum += float64(weights[i]) * float64(weights[i])
 	}
 	if sum == 0 {
 		return vector.Sparse{}

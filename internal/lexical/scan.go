@@ -1,12 +1,13 @@
 package lexical
 
 import (
+	"bytes"
 	"unicode"
 	"unicode/utf8"
 )
 
-// maxWord is the number of folded bytes of a word that count. It bounds the work on text without
-// spaces, such as encoded binary data.
+// maxWord is the most folded bytes of a word that count. It bounds the work on text without spaces,
+// such as encoded binary data.
 const maxWord = 64
 
 // token is one term in reading order.
@@ -58,8 +59,8 @@ func (s *scanner) next() (token, bool) {
 	return token{}, false
 }
 
-// pair consumes a character of an unspaced script and returns the term of it and the character
-// before. A run of one character is a term too.
+// pair consumes a character of an unspaced script. It returns the term of this character with the
+// one before; a run of one character is a term too.
 func (s *scanner) pair(r rune, size int) (token, bool) {
 	before := s.previous
 	s.at += size
@@ -67,7 +68,7 @@ func (s *scanner) pair(r rune, size int) (token, bool) {
 	s.word = s.word[:0]
 	if before != 0 {
 		s.word = utf8.AppendRune(s.word, before)
-	} else if follows, _ := utf8.DecodeRuneInString(s.text[s.at:]); unspaced(follows) {
+	} else if unspaced(s.runeAt(s.at)) {
 		return token{}, false
 	}
 	s.word = utf8.AppendRune(s.word, r)
@@ -84,7 +85,7 @@ func (s *scanner) letters() token {
 	for s.at < len(s.text) {
 		r, size := utf8.DecodeRuneInString(s.text[s.at:])
 		if !isLetter(r) && !isDigit(r) && !unicode.Is(unicode.Mn, r) || unspaced(r) {
-			if isApostrophe(r) && s.letterAt(s.at+size) {
+			if isApostrophe(r) && isLetter(s.runeAt(s.at+size)) {
 				s.word = append(s.word, '\'')
 				s.at += size
 				continue
@@ -103,13 +104,9 @@ func (s *scanner) letters() token {
 		}
 		s.at += size
 	}
-	first, _ := utf8.DecodeRuneInString(s.text[start:])
-	t := token{upper: unicode.IsUpper(first), begins: begins}
-	if runes == 1 || s.text[s.at-1] == '.' || abbreviations[string(s.word)] {
-		// The full stop after "Mr", an initial or an acronym does not end a sentence.
-		if s.at < len(s.text) && s.text[s.at] == '.' {
-			s.at++
-		}
+	t := token{upper: unicode.IsUpper(s.runeAt(start)), begins: begins}
+	if (runes == 1 || s.text[s.at-1] == '.' || abbreviations[string(s.word)]) && s.runeAt(s.at) == '.' {
+		s.at++ // the full stop after "Mr", an initial or an acronym does not end a sentence
 	}
 	if capitals == 2 && string(s.word) == "us" {
 		s.word = append(s.word, 'a')
@@ -140,22 +137,17 @@ func (s *scanner) dotted(start int) bool {
 		return false
 	}
 	// "U." can be the end of a sentence or an initial: an acronym needs a single letter after it.
-	letter := s.letterAt(s.at + 1)
-	return letter && !s.wordAt(s.at+1) || !letter && s.at-start > 1
-}
-
-// wordAt reports whether there are two letters at a position.
-func (s *scanner) wordAt(at int) bool {
-	_, size := utf8.DecodeRuneInString(s.text[at:])
-	return s.letterAt(at) && s.letterAt(at+size)
-}
-
-func (s *scanner) letterAt(at int) bool {
-	if at >= len(s.text) {
-		return false
+	next, size := utf8.DecodeRuneInString(s.text[s.at+1:])
+	if !isLetter(next) {
+		return s.at-start > 1
 	}
+	return !isLetter(s.runeAt(s.at + 1 + size))
+}
+
+// runeAt returns the character at a position, at most the end of the text.
+func (s *scanner) runeAt(at int) rune {
 	r, _ := utf8.DecodeRuneInString(s.text[at:])
-	return isLetter(r)
+	return r
 }
 
 // number consumes a word that begins with a digit. It drops separators of thousands, leading zeros,
@@ -165,29 +157,26 @@ func (s *scanner) number() token {
 	s.previous, s.begins = 0, false
 	s.word = s.word[:0]
 	point, letters := false, 0
+scan:
 	for s.at < len(s.text) {
 		r, size := utf8.DecodeRuneInString(s.text[s.at:])
 		switch {
 		case isDigit(r):
 		case isLetter(r) && !unspaced(r):
 			letters++
-		case (r == ',' || r == '.') && letters == 0 && !point && s.digitAt(s.at+size):
+		case (r == ',' || r == '.') && letters == 0 && !point && isDigit(s.runeAt(s.at+size)):
 			if point = r == '.'; !point {
 				s.at += size
 				continue
 			}
 		default:
-			return s.numberToken(point, letters)
+			break scan
 		}
 		if len(s.word) < maxWord {
 			s.word = appendFolded(s.word, r)
 		}
 		s.at += size
 	}
-	return s.numberToken(point, letters)
-}
-
-func (s *scanner) numberToken(point bool, letters int) token {
 	w := s.word
 	if letters == 2 && len(w) > 2 {
 		switch string(w[len(w)-2:]) {
@@ -196,25 +185,12 @@ func (s *scanner) numberToken(point bool, letters int) token {
 		}
 	}
 	if letters == 0 && point {
-		for len(w) > 1 && w[len(w)-1] == '0' {
-			w = w[:len(w)-1]
-		}
-		if w[len(w)-1] == '.' {
-			w = w[:len(w)-1]
-		}
+		w = bytes.TrimSuffix(w[:1+len(bytes.TrimRight(w[1:], "0"))], []byte{'.'})
 	}
 	for len(w) > 1 && w[0] == '0' && w[1] != '.' {
 		w = w[1:]
 	}
 	return token{id: fold(hash(w)), number: true}
-}
-
-func (s *scanner) digitAt(at int) bool {
-	if at >= len(s.text) {
-		return false
-	}
-	r, _ := utf8.DecodeRuneInString(s.text[at:])
-	return isDigit(r)
 }
 
 func isLetter(r rune) bool {
@@ -236,10 +212,10 @@ func isApostrophe(r rune) bool { return r == '\'' || r == '’' || r == 'ʼ' }
 // stem drops the possessive and the plural "s" of an English word, in place: "officers'" and
 // "officer's" become "officer". Verbs keep their endings, because a strong stemmer merges names.
 func stem(w []byte) []byte {
-	if n := len(w); n > 2 && w[n-1] == 's' && w[n-2] == '\'' {
+	n := len(w)
+	if n > 2 && w[n-1] == 's' && w[n-2] == '\'' {
 		return w[:n-2]
 	}
-	n := len(w)
 	if n < 4 || w[n-1] != 's' {
 		return w
 	}

@@ -9,24 +9,24 @@ import (
 
 const (
 	// shingleWords is the number of words of a shingle. Independent reports share words, names and
-	// figures, but hardly five words in a row outside of quotations.
+	// figures, but hardly five words in a row outside quotations.
 	shingleWords = 5
 	// maxShingles bounds the shingles of a text: all of 130 words, a sample of a longer text.
 	maxShingles = 128
-	// shingledWords is the number of words that are read, so that a book costs as much as a long
+	// shingledWords is the most words that are read, so that a book costs as much as a long
 	// article.
 	shingledWords = 4000
 )
 
 // Shingles are hashes of the runs of five words in a text, ascending and distinct: all of a short
-// text, the 128 smallest of a long one. Because every text keeps its smallest, the shingles of two
-// texts are a fair sample of what they share (Broder 1997), wherever it occurs.
+// text, the 128 smallest of a long one. Because every text keeps its smallest hashes, the shingles
+// of two texts are a fair sample of what they share, wherever it occurs (Broder 1997).
 type Shingles []uint32
 
 // shingles returns the shingles of a text without its quotations, because independent reports quote
-// the same statement, sometimes for most of their length. Words are folded as for term vectors, and
-// function words count, because their order differs between writers. A text of fewer than five
-// words has none. A text with few words outside of quotations has the shingles of all its words.
+// the same statement, sometimes for most of their length. Words are folded as for term vectors, but
+// function words count, because writers order them differently. A text of fewer than five words has
+// no shingles. A text with few words outside quotations has the shingles of all its words.
 func (a *analyzer) shingles(text string) Shingles {
 	a.tokens, a.runs = a.tokens[:0], a.runs[:0]
 	a.read(unquoted(text), shingledWords)
@@ -47,13 +47,13 @@ func (a *analyzer) shingles(text string) Shingles {
 	return append(Shingles(nil), distinct[:min(len(distinct), maxShingles)]...)
 }
 
-// ownWords is the number of words outside of quotations that are enough to identify a text.
+// ownWords is the number of words outside quotations that identify a text.
 const ownWords = 24
 
-// quotedBytes bounds a quotation. A mark that is not closed within it does not begin one.
+// quotedBytes bounds a quotation. A mark that is not closed within that length does not begin one.
 const quotedBytes = 1000
 
-// closing has the marks that end a quotation, by the mark that begins it.
+// closing maps the mark that begins a quotation to those that end it.
 var closing = map[rune]string{'“': "”", '„': "“”", '«': "»", '"': "\""}
 
 // unquoted returns a text without the quotations in double quotation marks. A quotation does not
@@ -89,8 +89,7 @@ func unquoted(text string) string {
 }
 
 // Contained estimates the share of the shingles of the shorter text that the longer one has too. of
-// is the number of shingles that the estimate is based on. It is exact when neither text was
-// sampled.
+// is the number of shingles of the estimate. It is exact if neither text was sampled.
 func (s Shingles) Contained(t Shingles) (share float64, of int) {
 	s, t = s.upTo(t.limit()), t.upTo(s.limit())
 	if of = min(len(s), len(t)); of == 0 {
@@ -108,7 +107,7 @@ func (s Shingles) Contained(t Shingles) (share float64, of int) {
 	return float64(shared) / float64(of), of
 }
 
-// limit returns the hash up to which s has all shingles of the text.
+// limit returns the hash up to which s holds all shingles of the text.
 func (s Shingles) limit() uint32 {
 	if len(s) < maxShingles {
 		return 1<<32 - 1

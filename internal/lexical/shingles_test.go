@@ -76,7 +76,7 @@ func TestShinglesContained(t *testing.T) {
 	})
 }
 
-// Of a long text and its beginning enough is kept to tell.
+// The sample of a long text shows which part of it another text is.
 func TestShinglesOfLongTexts(t *testing.T) {
 	var words []string
 	for i := range 3000 {

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	bodyWords = 300 // words of the body that are read, because news reports begin with what happened
+	bodyWords = 300 // words of the body that are read: news reports begin with the event
 	leadWords = 40  // words of the body that belong to the lead
-	titleTF   = 2   // the count of a word of the title in Full
+	titleTF   = 2   // count of a word of the title in Full
 )
 
 // Vectors are the term vectors of an article with weights 1+ln(frequency). [Frequencies.Weigh]
@@ -42,9 +42,9 @@ func Analyze(title, body string) Vectors {
 	a.markNames(titleEnd)
 	lead := min(titleEnd+leadWords, len(a.tokens))
 	v := Vectors{
-		Full:  a.count(a.tokens[:titleEnd], a.tokens, titleTF-1, keepAll),
-		Lead:  a.count(nil, a.tokens[:lead], 0, keepAll),
-		Names: a.count(nil, a.tokens, 0, keepNames),
+		Full:  a.count(a.tokens, titleEnd, a.keepAll),
+		Lead:  a.count(a.tokens[:lead], 0, a.keepAll),
+		Names: a.count(a.tokens, 0, func(i int) bool { return a.names[i] }),
 		Words: max(len(a.tokens), countFields(title)+countFields(body)),
 	}
 	v.Shingles = a.shingles(body)
@@ -67,7 +67,7 @@ func QueryTerms(text string) vector.Sparse {
 	defer analyzers.Put(a)
 	a.tokens = a.tokens[:0]
 	a.read(text, math.MaxInt)
-	return a.count(nil, a.tokens, 0, keepAll)
+	return a.count(a.tokens, 0, a.keepAll)
 }
 
 // analyzer holds the buffers of one call.
@@ -90,19 +90,16 @@ var analyzers = sync.Pool{New: func() any { return new(analyzer) }}
 
 func (a *analyzer) read(text string, limit int) {
 	a.scan.reset(text)
-	for n := 0; n < limit; n++ {
-		t, ok := a.scan.next()
-		if !ok {
-			break
-		}
+	for t, ok := a.scan.next(); ok && limit > 0; t, ok = a.scan.next() {
 		a.tokens = append(a.tokens, t)
+		limit--
 	}
 	a.scan.text = "" // so that the pool does not hold the article
 }
 
-// markNames decides which tokens are names. Inside a sentence a capital is enough. At its
-// beginning, and in a title where most words have capitals, the word must not occur in lower case
-// elsewhere and must either occur capitalised inside a sentence or not be a common word.
+// markNames decides which tokens are names. Inside a sentence a capital is enough. At the beginning
+// of a sentence, and in a title in which most words have capitals, the word must not occur in lower
+// case elsewhere and must either occur capitalised inside a sentence or not be a common word.
 func (a *analyzer) markNames(titleEnd int) {
 	capitals, words := 0, 0
 	for _, t := range a.tokens[:titleEnd] {
@@ -137,18 +134,17 @@ func (a *analyzer) markNames(titleEnd int) {
 	}
 }
 
-func keepAll(_ *analyzer, t token, _ int) bool   { return !t.stop }
-func keepNames(a *analyzer, _ token, i int) bool { return a.names[i] }
+func (a *analyzer) keepAll(i int) bool { return !a.tokens[i].stop }
 
-// count returns the weights of the tokens that keep accepts. The tokens of again, the first ones of
-// tokens, count 1+times.
-func (a *analyzer) count(again, tokens []token, times int32, keep func(*analyzer, token, int) bool) vector.Sparse {
+// count returns the weights of those first tokens that keep accepts by their index. The ones before
+// titleEnd count titleTF times.
+func (a *analyzer) count(tokens []token, titleEnd int, keep func(i int) bool) vector.Sparse {
 	a.counts = a.counts[:0]
 	for i, t := range tokens {
-		if keep(a, t, i) {
+		if keep(i) {
 			n := int32(1)
-			if i < len(again) {
-				n += times
+			if i < titleEnd {
+				n = titleTF
 			}
 			a.counts = append(a.counts, termCount{t.id, n})
 		}

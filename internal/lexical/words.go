@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// stopWords has the hashes of function words and of words of every news report.
+// stopWords holds the hashes of function words and of words that occur in every news report.
 var stopWords = func() map[uint64]bool {
 	set := make(map[uint64]bool)
 	for word := range strings.FieldsSeq(`
@@ -32,7 +32,7 @@ la las le les lo los mit na nicht o os ou para par pas por que qui se sein sich 
 	return set
 }()
 
-// abbreviations are words whose full stop does not end a sentence.
+// abbreviations holds the words whose full stop does not end a sentence.
 var abbreviations = func() map[string]bool {
 	set := make(map[string]bool)
 	for word := range strings.FieldsSeq(`mr mrs ms dr prof sen sens rep reps gov lt sgt capt col gen maj det insp pres rev hon st jr sr vs
@@ -42,7 +42,7 @@ no inc corp co ltd dept jan feb mar apr jun jul aug sep sept oct nov dec mon tue
 	return set
 }()
 
-// spelledNumbers has the terms of numbers that newspapers write as words, so that "three killed"
+// spelledNumbers maps numbers that newspapers write as words to their terms, so that "three killed"
 // and "3 killed" agree. "One" is left out, because it is a pronoun more often than a number.
 var spelledNumbers = func() map[string]uint32 {
 	terms := make(map[string]uint32)
@@ -53,19 +53,19 @@ sixteen seventeen eighteen nineteen twenty`) {
 	return terms
 }()
 
-// common has the most frequent words of English, one on a line, the most frequent first: the whole
-// words of the uncased BERT vocabulary (Apache License 2.0) in its order, which is that of their
-// frequency in books and the English Wikipedia.
+// common holds the most frequent words of English, one on a line, the most frequent first: the
+// whole words of the uncased BERT vocabulary (Apache License 2.0) in its order, which is that of
+// their frequency in books and the English Wikipedia.
 //
 //go:embed common.txt
 var common string
 
 // nameRanks is the number of common words that are not names when they are capitalised at the
-// beginning of a sentence or in a title in capitals. Further down the list half of the words are
+// beginning of a sentence or in a title in capitals. Of the words further down the list half are
 // names.
 const nameRanks = 1000
 
-// commonRanks has by hash of a stemmed common word its rank, 0 for the most frequent.
+// commonRanks maps the hash of a stemmed common word to its rank, 0 for the most frequent.
 var commonRanks = func() map[uint64]int {
 	ranks := make(map[uint64]int)
 	rank := 0
@@ -79,7 +79,8 @@ var commonRanks = func() map[uint64]int {
 	return ranks
 }()
 
-// CommonShare returns the share of English documents with a word, .001 for one that is not common.
+// CommonShare returns the share of English documents with a word: .001 for one that is not common,
+// 1 for a stop word.
 func CommonShare(word string) float64 {
 	folded := make([]byte, 0, maxWord)
 	for _, r := range word {

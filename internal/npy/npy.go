@@ -1,4 +1,4 @@
-// Package npy reads and writes two-dimensional arrays of numbers in NumPy's .npy format.
+// Package npy knows NumPy's .npy format of two-dimensional arrays of numbers.
 //
 // It reads format versions 1 to 3 with float16, float32 or float64 elements in either byte order
 // and in C order (row after row), and writes version 1 with little-endian float32. Anything else is

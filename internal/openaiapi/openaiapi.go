@@ -1,6 +1,6 @@
 // Package openaiapi serves the part of OpenAI's HTTP API that is about embeddings, so that other
-// programs can use the model of this one: POST /v1/embeddings, GET /v1/models and GET
-// /v1/models/{id}.
+// programs can use the model of this one. It has POST /v1/embeddings, GET /v1/models and
+// GET /v1/models/{id}.
 //
 // It knows the requests, answers and errors of that API and their limits. It does not know how
 // vectors are made, and it ignores API keys.
@@ -25,7 +25,7 @@ import (
 	"throughline/embed"
 )
 
-// Config configures a Handler. Embedder is required, everything else has a default.
+// Config configures a Handler. Embedder is required; every other field has a default.
 type Config struct {
 	Embedder embed.Embedder
 	Logger   *slog.Logger // logs failures of the embedder; nil: no logging
@@ -59,7 +59,8 @@ func New(cfg Config) (*Handler, error) {
 		return nil, errors.New("openaiapi: Config.Embedder: missing")
 	}
 	if cfg.MaxInputs < 0 || cfg.MaxBody < 0 || cfg.MaxRequests < 0 || cfg.ReadTimeout < 0 {
-		return nil, errors.New("openaiapi: Config: a limit is negative")
+		return nil, fmt.Errorf("openaiapi: Config: negative limit (got MaxInputs %d, MaxBody %d, MaxRequests %d, ReadTimeout %v)",
+			cfg.MaxInputs, cfg.MaxBody, cfg.MaxRequests, cfg.ReadTimeout)
 	}
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	cfg.MaxInputs = cmp.Or(cfg.MaxInputs, 2048)
@@ -134,16 +135,14 @@ type item struct {
 	Embedding any    `json:"embedding"` // []float32, or base64 of them in little-endian order
 }
 
-type usage struct {
-	PromptTokens int `json:"prompt_tokens"`
-	TotalTokens  int `json:"total_tokens"`
-}
-
 type answer struct {
 	Object string `json:"object"`
 	Data   []item `json:"data"`
 	Model  string `json:"model"`
-	Usage  usage  `json:"usage"`
+	Usage  struct {
+		PromptTokens int `json:"prompt_tokens"`
+		TotalTokens  int `json:"total_tokens"`
+	} `json:"usage"`
 }
 
 func (h *Handler) embeddings(w http.ResponseWriter, r *http.Request) (any, *problem) {
@@ -217,11 +216,10 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, inputs int, err
 	if r.Context().Err() == nil {
 		h.cfg.Logger.ErrorContext(r.Context(), "embedding for a client failed", "inputs", inputs, "error", err)
 	}
-	for _, transient := range []error{embed.ErrBusy, embed.ErrUnreachable, embed.ErrQuota, context.DeadlineExceeded} {
-		if errors.Is(err, transient) {
-			w.Header().Set("Retry-After", "5")
-			return &problem{status: http.StatusServiceUnavailable, Message: "the embedding model is not available at present", Type: "server_error"}
-		}
+	transient := []error{embed.ErrBusy, embed.ErrUnreachable, embed.ErrQuota, context.DeadlineExceeded}
+	if slices.ContainsFunc(transient, func(kind error) bool { return errors.Is(err, kind) }) {
+		w.Header().Set("Retry-After", "5")
+		return &problem{status: http.StatusServiceUnavailable, Message: "the embedding model is not available at present", Type: "server_error"}
 	}
 	return &problem{status: http.StatusInternalServerError, Message: "the texts could not be embedded", Type: "server_error"}
 }

@@ -1,5 +1,5 @@
-// Package parquet reads tables of articles and of vectors from Parquet files and writes tables of
-// labels.
+// Package parquet knows the Parquet files of a cluster job: tables of articles or vectors in,
+// tables of labels out.
 //
 // It knows columns: which have lists of numbers, which have text, how times are stored. It does not
 // know what an article is: rows become JSON objects whose readers give the names a meaning. It
@@ -80,22 +80,18 @@ type column struct {
 }
 
 // Open opens a file and reads its schema.
-func Open(path string) (_ *File, err error) {
+func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			f.Close() // read from only
-		}
-	}()
+	var opened *File
 	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		opened, err = New(f, info.Size())
 	}
-	opened, err := New(f, info.Size())
 	if err != nil {
+		f.Close() // read from only
 		return nil, err
 	}
 	opened.closer = f
@@ -187,31 +183,24 @@ func (c column) numbers() bool {
 func (c column) name() string { return strings.Join(c.path, ".") }
 
 // VectorColumns returns the names of the columns with lists of floating-point numbers.
-func (f *File) VectorColumns() []string {
-	var names []string
+func (f *File) VectorColumns() []string { return f.names(column.numbers) }
+
+// Columns returns the names of all columns that can be read.
+func (f *File) Columns() []string { return f.names(func(column) bool { return true }) }
+
+func (f *File) names(of func(column) bool) (names []string) {
 	for _, c := range f.columns {
-		if c.numbers() {
+		if of(c) {
 			names = append(names, c.name())
 		}
 	}
 	return names
 }
 
-// Columns returns the names of all columns that can be read.
-func (f *File) Columns() []string {
-	var names []string
-	for _, c := range f.columns {
-		names = append(names, c.name())
-	}
-	return names
-}
-
 // column finds a column by name.
 func (f *File) column(name string) (column, error) {
-	for _, c := range f.columns {
-		if c.name() == name {
-			return c, nil
-		}
+	if at := slices.IndexFunc(f.columns, func(c column) bool { return c.name() == name }); at >= 0 {
+		return f.columns[at], nil
 	}
 	return column{}, fileError(ErrColumn, "got %q, want one of %s", name, strings.Join(f.Columns(), ", "))
 }

@@ -147,26 +147,18 @@ func (o *object) end() []byte {
 
 // appendJSON writes a value that is not null.
 func (c column) appendJSON(out *bytes.Buffer, v format.Value) error {
-	switch c.kind {
-	case format.Boolean:
-		out.WriteString(strconv.FormatBool(v.Boolean()))
-		return nil
-	case format.Float, format.Double:
-		text := c.text(v)
-		if strings.ContainsAny(text, "NI") { // JSON has no NaN and no infinities
-			text = "null"
-		}
-		out.WriteString(text)
-		return nil
-	case format.Int32, format.Int64:
-		if _, isTime := c.time(v); !isTime {
-			out.WriteString(strconv.FormatInt(integer(c.kind, v), 10))
-			return nil
-		}
+	text := c.text(v)
+	_, isTime := c.time(v)
+	switch {
+	case (c.kind == format.Float || c.kind == format.Double) && strings.ContainsAny(text, "NI"):
+		text = "null" // JSON has no NaN and no infinities
+	case c.kind == format.Int96 || c.kind == format.ByteArray || c.kind == format.FixedLenByteArray || isTime:
+		quoted, err := json.Marshal(text)
+		out.Write(quoted)
+		return err
 	}
-	text, err := json.Marshal(c.text(v))
-	out.Write(text)
-	return err
+	out.WriteString(text)
+	return nil
 }
 
 func integer(kind format.Kind, v format.Value) int64 {

@@ -27,8 +27,8 @@ var (
 	sequenceKey = []byte("sequence")
 )
 
-// boltBackend keeps each table in a bucket of one file. The record "sequence" counts commits; after a
-// failure it shows whether the commit took place.
+// boltBackend keeps each table in a bucket of one file. The record "sequence" counts commits; after
+// a failure it shows whether the commit took place.
 type boltBackend struct {
 	db       *bolt.DB
 	sequence uint64
@@ -215,14 +215,6 @@ func (r *boltReader) get(t table, key []byte) []byte {
 func (r *boltReader) scan(t table, fn func(key, value []byte) error) error {
 	if bucket := r.bucket(t); bucket != nil {
 		return bucket.ForEach(fn)
-	}
-	return nil
-}
-
-func (r *boltReader) last(t table) []byte {
-	if bucket := r.bucket(t); bucket != nil {
-		key, _ := bucket.Cursor().Last()
-		return key
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package qdrantlite
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 	"sync"
@@ -119,8 +120,11 @@ func (c *collection) fillRow(row uint32, v *vectorSet) {
 	}
 }
 
-// payloadOf reads the payload in a slot.
-func (c *collection) payloadOf(r reader, slot uint64) (payload, error) {
+// everything selects all fields of a payload.
+var everything = payloadSelector{all: true}
+
+// payloadOf reads the selected fields of the payload in a slot.
+func (c *collection) payloadOf(r reader, slot uint64, fields payloadSelector) (payload, error) {
 	if slot == 0 {
 		return payload{}, nil
 	}
@@ -128,7 +132,7 @@ func (c *collection) payloadOf(r reader, slot uint64) (payload, error) {
 	if record == nil {
 		return nil, fmt.Errorf("%w: collection %q: payload record %d is missing", ErrCorrupt, c.name, slot)
 	}
-	return decodePayload(record)
+	return decodePayload(record, fields)
 }
 
 // vectorsOf reads the vectors in a slot.
@@ -219,9 +223,9 @@ func (c *collection) checker(r reader, cond *condition) func(row uint32) (bool, 
 		return func(uint32) (bool, error) { return true, nil }
 	}
 	s := &subject{}
-	load := func() (payload, error) { return c.payloadOf(r, c.records[s.row].payload) }
+	load := func() (payload, error) { return c.payloadOf(r, c.records[s.row].payload, everything) }
 	return func(row uint32) (bool, error) {
-		s.row, s.id, s.payload, s.load, s.err = row, c.ids[row], nil, load, nil
+		s.row, s.id, s.payload, s.load, s.err = row, &c.ids[row], nil, load, nil
 		ok := cond.eval(s)
 		return ok && s.err == nil, s.err
 	}
@@ -253,13 +257,8 @@ func (c *collection) apply(points []*staged) {
 			continue
 		}
 		row := p.row
-		switch {
-		case p.before == nil:
-			row = c.newRow(p.id)
-		case p.vectors != nil:
-			row = c.newRow(p.id)
-		}
 		if p.before == nil || p.vectors != nil {
+			row = c.newRow(p.id)
 			c.fillRow(row, p.vectors)
 			c.order.put(c.ids, row)
 		} else if p.payload != nil {
@@ -278,14 +277,7 @@ func (c *collection) apply(points []*staged) {
 }
 
 // indexNames lists the indexed fields in a fixed order.
-func (c *collection) indexNames() []string {
-	names := make([]string, 0, len(c.indexes))
-	for name := range c.indexes {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (c *collection) indexNames() []string { return slices.Sorted(maps.Keys(c.indexes)) }
 
 // cellsOf returns the cell of a payload in each index, in the order of indexNames.
 func (c *collection) cellsOf(p payload) []cell {

@@ -2,23 +2,18 @@ package qdrantlite
 
 import (
 	"context"
-	"time"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/protobuf/proto"
 )
 
 func (s *collectionsService) Get(_ context.Context, req *qdrant.GetCollectionInfoRequest) (*qdrant.GetCollectionInfoResponse, error) {
-	start := time.Now()
-	var info *qdrant.CollectionInfo
-	err := s.s.view(req.GetCollectionName(), func(c *collection, _ reader) error {
-		info = c.info()
+	out := &qdrant.GetCollectionInfoResponse{}
+	defer timed(&out.Time)()
+	return out, s.s.view(req.GetCollectionName(), func(c *collection, _ reader) error {
+		out.Result = c.info()
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.GetCollectionInfoResponse{Result: info, Time: time.Since(start).Seconds()}, nil
 }
 
 // info describes a collection as Qdrant does. The settings that tune Qdrant (HNSW, optimizers,

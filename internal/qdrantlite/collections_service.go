@@ -34,16 +34,18 @@ type collectionsService struct {
 
 // alone lets the committer make a change of the collections, in a commit of its own.
 func (s *collectionsService) alone(ctx context.Context, fn func() (bool, error)) (*qdrant.CollectionOperationResponse, error) {
-	start := time.Now()
-	result := false
-	err := s.s.do(&job{ctx: ctx, alone: func() (err error) {
-		result, err = fn()
+	out := &qdrant.CollectionOperationResponse{}
+	defer timed(&out.Time)()
+	return out, s.s.do(&job{ctx: ctx, alone: func() (err error) {
+		out.Result, err = fn()
 		return err
 	}})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.CollectionOperationResponse{Result: result, Time: time.Since(start).Seconds()}, nil
+}
+
+// timed sets how long a call took, in seconds, when what it returns is called.
+func timed(seconds *float64) func() {
+	start := time.Now()
+	return func() { *seconds = time.Since(start).Seconds() }
 }
 
 func (s *collectionsService) Create(ctx context.Context, req *qdrant.CreateCollection) (*qdrant.CollectionOperationResponse, error) {
@@ -129,24 +131,22 @@ func (s *Server) deleteCollection(name string) (bool, error) {
 }
 
 func (s *collectionsService) List(context.Context, *qdrant.ListCollectionsRequest) (*qdrant.ListCollectionsResponse, error) {
-	start := time.Now()
+	out := &qdrant.ListCollectionsResponse{}
+	defer timed(&out.Time)()
 	s.s.mu.RLock()
 	defer s.s.mu.RUnlock()
-	out := &qdrant.ListCollectionsResponse{}
 	for _, name := range slices.Sorted(maps.Keys(s.s.collections)) {
 		out.Collections = append(out.Collections, &qdrant.CollectionDescription{Name: name})
 	}
-	out.Time = time.Since(start).Seconds()
 	return out, nil
 }
 
 func (s *collectionsService) CollectionExists(_ context.Context, req *qdrant.CollectionExistsRequest) (*qdrant.CollectionExistsResponse, error) {
-	start := time.Now()
+	out := &qdrant.CollectionExistsResponse{}
+	defer timed(&out.Time)()
 	_, err := s.s.find(req.GetCollectionName())
-	return &qdrant.CollectionExistsResponse{
-		Result: &qdrant.CollectionExists{Exists: err == nil},
-		Time:   time.Since(start).Seconds(),
-	}, nil
+	out.Result = &qdrant.CollectionExists{Exists: err == nil}
+	return out, nil
 }
 
 func (s *collectionsService) UpdateAliases(ctx context.Context, req *qdrant.ChangeAliases) (*qdrant.CollectionOperationResponse, error) {
@@ -187,14 +187,13 @@ func (s *Server) createAliases(actions []*qdrant.AliasOperations) error {
 }
 
 func (s *collectionsService) ListAliases(context.Context, *qdrant.ListAliasesRequest) (*qdrant.ListAliasesResponse, error) {
-	start := time.Now()
+	out := &qdrant.ListAliasesResponse{}
+	defer timed(&out.Time)()
 	s.s.mu.RLock()
 	defer s.s.mu.RUnlock()
-	out := &qdrant.ListAliasesResponse{}
 	for alias, target := range s.s.aliases {
 		out.Aliases = append(out.Aliases, &qdrant.AliasDescription{AliasName: alias, CollectionName: target})
 	}
 	slices.SortFunc(out.Aliases, func(a, b *qdrant.AliasDescription) int { return strings.Compare(a.AliasName, b.AliasName) })
-	out.Time = time.Since(start).Seconds()
 	return out, nil
 }

@@ -1,6 +1,11 @@
 package qdrantlite
 
-import "throughline/cluster/vector"
+import (
+	"iter"
+	"math/bits"
+
+	"throughline/cluster/vector"
+)
 
 // chunkRows is how many rows lie in one block of memory: a chunk of 384 dimensions is 192 KiB,
 // which stays in a core's second-level cache while several queries pass over it.
@@ -23,6 +28,19 @@ func (b *bitset) set(row uint32) {
 func (b bitset) unset(row uint32) {
 	if int(row>>6) < len(b) {
 		b[row>>6] &^= 1 << (row & 63)
+	}
+}
+
+// all lists the rows in ascending order.
+func (b bitset) all() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for i, word := range b {
+			for ; word != 0; word &= word - 1 {
+				if !yield(uint32(i*64 + bits.TrailingZeros64(word))) {
+					return
+				}
+			}
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ const noRow = ^uint32(0)
 // needs it.
 type subject struct {
 	row     uint32
-	id      pointID
+	id      *pointID
 	payload payload
 	load    func() (payload, error) // nil when the payload is there
 	err     error                   // of load
@@ -57,30 +57,19 @@ func compileDepth(c *collection, f *qdrant.Filter, depth int) (*condition, error
 	if err := only(f, "must", "should", "must_not"); err != nil {
 		return nil, err
 	}
-	compile := func(list []*qdrant.Condition) ([]*condition, error) {
-		out := make([]*condition, len(list))
-		for i, one := range list {
-			var err error
-			if out[i], err = compileCondition(c, one, depth); err != nil {
+	var parts [3][]*condition
+	for i, list := range [][]*qdrant.Condition{f.GetMust(), f.GetShould(), f.GetMustNot()} {
+		for _, one := range list {
+			compiled, err := compileCondition(c, one, depth)
+			if err != nil {
 				return nil, err
 			}
+			parts[i] = append(parts[i], compiled)
 		}
-		return out, nil
 	}
-	all, err := compile(f.GetMust())
-	if err != nil {
-		return nil, err
-	}
-	should, err := compile(f.GetShould())
-	if err != nil {
-		return nil, err
-	}
+	all, should, not := parts[0], parts[1], parts[2]
 	if len(should) > 0 {
 		all = append(all, anyOf(should))
-	}
-	not, err := compile(f.GetMustNot())
-	if err != nil {
-		return nil, err
 	}
 	for _, one := range not {
 		all = append(all, &condition{costly: one.costly, eval: func(s *subject) bool { return !one.eval(s) }})
@@ -178,7 +167,7 @@ func compileHasID(c *collection, cond *qdrant.HasIdCondition) (*condition, error
 	}
 	return &condition{
 		estimate: len(wanted),
-		eval:     func(s *subject) bool { return wanted[s.id] },
+		eval:     func(s *subject) bool { return wanted[*s.id] },
 		rows: func() ([]uint32, bool) {
 			rows := make([]uint32, 0, len(wanted))
 			for id := range wanted {
@@ -265,8 +254,8 @@ func setOf[T cmp.Ordered](values []T) func(T) bool {
 	return func(v T) bool { _, ok := set[v]; return ok }
 }
 
-// compileRange holds when a number of the field, an integer or a double, is within the range. column
-// holds the integers only; it is nil when the field has no index of integers.
+// compileRange holds when a number of the field, an integer or a double, is within the range.
+// column holds the integers only; it is nil when the field has no index of integers.
 func compileRange(key string, index *fieldIndex, column *column[int64], r *qdrant.Range) *condition {
 	within := func(x float64) bool {
 		return (r.Lt == nil || x < r.GetLt()) && (r.Gt == nil || x > r.GetGt()) &&

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// load builds the memory of every collection from the file, and deletes the records that a crash left
-// and no point names.
+// load builds the memory of every collection from the file, and deletes the records that a crash
+// left and no point names.
 func (s *Server) load(path string) error {
 	orphans, err := s.loadAll(path)
 	if err != nil {
@@ -22,14 +22,8 @@ func (s *Server) load(path string) error {
 	}
 	if len(orphans) > 0 {
 		s.log.Info("deleting records that an interrupted write left behind", "file", path, "records", len(orphans))
-		return s.sweep(path, orphans)
+		_, err = s.backend.commit(orphans)
 	}
-	return nil
-}
-
-func (s *Server) sweep(path string, orphans []mutation) (err error) {
-	defer faultsAsErrors(path, &err)()
-	_, err = s.backend.commit(orphans)
 	return err
 }
 
@@ -161,11 +155,6 @@ func (c *collection) load(r reader) (orphans []mutation, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []tableKind{tableVectors, tablePayloads} {
-		if last := r.last(c.table(kind)); len(last) == 8 {
-			c.nextSlot = max(c.nextSlot, binary.BigEndian.Uint64(last)+1)
-		}
-	}
 	loaders := make([]sparseLoader, len(c.sparse))
 	for i := range loaders {
 		loaders[i].to = c.sparse[i]
@@ -206,7 +195,7 @@ func (c *collection) load(r reader) (orphans []mutation, err error) {
 		}
 	}
 	more, err := c.join(r, tablePayloads, payloads, func(row uint32, record []byte) error {
-		fields, err := decodePayload(record)
+		fields, err := decodePayload(record, everything)
 		if err != nil {
 			return err
 		}
@@ -233,12 +222,13 @@ func (c *collection) join(r reader, kind tableKind, named []slotOf, found func(r
 		return fmt.Errorf("%w: point %s: record %d of kind %q is missing", ErrCorrupt, c.ids[named[0].row], named[0].slot, kind)
 	}
 	err := r.scan(c.table(kind), func(key, record []byte) error {
-		if len(named) > 0 && len(key) == 8 {
+		if len(key) == 8 {
 			slot := binary.BigEndian.Uint64(key)
-			if named[0].slot < slot {
+			c.nextSlot = max(c.nextSlot, slot+1)
+			if len(named) > 0 && named[0].slot < slot {
 				return missing()
 			}
-			if named[0].slot == slot {
+			if len(named) > 0 && named[0].slot == slot {
 				row := named[0].row
 				named = named[1:]
 				if err := found(row, record); err != nil {

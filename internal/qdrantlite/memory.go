@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// memoryBackend keeps records in maps. A reader sees the present records rather than a snapshot. That
-// is enough, because records that a reader may name are never overwritten, and are deleted one commit
-// later.
+// memoryBackend keeps records in maps. A reader sees the present records rather than a snapshot.
+// That is enough, because records that a reader may name are never overwritten, and are deleted one
+// commit later.
 type memoryBackend struct {
 	mu     sync.RWMutex
 	tables map[table]map[string][]byte
@@ -61,17 +61,4 @@ func (r memoryReader) scan(t table, fn func(key, value []byte) error) error {
 		}
 	}
 	return nil
-}
-
-func (r memoryReader) last(t table) []byte {
-	r.m.mu.RLock()
-	defer r.m.mu.RUnlock()
-	var last string
-	for key := range r.m.tables[t] {
-		last = max(last, key)
-	}
-	if last == "" {
-		return nil
-	}
-	return []byte(last)
 }

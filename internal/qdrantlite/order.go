@@ -5,8 +5,8 @@ import (
 	"sort"
 )
 
-// orderBlock is how many rows a block of an idOrder holds at most: enough to keep the list of blocks
-// short, few enough to insert one quickly.
+// orderBlock is how many rows a block of an idOrder holds at most: enough to keep the list of
+// blocks short, few enough to insert one quickly.
 const orderBlock = 512
 
 // idOrder keeps the rows of a collection sorted by point id, in blocks. It is both the index from

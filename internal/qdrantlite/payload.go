@@ -3,9 +3,11 @@ package qdrantlite
 import (
 	"maps"
 	"math"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // maxPayloadDepth bounds how deep values nest, so that walking one never exhausts the stack.
@@ -107,16 +109,36 @@ func parsePayloadSelector(s *qdrant.WithPayloadSelector, absent bool) (payloadSe
 
 func (s payloadSelector) none() bool { return !s.all && len(s.keys) == 0 }
 
-// apply returns the selected part of p. It may share values with p.
-func (s payloadSelector) apply(p payload) payload {
+// encoded returns the selected entries of an encoded qdrant.Struct: a query reads an id or two of
+// payloads that hold whole articles, and decoding these is most of what it costs. What is not a
+// list of entries comes back as it is, for the decoder to refuse.
+func (s payloadSelector) encoded(b []byte) []byte {
 	if s.all {
-		return p
+		return b
 	}
-	out := make(payload, len(s.keys))
-	for _, key := range s.keys {
-		if value, ok := p[key]; ok {
-			out[key] = value
+	var kept []byte
+	for rest := b; len(rest) > 0; {
+		_, kind, tag := protowire.ConsumeTag(rest)
+		if tag < 0 || kind != protowire.BytesType {
+			return b
 		}
+		entry, size := protowire.ConsumeBytes(rest[tag:])
+		if size < 0 {
+			return b
+		}
+		// An entry begins with its key.
+		_, kind, n := protowire.ConsumeTag(entry)
+		if n < 0 || kind != protowire.BytesType {
+			return b
+		}
+		key, n := protowire.ConsumeBytes(entry[n:])
+		if n < 0 {
+			return b
+		}
+		if slices.Contains(s.keys, string(key)) {
+			kept = append(kept, rest[:tag+size]...)
+		}
+		rest = rest[tag+size:]
 	}
-	return out
+	return kept
 }

@@ -1,7 +1,7 @@
 package qdrantlite
 
 import (
-	"cmp"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -9,27 +9,32 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 )
 
-// pointID is a point's identity. Numbers come before UUIDs, each in ascending order, as in Qdrant;
-// the zero value is number 0.
-type pointID struct {
-	hi, lo uint64
-	uuid   bool
+// pointID is a point's identity as the key of its record: one byte for the kind, 0 a number and 1 a
+// UUID, and sixteen big-endian ones for the value. So numbers come before UUIDs, each in ascending
+// order, as in Qdrant; the zero value is number 0.
+type pointID [1 + 16]byte
+
+func numberID(n uint64) (id pointID) {
+	binary.BigEndian.PutUint64(id[9:], n)
+	return id
 }
 
-// idKeySize is the length of a pointID as a key: one byte for the kind and sixteen for the value, so
-// that keys sort like ids.
-const idKeySize = 17
+func uuidID(u uuid.UUID) (id pointID) {
+	id[0] = 1
+	copy(id[1:], u[:])
+	return id
+}
 
 func parseID(id *qdrant.PointId) (pointID, error) {
 	switch v := id.GetPointIdOptions().(type) {
 	case *qdrant.PointId_Num:
-		return pointID{lo: v.Num}, nil
+		return numberID(v.Num), nil
 	case *qdrant.PointId_Uuid:
 		u, err := uuid.Parse(v.Uuid)
 		if err != nil {
 			return pointID{}, invalid("point id: not a UUID (got %q)", v.Uuid)
 		}
-		return pointID{hi: binary.BigEndian.Uint64(u[:8]), lo: binary.BigEndian.Uint64(u[8:]), uuid: true}, nil
+		return uuidID(u), nil
 	default:
 		return pointID{}, invalid("point id: missing")
 	}
@@ -46,52 +51,30 @@ func parseIDs(ids []*qdrant.PointId) ([]pointID, error) {
 	return parsed, nil
 }
 
-func (p pointID) compare(q pointID) int {
-	if p.uuid != q.uuid {
-		if q.uuid {
-			return -1
-		}
-		return 1
-	}
-	if c := cmp.Compare(p.hi, q.hi); c != 0 {
-		return c
-	}
-	return cmp.Compare(p.lo, q.lo)
-}
+func (p pointID) compare(q pointID) int { return bytes.Compare(p[:], q[:]) }
+
+func (p pointID) number() uint64 { return binary.BigEndian.Uint64(p[9:]) }
 
 func (p pointID) proto() *qdrant.PointId {
-	if !p.uuid {
-		return &qdrant.PointId{PointIdOptions: &qdrant.PointId_Num{Num: p.lo}}
+	if p[0] == 0 {
+		return qdrant.NewIDNum(p.number())
 	}
-	return &qdrant.PointId{PointIdOptions: &qdrant.PointId_Uuid{Uuid: p.String()}}
+	return qdrant.NewIDUUID(p.String())
 }
 
 func (p pointID) String() string {
-	if !p.uuid {
-		return fmt.Sprint(p.lo)
+	if p[0] == 0 {
+		return fmt.Sprint(p.number())
 	}
-	var u uuid.UUID
-	binary.BigEndian.PutUint64(u[:8], p.hi)
-	binary.BigEndian.PutUint64(u[8:], p.lo)
-	return u.String()
-}
-
-func (p pointID) key() []byte {
-	key := make([]byte, idKeySize)
-	if p.uuid {
-		key[0] = 1
-	}
-	binary.BigEndian.PutUint64(key[1:], p.hi)
-	binary.BigEndian.PutUint64(key[9:], p.lo)
-	return key
+	return uuid.UUID(p[1:]).String()
 }
 
 func idFromKey(key []byte) (pointID, error) {
-	if len(key) != idKeySize || key[0] > 1 {
+	if len(key) != len(pointID{}) || key[0] > 1 {
 		return pointID{}, fmt.Errorf("%w: a point key is malformed (%d bytes)", ErrCorrupt, len(key))
 	}
-	id := pointID{hi: binary.BigEndian.Uint64(key[1:]), lo: binary.BigEndian.Uint64(key[9:]), uuid: key[0] == 1}
-	if !id.uuid && id.hi != 0 {
+	id := pointID(key)
+	if id[0] == 0 && id != numberID(id.number()) {
 		return pointID{}, fmt.Errorf("%w: a numeric point key is longer than 64 bits", ErrCorrupt)
 	}
 	return id, nil

@@ -3,23 +3,19 @@ package qdrantlite
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/protobuf/proto"
-
-	"throughline/cluster/vector"
 )
 
 // contents reads the parts of a point that a reply carries beside its id.
 func (c *collection) contents(r reader, row uint32, fields payloadSelector, with *qdrant.WithVectorsSelector) (payload, *qdrant.VectorsOutput, error) {
 	var p payload
 	if !fields.none() {
-		stored, err := c.payloadOf(r, c.records[row].payload)
-		if err != nil {
+		var err error
+		if p, err = c.payloadOf(r, c.records[row].payload, fields); err != nil {
 			return nil, nil, err
 		}
-		p = fields.apply(stored)
 	}
 	wanted := func(string) bool { return true }
 	switch sel := with.GetSelectorOptions().(type) {
@@ -44,25 +40,18 @@ func (c *collection) contents(r reader, row uint32, fields payloadSelector, with
 	return p, c.schema.output(v, wanted), nil
 }
 
-func denseOutput(v []float32) *qdrant.VectorOutput {
-	return &qdrant.VectorOutput{Vector: &qdrant.VectorOutput_Dense{Dense: &qdrant.DenseVector{Data: v}}}
-}
-
-func sparseOutput(v *vector.Sparse) *qdrant.VectorOutput {
-	return &qdrant.VectorOutput{Vector: &qdrant.VectorOutput_Sparse{Sparse: &qdrant.SparseVector{Indices: v.Terms, Values: v.Weights}}}
-}
-
 // output writes the wanted vectors of a point.
 func (s *schema) output(v *vectorSet, wanted func(string) bool) *qdrant.VectorsOutput {
 	named := make(map[string]*qdrant.VectorOutput)
 	for i, d := range v.dense {
 		if d != nil && wanted(s.dense[i].name) {
-			named[s.dense[i].name] = denseOutput(d)
+			named[s.dense[i].name] = &qdrant.VectorOutput{Vector: &qdrant.VectorOutput_Dense{Dense: &qdrant.DenseVector{Data: d}}}
 		}
 	}
 	for i, d := range v.sparse {
 		if d != nil && wanted(s.sparse[i].name) {
-			named[s.sparse[i].name] = sparseOutput(d)
+			named[s.sparse[i].name] = &qdrant.VectorOutput{
+				Vector: &qdrant.VectorOutput_Sparse{Sparse: &qdrant.SparseVector{Indices: d.Terms, Values: d.Weights}}}
 		}
 	}
 	return &qdrant.VectorsOutput{VectorsOptions: &qdrant.VectorsOutput_Vectors{Vectors: &qdrant.NamedVectorsOutput{Vectors: named}}}
@@ -78,7 +67,8 @@ func (c *collection) retrieved(r reader, row uint32, fields payloadSelector, wit
 
 // Get returns the points that exist, each once, in the order in which they are asked for.
 func (s *pointsService) Get(_ context.Context, req *qdrant.GetPoints) (*qdrant.GetResponse, error) {
-	start := time.Now()
+	out := &qdrant.GetResponse{}
+	defer timed(&out.Time)()
 	if err := only(req, "collection_name", "ids", "with_payload", "with_vectors"); err != nil {
 		return nil, err
 	}
@@ -90,8 +80,7 @@ func (s *pointsService) Get(_ context.Context, req *qdrant.GetPoints) (*qdrant.G
 	if err != nil {
 		return nil, err
 	}
-	out := &qdrant.GetResponse{}
-	err = s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
+	return out, s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
 		done := make(map[pointID]bool, len(ids))
 		for _, id := range ids {
 			row, ok := c.order.find(c.ids, id)
@@ -107,36 +96,48 @@ func (s *pointsService) Get(_ context.Context, req *qdrant.GetPoints) (*qdrant.G
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	out.Time = time.Since(start).Seconds()
-	return out, nil
 }
 
 // Scroll pages through points in order of their ids.
 func (s *pointsService) Scroll(ctx context.Context, req *qdrant.ScrollPoints) (*qdrant.ScrollResponse, error) {
-	start := time.Now()
-	scroll, err := parseScroll(req)
+	out := &qdrant.ScrollResponse{}
+	defer timed(&out.Time)()
+	if err := only(req, "collection_name", "filter", "offset", "limit", "with_payload", "with_vectors"); err != nil {
+		return nil, err
+	}
+	limit := defaultLimit
+	if req.Limit != nil {
+		limit = int(min(req.GetLimit(), 1<<30))
+	}
+	if limit == 0 {
+		return nil, invalid("limit: out of range (got 0, want at least 1)")
+	}
+	var from pointID
+	if req.GetOffset() != nil {
+		var err error
+		if from, err = parseID(req.GetOffset()); err != nil {
+			return nil, err
+		}
+	}
+	fields, err := parsePayloadSelector(req.GetWithPayload(), true)
 	if err != nil {
 		return nil, err
 	}
-	out := &qdrant.ScrollResponse{}
-	err = s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
+	return out, s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
 		cond, err := compileFilter(c, req.GetFilter())
 		if err != nil {
 			return err
 		}
-		rows, err := scroll.page(ctx, c, r, cond)
+		rows, err := c.page(ctx, r, cond, from, limit)
 		if err != nil {
 			return err
 		}
-		if len(rows) > scroll.limit {
-			out.NextPageOffset = c.ids[rows[scroll.limit]].proto()
-			rows = rows[:scroll.limit]
+		if len(rows) > limit {
+			out.NextPageOffset = c.ids[rows[limit]].proto()
+			rows = rows[:limit]
 		}
 		for _, row := range rows {
-			point, err := c.retrieved(r, row, scroll.fields, req.GetWithVectors())
+			point, err := c.retrieved(r, row, fields, req.GetWithVectors())
 			if err != nil {
 				return err
 			}
@@ -144,54 +145,23 @@ func (s *pointsService) Scroll(ctx context.Context, req *qdrant.ScrollPoints) (*
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	out.Time = time.Since(start).Seconds()
-	return out, nil
-}
-
-type scrolling struct {
-	from   pointID
-	limit  int
-	fields payloadSelector
-}
-
-func parseScroll(req *qdrant.ScrollPoints) (s scrolling, err error) {
-	if err := only(req, "collection_name", "filter", "offset", "limit", "with_payload", "with_vectors"); err != nil {
-		return s, err
-	}
-	s.limit = defaultLimit
-	if req.Limit != nil {
-		s.limit = int(min(req.GetLimit(), 1<<30))
-	}
-	if s.limit == 0 {
-		return s, invalid("limit: out of range (got 0, want at least 1)")
-	}
-	if req.GetOffset() != nil {
-		if s.from, err = parseID(req.GetOffset()); err != nil {
-			return s, err
-		}
-	}
-	s.fields, err = parsePayloadSelector(req.GetWithPayload(), true)
-	return s, err
 }
 
 // page finds the rows of a page, and the first row after it.
-func (s scrolling) page(ctx context.Context, c *collection, r reader, cond *condition) (rows []uint32, err error) {
+func (c *collection) page(ctx context.Context, r reader, cond *condition, from pointID, limit int) (rows []uint32, err error) {
 	if cond != nil && cond.rows != nil && cond.estimate < c.live/8 {
 		err = c.each(ctx, r, cond, func(row uint32) bool {
-			if c.ids[row].compare(s.from) >= 0 {
+			if c.ids[row].compare(from) >= 0 {
 				rows = append(rows, row)
 			}
 			return true
 		})
 		slices.SortFunc(rows, func(a, b uint32) int { return c.ids[a].compare(c.ids[b]) })
-		return rows[:min(s.limit+1, len(rows))], err
+		return rows[:min(limit+1, len(rows))], err
 	}
 	check := c.checker(r, cond)
 	looked := 0
-	c.order.from(c.ids, s.from, func(row uint32) bool {
+	c.order.from(c.ids, from, func(row uint32) bool {
 		if looked++; looked%cancelEvery == 0 && ctx.Err() != nil {
 			err = ctx.Err()
 			return false
@@ -200,52 +170,45 @@ func (s scrolling) page(ctx context.Context, c *collection, r reader, cond *cond
 		if ok, err = check(row); ok {
 			rows = append(rows, row)
 		}
-		return err == nil && len(rows) <= s.limit
+		return err == nil && len(rows) <= limit
 	})
 	return rows, err
 }
 
 func (s *pointsService) Count(ctx context.Context, req *qdrant.CountPoints) (*qdrant.CountResponse, error) {
-	start := time.Now()
+	out := &qdrant.CountResponse{Result: &qdrant.CountResult{}}
+	defer timed(&out.Time)()
 	if err := only(req, "collection_name", "filter", "exact"); err != nil {
 		return nil, err
 	}
-	n := 0
-	err := s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
+	return out, s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
 		cond, err := compileFilter(c, req.GetFilter())
 		if err != nil {
 			return err
 		}
-		n, err = c.count(ctx, r, cond)
+		n, err := c.count(ctx, r, cond)
+		out.Result.Count = uint64(n)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.CountResponse{Result: &qdrant.CountResult{Count: uint64(n)}, Time: time.Since(start).Seconds()}, nil
 }
 
 // CreateFieldIndex makes an index of a payload field. It replaces an index of the same field.
 func (s *pointsService) CreateFieldIndex(ctx context.Context, req *qdrant.CreateFieldIndexCollection) (*qdrant.PointsOperationResponse, error) {
-	start := time.Now()
+	out := &qdrant.PointsOperationResponse{}
+	defer timed(&out.Time)()
 	f, err := newFieldIndex(req)
 	if err != nil {
 		return nil, err
 	}
-	var op uint64
-	err = s.s.do(&job{ctx: ctx, alone: func() error {
+	return out, s.s.do(&job{ctx: ctx, alone: func() error {
 		c, err := s.s.find(req.GetCollectionName())
 		if err != nil {
 			return err
 		}
-		op = c.nextOp
+		out.Result = completed(c.nextOp)
 		c.nextOp++
 		return s.s.createIndex(c, f)
 	}})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.PointsOperationResponse{Result: completed(op), Time: time.Since(start).Seconds()}, nil
 }
 
 // createIndex runs in the committer. Until it has finished, readers do without the index.
@@ -272,15 +235,12 @@ func (s *Server) fillIndex(c *collection, f *fieldIndex) error {
 		return err
 	}
 	defer r.close()
-	for row := range c.ids {
-		if !c.alive.has(uint32(row)) {
-			continue
-		}
-		fields, err := c.payloadOf(r, c.records[row].payload)
+	for row := range c.alive.all() {
+		fields, err := c.payloadOf(r, c.records[row].payload, everything)
 		if err != nil {
 			return err
 		}
-		f.put(uint32(row), f.cellOf(fields))
+		f.put(row, f.cellOf(fields))
 	}
 	return nil
 }

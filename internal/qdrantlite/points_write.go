@@ -2,7 +2,7 @@ package qdrantlite
 
 import (
 	"context"
-	"time"
+	"slices"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/protobuf/proto"
@@ -19,7 +19,9 @@ type operation func(*txn) error
 
 // commit parses a change for its collection and commits it. Every write is durable before its
 // reply, whether the client asked to wait or not.
-func (s *pointsService) commit(ctx context.Context, name string, parse func(c *collection) (operation, error)) (*qdrant.UpdateResult, error) {
+func (s *pointsService) commit(ctx context.Context, name string, parse func(c *collection) (operation, error)) (*qdrant.PointsOperationResponse, error) {
+	out := &qdrant.PointsOperationResponse{}
+	defer timed(&out.Time)()
 	c, err := s.s.find(name)
 	if err != nil {
 		return nil, err
@@ -32,7 +34,8 @@ func (s *pointsService) commit(ctx context.Context, name string, parse func(c *c
 	if err := s.s.do(j); err != nil {
 		return nil, err
 	}
-	return completed(j.op), nil
+	out.Result = completed(j.op)
+	return out, nil
 }
 
 func completed(op uint64) *qdrant.UpdateResult {
@@ -41,7 +44,6 @@ func completed(op uint64) *qdrant.UpdateResult {
 
 // Upsert replaces whole points: vectors and fields that are not given are gone afterwards.
 func (s *pointsService) Upsert(ctx context.Context, req *qdrant.UpsertPoints) (*qdrant.PointsOperationResponse, error) {
-	start := time.Now()
 	if err := only(req, "collection_name", "wait", "points", "update_filter", "update_mode"); err != nil {
 		return nil, err
 	}
@@ -49,13 +51,9 @@ func (s *pointsService) Upsert(ctx context.Context, req *qdrant.UpsertPoints) (*
 	if !insertOnly && req.GetUpdateMode() != qdrant.UpdateMode_Upsert {
 		return nil, unsupported("the update mode %s", req.GetUpdateMode())
 	}
-	result, err := s.commit(ctx, req.GetCollectionName(), func(c *collection) (operation, error) {
+	return s.commit(ctx, req.GetCollectionName(), func(c *collection) (operation, error) {
 		return parseUpsert(c, req.GetPoints(), req.GetUpdateFilter(), insertOnly)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.PointsOperationResponse{Result: result, Time: time.Since(start).Seconds()}, nil
 }
 
 // parsedPoint is a point of a request that has passed the checks.
@@ -148,17 +146,12 @@ func (s selector) resolve(t *txn) ([]pointID, error) {
 
 // Delete removes points. Ids that do not exist are no error.
 func (s *pointsService) Delete(ctx context.Context, req *qdrant.DeletePoints) (*qdrant.PointsOperationResponse, error) {
-	start := time.Now()
 	if err := only(req, "collection_name", "wait", "points"); err != nil {
 		return nil, err
 	}
-	result, err := s.commit(ctx, req.GetCollectionName(), func(*collection) (operation, error) {
+	return s.commit(ctx, req.GetCollectionName(), func(*collection) (operation, error) {
 		return parseDelete(req.GetPoints())
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.PointsOperationResponse{Result: result, Time: time.Since(start).Seconds()}, nil
 }
 
 func parseDelete(points *qdrant.PointsSelector) (operation, error) {
@@ -214,14 +207,13 @@ func parseSetPayload(points *qdrant.PointsSelector, fields payload) (operation, 
 // UpdateBatch applies its operations in order, all in one commit: when one is refused, none is
 // applied. Qdrant keeps those before the refused one, so clients must not rely on either.
 func (s *pointsService) UpdateBatch(ctx context.Context, req *qdrant.UpdateBatchPoints) (*qdrant.UpdateBatchResponse, error) {
-	start := time.Now()
 	if err := only(req, "collection_name", "wait", "operations"); err != nil {
 		return nil, err
 	}
 	if len(req.GetOperations()) == 0 {
 		return nil, invalid("operations: empty (want at least one)")
 	}
-	result, err := s.commit(ctx, req.GetCollectionName(), func(c *collection) (operation, error) {
+	one, err := s.commit(ctx, req.GetCollectionName(), func(c *collection) (operation, error) {
 		steps := make([]operation, len(req.GetOperations()))
 		for i, one := range req.GetOperations() {
 			var err error
@@ -241,11 +233,8 @@ func (s *pointsService) UpdateBatch(ctx context.Context, req *qdrant.UpdateBatch
 	if err != nil {
 		return nil, err
 	}
-	out := &qdrant.UpdateBatchResponse{Time: time.Since(start).Seconds()}
-	for range req.GetOperations() {
-		out.Result = append(out.Result, result)
-	}
-	return out, nil
+	results := slices.Repeat([]*qdrant.UpdateResult{one.GetResult()}, len(req.GetOperations()))
+	return &qdrant.UpdateBatchResponse{Result: results, Time: one.GetTime()}, nil
 }
 
 func parseOperation(c *collection, one *qdrant.PointsUpdateOperation) (operation, error) {

@@ -2,7 +2,6 @@ package qdrantlite
 
 import (
 	"context"
-	"time"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/protobuf/proto"
@@ -20,15 +19,15 @@ type query struct {
 }
 
 // QueryBatch answers all queries from one state of the collection. Each finds the points nearest to
-// one dense or sparse vector, by dot product, best first, equal scores by id. A query that is refused
-// refuses the batch.
+// one dense or sparse vector, by dot product, best first, equal scores by id. A query that is
+// refused refuses the batch.
 func (s *pointsService) QueryBatch(ctx context.Context, req *qdrant.QueryBatchPoints) (*qdrant.QueryBatchResponse, error) {
-	start := time.Now()
+	out := &qdrant.QueryBatchResponse{}
+	defer timed(&out.Time)()
 	if err := only(req, "collection_name", "query_points"); err != nil {
 		return nil, err
 	}
-	out := &qdrant.QueryBatchResponse{}
-	err := s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
+	return out, s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
 		p := queryParser{ctx: ctx, c: c, r: r, matched: make(map[string]selection)}
 		queries := make([]*query, len(req.GetQueryPoints()))
 		byField := make(map[int][]*denseSearch) // searches of one field share a pass over its rows
@@ -55,11 +54,6 @@ func (s *pointsService) QueryBatch(ctx context.Context, req *qdrant.QueryBatchPo
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	out.Time = time.Since(start).Seconds()
-	return out, nil
 }
 
 // queryParser checks the queries of a batch against their collection and evaluates their filters.

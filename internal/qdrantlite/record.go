@@ -23,7 +23,7 @@ const (
 	recordFormat  = 1
 	checksumSize  = 4
 	pointSize     = 24 + checksumSize
-	vectorsHeader = 1 + idKeySize + 2
+	vectorsHeader = 1 + len(pointID{}) + 2
 	fieldHeader   = 2 + 4 + 4
 	sparseFlag    = 1 << 15
 )
@@ -86,7 +86,7 @@ func encodeVectors(id pointID, v *vectorSet) []byte {
 	start := vectorsHeader + fields*fieldHeader
 	b := make([]byte, 0, start+data+checksumSize)
 	b = append(b, recordFormat)
-	b = append(b, id.key()...)
+	b = append(b, id[:]...)
 	b = binary.LittleEndian.AppendUint16(b, uint16(fields))
 	offset := start
 	head := func(position, count, size int) {
@@ -145,11 +145,11 @@ func decodeVectors(s *schema, record []byte) (pointID, *vectorSet, error) {
 	if len(body) < vectorsHeader || body[0] != recordFormat {
 		return bad("has an unknown format")
 	}
-	id, err := idFromKey(body[1 : 1+idKeySize])
+	id, err := idFromKey(body[1 : 1+len(pointID{})])
 	if err != nil {
 		return pointID{}, nil, err
 	}
-	fields := int(binary.LittleEndian.Uint16(body[1+idKeySize:]))
+	fields := int(binary.LittleEndian.Uint16(body[1+len(pointID{}):]))
 	if len(body) < vectorsHeader+fields*fieldHeader {
 		return bad("is too short")
 	}
@@ -205,7 +205,7 @@ func denseOf(record []byte, position int, out []float32) bool {
 		return false
 	}
 	body := record[:len(record)-checksumSize]
-	fields := int(binary.LittleEndian.Uint16(body[1+idKeySize:]))
+	fields := int(binary.LittleEndian.Uint16(body[1+len(pointID{}):]))
 	if len(body) < vectorsHeader+fields*fieldHeader {
 		return false
 	}
@@ -227,7 +227,8 @@ func encodePayload(p payload) ([]byte, error) {
 	return seal(b), nil
 }
 
-func decodePayload(record []byte) (payload, error) {
+// decodePayload decodes the selected fields of a payload.
+func decodePayload(record []byte, fields payloadSelector) (payload, error) {
 	body, err := unseal("payload", record)
 	if err != nil {
 		return nil, err
@@ -236,7 +237,7 @@ func decodePayload(record []byte) (payload, error) {
 		return nil, fmt.Errorf("%w: a payload record has an unknown format", ErrCorrupt)
 	}
 	var s qdrant.Struct
-	if err := proto.Unmarshal(body[1:], &s); err != nil {
+	if err := proto.Unmarshal(fields.encoded(body[1:]), &s); err != nil {
 		return nil, fmt.Errorf("%w: a payload record: %w", ErrCorrupt, err)
 	}
 	if s.Fields == nil {

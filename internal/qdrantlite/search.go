@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/bits"
+	"slices"
 
 	"throughline/cluster/vector"
 )
@@ -42,7 +42,7 @@ func (c *collection) searchDense(ctx context.Context, r reader, searches []*dens
 		}
 		s.candidates = min(max(s.limit*oversampling, leastCandidates), s.rows.count)
 		if s.exact || s.candidates == s.rows.count {
-			if err := c.rescore(ctx, r, s, s.rows.list()); err != nil {
+			if err := c.rescore(ctx, r, s, slices.Collect(s.rows.rows.all())); err != nil {
 				return err
 			}
 			continue
@@ -89,16 +89,6 @@ func (c *collection) doubtful(s *denseSearch, floor float32) bool {
 func scanError(d *denseRows, query []float32) float32 {
 	scale := vector.Quantize(query, make([]int8, len(query)))
 	return float32(math.Sqrt(float64(vector.Dot(query, query)*d.maxScale*d.maxScale+d.maxSquare*scale*scale) / 12))
-}
-
-func (s selection) list() []uint32 {
-	rows := make([]uint32, 0, s.count)
-	for i, word := range s.rows {
-		for ; word != 0; word &= word - 1 {
-			rows = append(rows, uint32(i*64+bits.TrailingZeros64(word)))
-		}
-	}
-	return rows
 }
 
 // rescore scores rows in float32 by the vectors in the file and keeps the best as the search's

@@ -195,7 +195,7 @@ func TestTopK(t *testing.T) {
 		k := rapid.IntRange(0, 70).Draw(t, "k")
 		ids := make([]pointID, len(scores))
 		for i := range ids {
-			ids[i] = pointID{lo: uint64(len(ids) - i)}
+			ids[i] = numberID(uint64(len(ids) - i))
 		}
 		best := topK{ids: ids, k: k}
 		all := make([]hit, len(scores))
@@ -224,7 +224,7 @@ func TestIDOrder(t *testing.T) {
 			step := rapid.SampledFrom([]uint64{1, 7, 997}).Draw(t, "step")
 			remove := rapid.IntRange(0, 2).Draw(t, "remove") == 0
 			for i := range n {
-				id := pointID{lo: (start + i*step) % 3000}
+				id := numberID((start + i*step) % 3000)
 				if remove {
 					order.remove(ids, id)
 					delete(want, id)
@@ -236,7 +236,7 @@ func TestIDOrder(t *testing.T) {
 				want[id] = row
 			}
 		}
-		from := pointID{lo: rapid.Uint64Range(0, 3000).Draw(t, "from")}
+		from := numberID(rapid.Uint64Range(0, 3000).Draw(t, "from"))
 		var expect []pointID
 		for id := range want {
 			if id.compare(from) >= 0 {

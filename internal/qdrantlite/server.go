@@ -3,7 +3,6 @@ package qdrantlite
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net"
@@ -50,7 +49,7 @@ type Server struct {
 	close   sync.Once
 
 	dial     sync.Mutex
-	local    *grpc.Server // serves listener; nil until the first Dial
+	local    *grpc.Server // serves listener; nil until the first connection
 	listener *bufconn.Listener
 	served   chan struct{} // closed when local has ended
 }
@@ -111,15 +110,6 @@ func (s *Server) DialOptions() []grpc.DialOption {
 		}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
 	}
-}
-
-// Dial connects to this server in process. The caller closes the connection.
-func (s *Server) Dial() (*grpc.ClientConn, error) {
-	conn, err := grpc.NewClient(Target, s.DialOptions()...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the embedded store: %w", err)
-	}
-	return conn, nil
 }
 
 // serveLocal starts the in-process listener with the first client.

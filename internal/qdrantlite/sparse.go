@@ -7,8 +7,8 @@ import (
 )
 
 // sparseRows holds one sparse vector field as postings: for each term the rows that have it, with
-// their weights. The postings of a dropped row stay in a list until a quarter of the list belongs to
-// dropped rows; then all of these go. A row's number may be used again when no list names it.
+// their weights. The postings of a dropped row stay in a list until a quarter of the list belongs
+// to dropped rows; then all of these go. A row's number may be used again when no list names it.
 type sparseRows struct {
 	params  sparseParams
 	lists   map[uint32]*postings

@@ -19,8 +19,6 @@ type reader interface {
 	get(t table, key []byte) []byte
 	// scan calls fn for every record in order of keys, until it fails.
 	scan(t table, fn func(key, value []byte) error) error
-	// last returns the greatest key or nil.
-	last(t table) []byte
 	close()
 }
 

@@ -57,7 +57,7 @@ func TestSurface(t *testing.T) {
 func servedMethods(t *testing.T) (methods []string) {
 	t.Helper()
 	s := open(t, "")
-	conn, err := s.Dial()
+	conn, err := grpc.NewClient(Target, s.DialOptions()...)
 	must(t, err)
 	defer conn.Close()
 	registered := grpc.NewServer()

@@ -1,6 +1,7 @@
 package qdrantlite
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -11,8 +12,9 @@ type hit struct {
 	score float32
 }
 
-// topK keeps the k best of the hits that are pushed: greater scores first, equal scores by ascending
-// point id, so the result does not depend on the order of the pushes or on the numbers of rows.
+// topK keeps the k best of the hits that are pushed: greater scores first, equal scores by
+// ascending point id, so the result does not depend on the order of the pushes or on the numbers of
+// rows.
 type topK struct {
 	ids  []pointID
 	k    int
@@ -76,13 +78,7 @@ func (t *topK) sorted() []hit {
 	hits := t.heap
 	t.heap = nil
 	slices.SortFunc(hits, func(a, b hit) int {
-		switch {
-		case t.worse(b, a):
-			return -1
-		case t.worse(a, b):
-			return 1
-		}
-		return 0
+		return cmp.Or(cmp.Compare(b.score, a.score), t.ids[a.row].compare(t.ids[b.row]))
 	})
 	return hits
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// batch collects the changes of several requests for one commit. Only the committer uses it. Its view
-// r of the file agrees with memory.
+// batch collects the changes of several requests for one commit. Only the committer uses it. Its
+// view r of the file agrees with memory.
 type batch struct {
 	r       reader
 	changes map[*collection]*changes
@@ -97,12 +97,12 @@ func (t *txn) payloadOf(p *staged) (payload, error) {
 	if p.payload != nil {
 		return p.payload, nil
 	}
-	return t.c.payloadOf(t.b.r, p.before.payload)
+	return t.c.payloadOf(t.b.r, p.before.payload, everything)
 }
 
 // holds evaluates a condition for a point that exists as the transaction sees it.
 func (t *txn) holds(cond *condition, p *staged) (bool, error) {
-	s := &subject{row: noRow, id: p.id, load: func() (payload, error) { return t.payloadOf(p) }}
+	s := &subject{row: noRow, id: &p.id, load: func() (payload, error) { return t.payloadOf(p) }}
 	ok := cond.eval(s)
 	return ok && s.err == nil, s.err
 }
@@ -166,7 +166,7 @@ func (b *batch) mutations(c *collection) (out, garbage []mutation, err error) {
 		if !p.exists {
 			if p.before != nil {
 				discard(payloads, p.before.payload)
-				out = append(out, mutation{points, p.id.key(), nil})
+				out = append(out, mutation{points, p.id[:], nil})
 			}
 			continue
 		}
@@ -191,18 +191,19 @@ func (b *batch) mutations(c *collection) (out, garbage []mutation, err error) {
 		if len(c.indexes) > 0 && (p.payload != nil || p.vectors != nil) {
 			fields := p.payload
 			if fields == nil {
-				if fields, err = c.payloadOf(b.r, p.before.payload); err != nil {
+				if fields, err = c.payloadOf(b.r, p.before.payload, everything); err != nil {
 					return nil, nil, err
 				}
 			}
 			p.newCells = c.cellsOf(fields)
 		}
-		out = append(out, mutation{points, p.id.key(), p.record.encode()})
+		out = append(out, mutation{points, p.id[:], p.record.encode()})
 	}
 	return out, garbage, nil
 }
 
-// readOld reads the sparse vectors that a point had, which collection.apply removes from the postings.
+// readOld reads the sparse vectors that a point had, which collection.apply removes from the
+// postings.
 func (b *batch) readOld(c *collection, p *staged) (err error) {
 	if len(c.sparse) == 0 {
 		p.old = c.schema.newVectors()

@@ -8,10 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// synthetic fills a store with articles in words of a Zipf-like vocabulary, four to an event, three sections each.
+// synthetic fills a store with articles in words of a Zipf-like vocabulary, four to an event, three
+// sections each.
 func synthetic(b *testing.B, n int) *harness {
 	h := setUp(b)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -31,14 +34,15 @@ func synthetic(b *testing.B, n int) *harness {
 	for from := 0; from < n; from += 200 {
 		var puts []store.Put
 		for i := from; i < min(from+200, n); i++ {
-			a := store.Article{
+			a := news.Article{
 				ID: fmt.Sprintf("a%05d", i), Title: text(i/4, 10), Source: fmt.Sprint("Outlet ", i%17),
-				Published: h.now.AddDate(0, 0, -i%90), StoryID: fmt.Sprint("story-", i/4),
+				Published: h.now.AddDate(0, 0, -i%90), Membership: news.Membership{StoryID: fmt.Sprint("story-", i/4)},
 			}
 			puts = append(puts, h.prepare(a, text(i/4, 120), text(i/4, 120), text(i/4, 120)))
 		}
 		h.must(errors.Join(h.store.Put(context.Background(), puts)...))
 	}
+	h.publish(func(*score.State) {})
 	return h
 }
 
@@ -53,7 +57,7 @@ func BenchmarkRelated(b *testing.B) {
 		req  Request
 	}{
 		{"article", Request{Seed: Seed{ArticleID: "a00100"}}},
-		{"diverse", Request{Seed: Seed{ArticleID: "a00100"}, Shape: Shape{Diversity: 0.3}}},
+		{"diverse", Request{Seed: Seed{ArticleID: "a00100"}, ListOptions: ListOptions{Diversity: 0.3}}},
 		{"20-liked", Request{Seed: Seed{Liked: liked}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -8,79 +8,79 @@ import (
 	"sync"
 
 	"throughline/cluster/vector"
-	"throughline/internal/corpus"
-	"throughline/internal/evidence"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// candidate is an article that might be an answer.
 type candidate struct {
 	stored      *store.Stored
-	weighed     *evidence.Weighed
-	section     float64 // best similarity of a seed section and one of its sections, as far as the search saw it
-	signals     evidence.Signals
+	weighted    *score.Weighted
+	section     float64 // largest cosine between a section of the seed and one of its sections, among those that were compared
+	signals     score.Signals
 	probability float64
 	score       float64
-	relation    evidence.Relation
-	copyRoot    string
-	near        int // the stem it was judged by
+	relation    score.Relation
+	item        int // index of the query item that it was scored by
 }
 
 const (
-	// perQuery is how many hits the queries of articles ask for, all stems together: enough that what is cut off later
-	// (copies, caps, excluded relations) does not leave a short list.
+	// perQuery is the number of hits that all queries of articles together ask for. It is several
+	// times the length of a page, because copies, caps and relations remove some.
 	perQuery = 150
-	// perSection is the same for the queries of sections. They find what the article as a whole does not show, and each
-	// hit costs as much.
+	// perSection is the same for the queries of sections. They find articles of which only a part
+	// is related, and each hit costs as much.
 	perSection = 200
-	// leastPerQuery is how many one query asks for at least.
-	leastPerQuery = 20
+	// minPerQuery is the smallest number of hits that one query asks for.
+	minPerQuery = 20
 )
 
-// maxCandidates bounds how many articles are fetched and compared for one question: somewhat more than a list holds, and
-// what the store reads in one request.
+// maxCandidates is the number of articles that are fetched and compared for one question: somewhat
+// more than Depth, and as many as the store reads in one request.
 const maxCandidates = 256
 
-// gather finds candidates by meaning and by words, among articles and among sections, and fetches their vectors. A store
-// that does not answer for sections makes the answer partial; without articles there is none. byWords are the articles
-// that a query's words were found in a section of, best first.
-func (e *Engine) gather(ctx context.Context, s *seed, f Shape) (found []candidate, byWords []string, partial bool, err error) {
+// gather finds candidates by vector and by words, among articles and among sections, and fetches
+// their vectors. If the query of sections fails because the store is not available, it returns
+// partial; if that of articles fails, an error. byWords has the ids of articles with a section that
+// contains words of the seed, best first.
+func (e *Engine) gather(ctx context.Context, s *seed, f ListOptions) (found []candidate, byWords []string, partial bool, err error) {
 	filter := f.Filter
-	filter.ExcludeArticleIDs = concat(filter.ExcludeArticleIDs, f.ExcludeArticles, s.exclude)
-	filter.ExcludeStoryIDs = concat(filter.ExcludeStoryIDs, f.ExcludeStories)
+	filter.ExcludeArticleIDs = slices.Concat(filter.ExcludeArticleIDs, f.ExcludeArticles, s.exclude)
+	filter.ExcludeStoryIDs = slices.Concat(filter.ExcludeStoryIDs, f.ExcludeStories)
 
 	searched := 0
-	for _, st := range s.stems {
-		searched += st.searched
+	for _, it := range s.items {
+		searched += it.searched
 	}
-	limit, sectionLimit := max(perQuery/len(s.stems), leastPerQuery), max(perSection/max(searched, 1), leastPerQuery)
+	limit, sectionLimit := max(perQuery/len(s.items), minPerQuery), max(perSection/max(searched, 1), minPerQuery)
 	var byArticle, bySection []store.Query
-	for _, st := range s.stems {
-		byArticle = append(byArticle, store.Query{Of: store.Articles, Dense: st.dense, Filter: filter, Limit: limit})
-		if len(st.lexical.Terms) > 0 {
-			byArticle = append(byArticle, store.Query{Of: store.Articles, Sparse: st.lexical, Using: store.Lexical, Filter: filter, Limit: limit})
+	add := func(to *[]store.Query, q store.Query, words vector.Sparse) {
+		q.Filter = filter
+		*to = append(*to, q)
+		if len(words.Terms) > 0 {
+			q.Dense, q.Sparse = nil, words
+			*to = append(*to, q)
 		}
-		for _, section := range st.sections[:st.searched] {
-			bySection = append(bySection, store.Query{Of: store.Sections, Dense: section.Dense, Filter: filter, Limit: sectionLimit})
+	}
+	for _, it := range s.items {
+		add(&byArticle, store.Query{Of: store.Articles, Dense: it.dense, Limit: limit}, it.lexical)
+		for _, section := range it.sections[:it.searched] {
 			words := section.Lexical
 			if !s.query {
-				words = e.rarest(words)
+				words = s.rarest(words)
 			}
-			if len(words.Terms) > 0 {
-				bySection = append(bySection, store.Query{Of: store.Sections, Sparse: words, Using: store.Lexical, Filter: filter, Limit: sectionLimit})
-			}
+			add(&bySection, store.Query{Of: store.Sections, Dense: section.Dense, Limit: sectionLimit}, words)
 		}
 	}
 	hits, sectionHits, partial, err := e.query(ctx, byArticle, bySection)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	ids := inTurn(append(append([][]store.Hit(nil), hits...), sectionHits...))
+	ids := interleave(slices.Concat(hits, sectionHits)...)
 	ids = ids[:min(len(ids), maxCandidates)]
 	best := make(map[string]float64)
 	for i, list := range sectionHits {
 		if bySection[i].Dense == nil {
-			byWords = append(byWords, inTurn([][]store.Hit{list})...)
+			byWords = append(byWords, interleave(list)...)
 			continue
 		}
 		for _, h := range list {
@@ -92,42 +92,47 @@ func (e *Engine) gather(ctx context.Context, s *seed, f Shape) (found []candidat
 		return nil, nil, false, err
 	}
 	found = make([]candidate, 0, len(stored))
-	for i, st := range stored {
-		if st == nil {
+	for i, a := range stored {
+		if a == nil {
 			continue // deleted since the query
 		}
-		found = append(found, candidate{
-			stored: st, weighed: e.cfg.Corpus.Weigh(corpus.Profile(st)), section: best[ids[i]], copyRoot: copyRoot(&st.Article),
-		})
+		f := a.Features()
+		found = append(found, candidate{stored: a, weighted: s.state.Weigh(&f), section: best[ids[i]]})
 	}
 	return found, byWords, partial, nil
 }
 
-// sectionTerms is how many words of a section look for other sections: the rarest, which name what it is about. All of them
-// cost several times as much and find hardly anything else.
+// sectionTerms is the number of words of a section that are searched for in other sections: its
+// rarest words. All of them cost several times as much and find hardly any more.
 const sectionTerms = 12
 
-// rarest are the words of a section that weigh most in this corpus, the lower term among equals.
-func (e *Engine) rarest(words vector.Sparse) vector.Sparse {
+// rarest returns the words of a section with the largest weights in this corpus; of equal weights
+// the lower term.
+func (s *seed) rarest(words vector.Sparse) vector.Sparse {
 	if len(words.Terms) <= sectionTerms {
 		return words
 	}
-	weights := e.queryWeights(words)
-	order := make([]int, len(words.Terms))
-	for i := range order {
-		order[i] = i
-	}
+	weights, order := s.queryWeights(words), upTo(len(words.Terms))
 	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(weights[b], weights[a]), cmp.Compare(a, b)) })
 	order = order[:sectionTerms]
 	slices.Sort(order)
-	out := vector.Sparse{Terms: make([]uint32, sectionTerms), Weights: make([]float32, sectionTerms)}
-	for to, from := range order {
-		out.Terms[to], out.Weights[to] = words.Terms[from], words.Weights[from]
+	var out vector.Sparse
+	for _, i := range order {
+		out.Terms, out.Weights = append(out.Terms, words.Terms[i]), append(out.Weights, words.Weights[i])
 	}
 	return out
 }
 
-// query asks both collections at the same time.
+// upTo returns the numbers 0 to n-1.
+func upTo(n int) []int {
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	return numbers
+}
+
+// query queries articles and sections at the same time.
 func (e *Engine) query(ctx context.Context, byArticle, bySection []store.Query) (hits, sectionHits [][]store.Hit, partial bool, err error) {
 	var failed error
 	var wait sync.WaitGroup
@@ -140,7 +145,7 @@ func (e *Engine) query(ctx context.Context, byArticle, bySection []store.Query) 
 	case err != nil:
 		return nil, nil, false, err
 	case errors.Is(failed, store.ErrUnavailable) || errors.Is(failed, store.ErrOverloaded):
-		e.cfg.Logger.WarnContext(ctx, "sections are not searched", "error", failed)
+		e.cfg.Logger.WarnContext(ctx, "sections not searched; the list is partial", "error", failed)
 		return hits, nil, true, nil
 	case failed != nil:
 		return nil, nil, false, failed
@@ -148,29 +153,20 @@ func (e *Engine) query(ctx context.Context, byArticle, bySection []store.Query) 
 	return hits, sectionHits, false, nil
 }
 
-func concat(lists ...[]string) []string {
-	var all []string
-	for _, l := range lists {
-		all = append(all, l...)
-	}
-	return all
-}
-
-// inTurn merges lists of hits into one of articles, taking the first of each list, then the second of each, so that a cut
-// takes the best of all.
-func inTurn(lists [][]store.Hit) []string {
+// interleave merges lists of hits into one list of article ids, each once: the first hit of each
+// list, then the second of each, so that its beginning has the best of every list.
+func interleave(lists ...[]store.Hit) []string {
 	var ids []string
 	seen := make(map[string]bool)
 	for rank, more := 0, true; more; rank++ {
 		more = false
 		for _, list := range lists {
-			if rank >= len(list) {
-				continue
-			}
-			more = true
-			if id := list[rank].ArticleID; !seen[id] {
-				seen[id] = true
-				ids = append(ids, id)
+			if rank < len(list) {
+				more = true
+				if id := list[rank].ArticleID; !seen[id] {
+					seen[id] = true
+					ids = append(ids, id)
+				}
 			}
 		}
 	}

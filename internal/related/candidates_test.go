@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"throughline/internal/news"
 	"throughline/internal/store"
 )
 
@@ -29,7 +30,7 @@ func TestCandidatesComeFromEverywhere(t *testing.T) {
 	h.fill()
 	r := &recorder{Store: h.store}
 	h.Engine.cfg.Store = r
-	for _, seed := range []Seed{{ArticleID: "seed"}, {Text: words("flood", 0, 30) + "\n\n" + words("dam", 0, 30)}} {
+	for _, seed := range []Seed{{ArticleID: "seed"}, {Draft: draft(words("flood", 0, 30) + "\n\n" + words("dam", 0, 30))}} {
 		r.queries = nil
 		h.related(Request{Seed: seed})
 		counts := make(map[string]int)
@@ -58,23 +59,24 @@ func TestCandidatesComeFromEverywhere(t *testing.T) {
 func TestRarest(t *testing.T) {
 	h := setUp(t)
 	for range 20 {
-		h.put(store.Article{ID: "common", Title: "Common"}, words("rain", 0, 20)+" "+words("flood", 0, 4))
+		h.put(news.Article{ID: "common", Title: "Common"}, words("rain", 0, 20)+" "+words("flood", 0, 4))
 	}
 	for i := range 12 {
-		h.put(store.Article{ID: "other" + string(rune('a'+i)), Title: "Common"}, words("rain", 0, 20))
+		h.put(news.Article{ID: "other" + string(rune('a'+i)), Title: "Common"}, words("rain", 0, 20))
 	}
-	prepared := h.prepare(store.Article{ID: "x", Title: "X"}, words("rain", 0, 20)+" "+words("flood", 0, 8))
-	all, rare := prepared.Sections[0].Lexical, h.rarest(prepared.Sections[0].Lexical)
+	prepared := h.prepare(news.Article{ID: "x", Title: "X"}, words("rain", 0, 20)+" "+words("flood", 0, 8))
+	s := &seed{state: h.states.state}
+	all, rare := prepared.Sections[0].Lexical, s.rarest(prepared.Sections[0].Lexical)
 	if len(rare.Terms) != sectionTerms || !rare.Valid() {
 		t.Fatalf("%d words of %d", len(rare.Terms), len(all.Terms))
 	}
-	floods := h.prepare(store.Article{ID: "y", Title: "Y"}, words("flood", 0, 8)).Sections[0].Lexical
+	floods := h.prepare(news.Article{ID: "y", Title: "Y"}, words("flood", 0, 8)).Sections[0].Lexical
 	for _, term := range floods.Terms {
 		if !slices.Contains(rare.Terms, term) {
 			t.Errorf("the rare word %d is not among %v", term, rare.Terms)
 		}
 	}
-	if short := h.rarest(floods); !slices.Equal(short.Terms, floods.Terms) {
+	if short := s.rarest(floods); !slices.Equal(short.Terms, floods.Terms) {
 		t.Errorf("of few words %v are left", short.Terms)
 	}
 }

@@ -7,91 +7,86 @@ import (
 	"time"
 
 	"throughline/embed"
-	"throughline/internal/evidence"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// Store is what coverage reads; see internal/store for the contract of each method.
+// Store is the part of the store that related coverage reads; see internal/store for the contract
+// of each method.
 type Store interface {
 	Get(ctx context.Context, ids []string, with store.With) ([]*store.Stored, error)
 	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]store.Section, error)
 	Query(ctx context.Context, queries []store.Query) ([][]store.Hit, error)
-	Story(ctx context.Context, id string) (*store.Story, error)
-	GetStories(ctx context.Context, ids []string, with store.With) ([]*store.Story, error)
+	Stories(ctx context.Context, ids []string, with store.With) ([]*store.Story, error)
 }
 
-// Config is what an Engine is made of; every field is needed.
+// States has the current State; *state.Owner implements it.
+type States interface {
+	Current() *score.State
+}
+
+// Config has the parts of an Engine; every field is required.
 type Config struct {
 	Store    Store
+	States   States
 	Embedder embed.Embedder
-	Corpus   *evidence.Corpus
-	Model    *evidence.Model
 	Logger   *slog.Logger
 	Now      func() time.Time
-	// Ready, when not nil, is called before articles are compared, and sees to it that Corpus knows where stories end. It must be cheap when it does.
-	Ready func(ctx context.Context) error
 }
 
-// Engine answers questions. It is safe for concurrent use.
+// Engine answers questions for related coverage and searches. It is safe for concurrent use.
 type Engine struct{ cfg Config }
 
 // New makes an engine.
 func New(cfg Config) (*Engine, error) {
-	if cfg.Store == nil || cfg.Embedder == nil || cfg.Corpus == nil || cfg.Model == nil || cfg.Logger == nil || cfg.Now == nil {
-		return nil, errors.New("related: every field of Config but Ready is needed")
+	if cfg.Store == nil || cfg.States == nil || cfg.Embedder == nil || cfg.Logger == nil || cfg.Now == nil {
+		return nil, errors.New("related: Config needs Store, States, Embedder, Logger and Now")
 	}
 	return &Engine{cfg: cfg}, nil
 }
 
-// Related ranks what else was written about the seed, best first. An unknown seed is a *store.NotFoundError, a request
-// that cannot be meant a *FieldError, a seed without words ErrNoVectors.
+// Related ranks the articles that are related to the seed, best first. An unknown seed is a
+// *store.NotFoundError, an invalid request a *FieldError, and a seed without words ErrNoVectors.
 func (e *Engine) Related(ctx context.Context, req Request) (*List, error) {
 	if err := validate(req); err != nil {
 		return nil, err
-	}
-	if e.cfg.Ready != nil {
-		if err := e.cfg.Ready(ctx); ctx.Err() != nil {
-			return nil, ctx.Err()
-		} else if err != nil { // what is related can be ranked all the same
-			e.cfg.Logger.WarnContext(ctx, "probabilities are those of a corpus that shows nothing yet", "why", err)
-		}
 	}
 	s, err := e.resolve(ctx, req.Seed)
 	if err != nil {
 		return nil, err
 	}
-	found, _, partial, err := e.gather(ctx, s, req.Shape)
+	found, _, partial, err := e.gather(ctx, s, req.ListOptions)
 	if err != nil {
 		return nil, err
 	}
-	e.score(s, found)
-	return e.list(s, shape(found, s, req, e.cfg.Now()), req.Explain, partial), nil
+	s.score(found)
+	return e.list(s, rerank(found, s, req, e.cfg.Now()), req.Explain, partial), nil
 }
 
-// Search ranks articles by how well they match the words of a query and what they mean. A query without a single word is
-// ErrNoVectors.
+// Search ranks articles by how well they match the meaning and the words of a query, best first. An
+// invalid request is a *FieldError, and a query without words ErrNoVectors.
 func (e *Engine) Search(ctx context.Context, req SearchRequest) (*List, error) {
-	asked := Request{Shape: req.Shape}
-	if err := validateShape(asked); err != nil {
+	asked := Request{ListOptions: req.ListOptions}
+	if err := validateOptions(asked); err != nil {
 		return nil, err
 	}
 	s, err := e.resolveQuery(ctx, req.Query)
 	if err != nil {
 		return nil, err
 	}
-	found, byWords, partial, err := e.gather(ctx, s, req.Shape)
+	found, byWords, partial, err := e.gather(ctx, s, req.ListOptions)
 	if err != nil {
 		return nil, err
 	}
 	if err := e.scoreQuery(ctx, s, found, byWords); err != nil {
 		return nil, err
 	}
-	return e.list(s, shape(found, s, asked, e.cfg.Now()), req.Explain, partial), nil
+	return e.list(s, rerank(found, s, asked, e.cfg.Now()), req.Explain, partial), nil
 }
 
 func validate(req Request) error {
 	seeds := 0
-	for _, given := range []bool{req.ArticleID != "", req.Text != "", req.StoryID != "", len(req.Liked) > 0} {
+	for _, given := range []bool{req.ArticleID != "", req.Draft != nil, req.StoryID != "", len(req.Liked) > 0} {
 		if given {
 			seeds++
 		}
@@ -99,10 +94,6 @@ func validate(req Request) error {
 	switch {
 	case seeds != 1:
 		return &FieldError{"article_id", "give exactly one of article_id, text, story_id and liked_article_ids"}
-	case req.Title != "" && req.Text == "":
-		return &FieldError{"title", "belongs to a seed given by text"}
-	case !req.Published.IsZero() && req.Text == "":
-		return &FieldError{"published_time", "belongs to a seed given by text"}
 	case req.Section != nil && req.ArticleID == "":
 		return &FieldError{"section", "belongs to a seed given by article_id"}
 	case len(req.Disliked) > 0 && len(req.Liked) == 0:
@@ -110,10 +101,10 @@ func validate(req Request) error {
 	case !(req.MinProbability >= 0 && req.MinProbability <= 1):
 		return &FieldError{"min_probability", "must be between 0 and 1"}
 	}
-	return validateShape(req)
+	return validateOptions(req)
 }
 
-func validateShape(req Request) error {
+func validateOptions(req Request) error {
 	switch {
 	case !(req.Diversity >= 0 && req.Diversity <= 1):
 		return &FieldError{"diversity", "must be between 0 and 1"}
@@ -127,48 +118,55 @@ func validateShape(req Request) error {
 	return nil
 }
 
-// List is a ranked answer, best first; equal scores are ordered by article id, so two runs agree. The ranking does not
-// change any more; Page looks at the sections of what it returns when it is called. It keeps no vectors but those of the
-// seed's sections, so that many lists can be kept.
+// List is a ranking after exclusions, caps and diversification, best first; equal scores are
+// ordered by article id, so that two runs agree. It does not change: Page only adds the evidence of
+// the results that it returns. Of vectors it keeps only those of the sections of the seed, so that
+// many lists can be cached.
 type List struct {
 	engine  *Engine
-	seeds   [][]store.Section // by stem
+	state   *score.State
+	seeds   [][]store.Section // the sections of each query item
 	ranked  []ranked
 	explain bool
-	query   bool // a search
+	query   bool // from Search
 	partial bool
 }
 
 // ranked is a result without its evidence.
 type ranked struct {
 	Result
-	signals evidence.Signals
-	near    int // the stem it was judged by
+	signals score.Signals
+	item    int // index of the query item that it was scored by
 }
 
 func (e *Engine) list(s *seed, found []candidate, explain, partial bool) *List {
-	l := &List{engine: e, explain: explain, query: s.query, partial: partial, ranked: make([]ranked, len(found))}
-	for _, st := range s.stems {
-		l.seeds = append(l.seeds, st.sections)
+	l := &List{engine: e, state: s.state, explain: explain, query: s.query, partial: partial, ranked: make([]ranked, len(found))}
+	for _, it := range s.items {
+		l.seeds = append(l.seeds, it.sections)
 	}
 	for i, c := range found {
 		l.ranked[i] = ranked{
 			Result: Result{
 				Article: c.stored.Article, Score: c.score, Probability: c.probability, Relation: c.relation, CopyOf: c.stored.Article.CopyOf,
 			},
-			signals: c.signals, near: c.near,
+			signals: c.signals, item: c.item,
 		}
 	}
 	return l
 }
 
-// Len is how many results there are.
+// State returns the version of the State that scores and probabilities come from.
+func (l *List) State() int64 { return l.state.Version }
+
+// Len returns the number of results.
 func (l *List) Len() int { return len(l.ranked) }
 
-// Partial says that part of the store did not answer: what is listed is right, something may be missing.
+// Partial reports whether a part of the store did not answer: the results are right, and some may
+// be missing.
 func (l *List) Partial() bool { return l.partial }
 
-// Page returns at most n results from offset on, with their evidence. An article that was deleted since has none.
+// Page returns at most n results from offset, which counts from 0, with their evidence. An article
+// that was deleted since has no evidence.
 func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 	from := min(max(offset, 0), len(l.ranked))
 	page := l.ranked[from:min(from+min(max(n, 0), len(l.ranked)), len(l.ranked))]
@@ -186,9 +184,9 @@ func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 	results := make([]Result, len(page))
 	for i, c := range page {
 		r := c.Result
-		r.Evidence = pairs(l.seeds[c.near], sections[ids[i]])
+		r.Evidence = pairs(l.seeds[c.item], sections[ids[i]])
 		if l.explain {
-			r.Signals, r.Contributions = l.engine.explain(c, l.query)
+			r.Signals, r.Contributions = explain(l.state, c, l.query)
 			if len(r.Evidence) > 0 {
 				r.Signals["section"] = r.Evidence[0].Similarity
 			}
@@ -198,21 +196,21 @@ func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 	return results, nil
 }
 
-// explain gives the signals the names they have in the API. Days are left out when a time is unknown, and what compares two
-// articles when there is only a query.
-func (e *Engine) explain(c ranked, query bool) (signals, contributions map[string]float64) {
+// explain returns the signals by their names in the API, and the contributions. days_apart is left
+// out if a time is unknown. For a search it returns only the signals that a query has.
+func explain(st *score.State, c ranked, query bool) (signals, contributions map[string]float64) {
 	s := c.signals
 	signals = map[string]float64{
 		"dense": s.Dense, "centred": s.Centred, "section": s.Section, "lexical": s.Lexical, "lead": s.Lead, "names": s.Names,
-		"length": s.Length, "background": s.Background,
+		"length": min(s.Lengths[0], s.Lengths[1]), "background": s.Background,
 	}
 	if query {
 		return signals, nil
 	}
-	signals["verbatim"], signals["logit"], signals["relatedness"] = s.Verbatim, e.cfg.Model.Logit(s), relatedness(s)
-	signals["cut"] = e.cut()
+	signals["verbatim"], signals["logit"], signals["relatedness"] = s.Verbatim, st.Logit(s), relatedness(s)
+	signals["cut"] = st.Threshold.BreakEven
 	if s.Dated {
 		signals["days_apart"] = s.Days
 	}
-	return signals, e.cfg.Model.Contributions(s)
+	return signals, st.Model.Contributions(s)
 }

@@ -14,53 +14,32 @@ import (
 
 	"go.uber.org/goleak"
 
-	"throughline/cluster/vector"
 	"throughline/embed"
-	"throughline/internal/article"
-	"throughline/internal/corpus"
-	"throughline/internal/evidence"
+	"throughline/embed/embedtest"
+	"throughline/internal/formats"
 	"throughline/internal/lexical"
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
+	"throughline/internal/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// hashed embeds words by hashing them: the same text gives the same vector, and shared words make vectors alike.
-type hashed struct{ err error }
-
-const dims = 384
-
-func (hashed) Space() embed.Space {
-	return embed.Space{Model: "hashed", Dimensions: dims, MaxTokens: 64}
-}
-
-func (h hashed) Embed(ctx context.Context, _ embed.Kind, texts []string) ([][]float32, error) {
-	if h.err != nil {
-		return nil, h.err
-	}
-	out := make([][]float32, len(texts))
-	for i, text := range texts {
-		v := make([]float32, dims)
-		v[0] = 0.1
-		for _, w := range strings.Fields(strings.ToLower(text)) {
-			f := fnv.New32a()
-			f.Write([]byte(strings.Trim(w, ".,")))
-			v[f.Sum32()%dims]++
-		}
-		vector.Normalize(v)
-		out[i] = v
-	}
-	return out, ctx.Err()
-}
-
-// byWords is a model that looks at words alone: of articles that share two of five, by weight, it says fifty-fifty.
-func byWords() *evidence.Model {
-	m := *evidence.Default()
+// byWords is a model that looks at words alone: of articles that share two of five, by weight, it
+// says fifty-fifty.
+func byWords() *score.Model {
+	m := *score.Default()
 	m.Intercept, m.Undated, m.Days = -4, 0, nil
-	m.Dense, m.Lead, m.Names = evidence.Term{}, evidence.Term{}, evidence.Term{}
-	m.Lexical, m.Length = evidence.Term{Weight: 10}, evidence.Length{}
+	m.Dense, m.Lead, m.Names = score.Term{}, score.Term{}, score.Term{}
+	m.Lexical, m.Length = score.Term{Weight: 10}, score.Length{}
 	return &m
 }
+
+// fixed is a States with one State.
+type fixed struct{ state *score.State }
+
+func (f *fixed) Current() *score.State { return f.state }
 
 // harness is an engine on a store in memory. Articles are put by it, as ingest would.
 type harness struct {
@@ -69,29 +48,27 @@ type harness struct {
 	store    *store.Store
 	faulty   *faulty
 	embedder embed.Embedder
-	corpus   *evidence.Corpus
+	hashed   *embedtest.Hashed // the embedder of setUp
+	states   *fixed
+	stats    *score.StatsBuilder
 	now      time.Time
 }
 
-func newHarness(t testing.TB, embedder embed.Embedder, model *evidence.Model) *harness {
+// dims is large enough that the words of a test rarely share a dimension.
+const dims = 384
+
+func setUp(t testing.TB) *harness {
 	t.Helper()
-	h := &harness{TB: t, embedder: embedder, corpus: evidence.NewCorpus(), now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)}
-	log := slog.New(slog.DiscardHandler)
-	conn, err := store.Local("", log)
-	h.must(err)
-	t.Cleanup(func() { conn.Close() })
-	h.store, err = store.Open(context.Background(), conn, store.Config{
-		Prefix: "test", Space: embedder.Space(), Chunker: article.Chunker, Logger: log, Now: h.clock, Owner: "test",
-	})
-	h.must(err)
-	t.Cleanup(func() { h.store.Close() })
+	hashed := &embedtest.Hashed{Dims: dims}
+	h := &harness{TB: t, embedder: hashed, hashed: hashed, stats: score.NewStatsBuilder(), now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)}
+	h.store = storetest.Open(t, storetest.Options{Space: hashed.Space(), Now: h.clock})
 	h.faulty = &faulty{Store: h.store}
-	h.Engine, err = New(Config{Store: h.faulty, Embedder: embedder, Corpus: h.corpus, Model: model, Logger: log, Now: h.clock})
+	h.states = &fixed{score.NewState(byWords(), h.stats.Stats())}
+	var err error
+	h.Engine, err = New(Config{Store: h.faulty, States: h.states, Embedder: hashed, Logger: slog.New(slog.DiscardHandler), Now: h.clock})
 	h.must(err)
 	return h
 }
-
-func setUp(t testing.TB) *harness { return newHarness(t, hashed{}, byWords()) }
 
 func (h *harness) clock() time.Time { return h.now }
 
@@ -102,33 +79,53 @@ func (h *harness) must(err error) {
 	}
 }
 
-// put stores an article whose sections are the texts given.
-func (h *harness) put(a store.Article, texts ...string) {
-	h.Helper()
-	h.must(errors.Join(h.store.Put(context.Background(), []store.Put{h.prepare(a, texts...)})...))
+// publish makes a State of all that was put, after the last one, with what change makes of it.
+func (h *harness) publish(change func(*score.State)) {
+	next := *h.states.state
+	next.Version++
+	next.Stats = h.stats.Stats()
+	change(&next)
+	h.states.state = &next
 }
 
-// prepare makes what is stored of an article, and adds it to the corpus.
-func (h *harness) prepare(a store.Article, texts ...string) store.Put {
+// put stores an article whose sections are the texts given.
+func (h *harness) put(a news.Article, texts ...string) {
+	h.Helper()
+	h.must(errors.Join(h.store.Put(context.Background(), []store.Put{h.prepare(a, texts...)})...))
+	h.publish(func(*score.State) {})
+}
+
+// prepare makes what is stored of an article, and counts it.
+func (h *harness) prepare(a news.Article, texts ...string) store.Put {
 	h.Helper()
 	lead := a.Title
-	if len(texts) > 0 {
-		lead += " " + texts[0]
+	for i, text := range texts {
+		section := news.Section{Text: text}
+		if i == 0 {
+			lead += " " + text
+		} else {
+			section.Heading = fmt.Sprint("Part ", i)
+		}
+		a.Sections = append(a.Sections, section)
 	}
 	vectors, err := h.embedder.Embed(context.Background(), embed.Document, append([]string{lead}, texts...))
 	h.must(err)
-	lex := lexical.Analyze(a.Title, strings.Join(texts, "\n\n"))
-	a.Words = lex.Words
-	put := store.Put{Article: a, Vectors: store.Vectors{Dense: vectors[0], Full: lex.Full, Lead: lex.Lead, Names: lex.Names, Shingles: lex.Shingles}}
-	for i, text := range texts {
-		heading := ""
-		if i > 0 {
-			heading = fmt.Sprint("Part ", i)
-		}
-		put.Sections = append(put.Sections, store.Section{Index: i, Heading: heading, Text: text, Dense: vectors[1+i], Lexical: lexical.QueryTerms(text)})
+	f := score.FeaturesOf(&a, vectors[0])
+	h.stats.Add(&f)
+	put := store.Put{Article: a, Vectors: store.Vectors{Dense: f.Dense, Lex: f.Lex}}
+	for i, section := range a.Sections {
+		put.Sections = append(put.Sections, store.Section{Index: i, Section: section, Dense: vectors[1+i], Lexical: lexical.QueryTerms(section.Text)})
 	}
-	h.corpus.Add(corpus.Profile(&store.Stored{Article: a, Vectors: put.Vectors}))
 	return put
+}
+
+// draft is a seed given by text.
+func draft(text string) *news.Valid {
+	valid, err := news.Validate(news.Article{Sections: formats.ParseText(text)})
+	if err != nil {
+		panic(err) // the texts of the tests are valid
+	}
+	return &valid
 }
 
 // words writes n words of an event, from the k-th on: "flood3".

@@ -14,17 +14,18 @@ import (
 	"pgregory.net/rapid"
 
 	"throughline/cluster/vector"
-	"throughline/internal/corpus"
-	"throughline/internal/evidence"
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// mixture stores articles on five events, from several outlets, some undated, some without text, some copies.
+// mixture stores articles on five events, from several outlets, some undated, some without text,
+// some copies.
 func (h *harness) mixture() (ids []string) {
 	h.Helper()
 	for i := range 40 {
 		event := i * i % 5
-		a := store.Article{
+		a := news.Article{
 			ID: fmt.Sprintf("a%02d", i), Title: fmt.Sprint("On ", event), Source: []string{"", "Post", "post", "Times", "Herald"}[i*7%5],
 			Published: h.now.AddDate(0, 0, -(i * 13 % 30)),
 		}
@@ -47,23 +48,25 @@ func (h *harness) mixture() (ids []string) {
 	return ids
 }
 
-// Whatever is asked: the list is in order and within the caps, holds what the filters let through and nothing twice, its
-// probabilities are those of the model, its evidence is what it says, its pages make it up, and it is the same again.
+// Whatever is asked: the list is in order and within the caps, holds what the filters let through
+// and nothing twice, its probabilities are those of the model, its evidence is what it says, its
+// pages make it up, and it is the same again.
 func TestAnyRequest(t *testing.T) {
 	h := setUp(t)
 	ids := h.mixture()
 	ctx := context.Background()
-	profiles := make(map[string]*evidence.Profile)
+	features := make(map[string]*score.Features)
 	storyOf := make(map[string]string)
-	h.must(h.store.Scan(ctx, store.WithVectors, func(s *store.Stored) error {
-		profiles[s.Article.ID], storyOf[s.Article.ID] = corpus.Profile(s), s.Article.StoryID
+	h.must(h.store.Scan(ctx, news.Filter{}, store.WithVectors, func(s *store.Stored) error {
+		f := s.Features()
+		features[s.Article.ID], storyOf[s.Article.ID] = &f, s.Article.StoryID
 		return nil
 	}))
 	sections, err := h.store.Sections(ctx, ids, true)
 	h.must(err)
 	subset := rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 0, 5, rapid.ID[string])
 	rapid.Check(t, func(t *rapid.T) {
-		req := Request{Shape: Shape{
+		req := Request{ListOptions: ListOptions{
 			ExcludeArticles: subset.Draw(t, "exclude"),
 			ExcludeStories:  rapid.SampledFrom([][]string{nil, nil, {"s1"}, {"s0", "s4"}}).Draw(t, "exclude stories"),
 			MaxPerSource:    rapid.IntRange(0, 3).Draw(t, "per source"), MaxPerStory: rapid.IntRange(0, 3).Draw(t, "per story"),
@@ -80,7 +83,7 @@ func TestAnyRequest(t *testing.T) {
 		ask := func() *List {
 			var err error
 			if search {
-				list, err = h.Search(ctx, SearchRequest{Query: "event1 event13 part2 unknown", Shape: req.Shape})
+				list, err = h.Search(ctx, SearchRequest{Query: "event1 event13 part2 unknown", ListOptions: req.ListOptions})
 			} else {
 				list, err = h.Related(ctx, req)
 			}
@@ -91,7 +94,7 @@ func TestAnyRequest(t *testing.T) {
 		}
 		if !search {
 			req.MinProbability = rapid.SampledFrom([]float64{0, 0, 0.2, 0.9}).Draw(t, "least probability")
-			req.Relations = rapid.SampledFrom([][]evidence.Relation{nil, nil, {evidence.RelationCopy}, {evidence.RelationSameStory, evidence.RelationFollowUp}}).Draw(t, "relations")
+			req.Relations = rapid.SampledFrom([][]score.Relation{nil, nil, {score.RelationCopy}, {score.RelationSameStory, score.RelationFollowUp}}).Draw(t, "relations")
 			if rapid.Bool().Draw(t, "liked") {
 				req.Liked = append(subset.Draw(t, "liked articles"), rapid.SampledFrom(ids).Draw(t, "liked article"))
 				req.Disliked = subset.Draw(t, "disliked")
@@ -110,33 +113,33 @@ func TestAnyRequest(t *testing.T) {
 		checkList(t, h, req, all)
 		for i, r := range all {
 			if search {
-				if r.Probability != 0 || r.Relation != evidence.RelationNone {
+				if r.Probability != 0 || r.Relation != score.RelationNone {
 					t.Fatalf("a search says %+v", r)
 				}
 				continue
 			}
-			best, stem := math.Inf(-1), ""
+			best, seed := math.Inf(-1), ""
 			for _, id := range append(slices.Clone(req.Liked), req.ArticleID) {
-				if p := profiles[id]; p != nil {
-					if logit := h.cfg.Model.Logit(h.corpus.Compare(p, profiles[r.Article.ID])); logit > best {
-						best, stem = logit, id
+				if p := features[id]; p != nil {
+					if logit := h.states.state.Logit(h.states.state.Compare(p, features[r.Article.ID])); logit > best {
+						best, seed = logit, id
 					}
 				}
 			}
-			filed := evidence.Unfiled
-			if a, b := storyOf[stem], storyOf[r.Article.ID]; a != "" && b != "" {
-				if filed = evidence.Apart; a == b {
-					filed = evidence.Together
+			filed := score.Unfiled
+			if a, b := storyOf[seed], storyOf[r.Article.ID]; a != "" && b != "" {
+				if filed = score.DifferentStory; a == b {
+					filed = score.SameStory
 				}
 			}
 			want := 0.0
-			if p := profiles[stem]; p != nil {
-				want = h.cfg.Model.Probability(h.corpus.Compare(p, profiles[r.Article.ID]), h.cfg.Model.StartCut().Even, filed)
+			if p := features[seed]; p != nil {
+				want = h.states.state.Probability(h.states.state.Compare(p, features[r.Article.ID]), filed)
 			}
 			if math.Abs(r.Probability-want) > 1e-9 {
-				t.Fatalf("result %d, %s: probability %v, the model says %v for %s", i, r.Article.ID, r.Probability, want, stem)
+				t.Fatalf("result %d, %s: probability %v, the model says %v for %s", i, r.Article.ID, r.Probability, want, seed)
 			}
-			checkEvidence(t, r, sections[stem], sections[r.Article.ID], req.ArticleID != "")
+			checkEvidence(t, r, sections[seed], sections[r.Article.ID], req.ArticleID != "")
 		}
 		var paged []Result
 		for len(paged) < list.Len() {
@@ -162,7 +165,7 @@ func TestAnyRequest(t *testing.T) {
 
 func checkList(t *rapid.T, h *harness, req Request, all []Result) {
 	seen, sources, stories, roots := map[string]bool{}, map[string]int{}, map[string]int{}, map[string]bool{}
-	wantCopies := req.IncludeCopies || slices.Contains(req.Relations, evidence.RelationCopy)
+	wantCopies := req.IncludeCopies || slices.Contains(req.Relations, score.RelationCopy)
 	excluded := slices.Concat(req.ExcludeArticles, req.Liked, req.Disliked, []string{req.ArticleID})
 	for i, r := range all {
 		a := r.Article
@@ -179,12 +182,12 @@ func checkList(t *rapid.T, h *harness, req Request, all []Result) {
 			t.Fatalf("%s: score %v, probability %v", a.ID, r.Score, r.Probability)
 		case len(req.Relations) > 0 && !slices.Contains(req.Relations, r.Relation):
 			t.Fatalf("%s is %s", a.ID, r.Relation)
-		case !wantCopies && (r.Relation == evidence.RelationCopy || roots[copyRoot(&a)]):
+		case !wantCopies && (r.Relation == score.RelationCopy || roots[a.CopyGroup()]):
 			t.Fatalf("%s is a copy", a.ID)
 		case r.CopyOf != a.CopyOf:
 			t.Fatalf("%s is a copy of %q, and of %q", a.ID, r.CopyOf, a.CopyOf)
 		}
-		seen[a.ID], roots[copyRoot(&a)] = true, true
+		seen[a.ID], roots[a.CopyGroup()] = true, true
 		source := strings.ToLower(a.Source)
 		sources[source]++
 		stories[a.StoryID]++
@@ -194,7 +197,8 @@ func checkList(t *rapid.T, h *harness, req Request, all []Result) {
 	}
 }
 
-// checkEvidence looks the pairs up. The seed's sections have indices when the seed is an article that has any.
+// checkEvidence looks the pairs up. The seed's sections have indices when the seed is an article
+// that has any.
 func checkEvidence(t *rapid.T, r Result, seed, own []store.Section, indexed bool) {
 	if len(r.Evidence) != min(len(own), MaxEvidence) {
 		t.Fatalf("%s has %d sections and %d pairs", r.Article.ID, len(own), len(r.Evidence))
@@ -229,13 +233,13 @@ func checkEvidence(t *rapid.T, r Result, seed, own []store.Section, indexed bool
 // Diversity gives up nearness to the seed for distance from what is above.
 func TestDiversity(t *testing.T) {
 	h := setUp(t)
-	h.put(store.Article{ID: "seed", Title: "Seed"}, words("flood", 0, 40))
+	h.put(news.Article{ID: "seed", Title: "Seed"}, words("flood", 0, 40))
 	for i := range 3 {
-		h.put(store.Article{ID: fmt.Sprint("near", i), Title: "Near"}, words("flood", 0, 34)+" "+words("near", 0, 14)+" "+words(fmt.Sprint("own", i), 0, 9))
+		h.put(news.Article{ID: fmt.Sprint("near", i), Title: "Near"}, words("flood", 0, 34)+" "+words("near", 0, 14)+" "+words(fmt.Sprint("own", i), 0, 9))
 	}
-	h.put(store.Article{ID: "far", Title: "Far"}, words("flood", 12, 28)+" "+words("far", 0, 20))
+	h.put(news.Article{ID: "far", Title: "Far"}, words("flood", 12, 28)+" "+words("far", 0, 20))
 	ask := func(diversity float64) []string {
-		return idsOf(h.related(Request{Seed: Seed{ArticleID: "seed"}, Shape: Shape{Diversity: diversity}}))
+		return idsOf(h.related(Request{Seed: Seed{ArticleID: "seed"}, ListOptions: ListOptions{Diversity: diversity}}))
 	}
 	if got := ask(0); len(got) != 4 || got[3] != "far" {
 		t.Errorf("by nearness %q", got)

@@ -10,15 +10,19 @@ import (
 	"testing"
 	"time"
 
-	"throughline/internal/evidence"
+	"github.com/google/go-cmp/cmp"
+
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// fill stores what the tests below ask about: a report on a flood and a dam, what was written about either, and others.
+// fill stores what the tests below ask about: a report on a flood and a dam, what was written about
+// either, and others.
 func (h *harness) fill() {
 	h.Helper()
-	at := func(id, source, story string, days int) store.Article {
-		return store.Article{ID: id, Title: "About " + id, Source: source, StoryID: story, Published: h.now.AddDate(0, 0, days)}
+	at := func(id, source, story string, days int) news.Article {
+		return news.Article{ID: id, Title: "About " + id, Source: source, Published: h.now.AddDate(0, 0, days), Membership: news.Membership{StoryID: story}}
 	}
 	h.put(at("seed", "Post", "flood", -10), words("flood", 0, 30), words("dam", 0, 30))
 	h.put(at("angle", "Times", "flood", -10), words("flood", 3, 27), words("dam", 5, 25), words("rain", 0, 20))
@@ -45,23 +49,23 @@ func TestRelated(t *testing.T) {
 	}{
 		{"an article", Request{Seed: seed}, []string{"angle", "undated", "later", "dam"}},
 		{"its second section", Request{Seed: Seed{ArticleID: "seed", Section: section(1)}}, []string{"dam", "angle", "undated"}},
-		{"with copies", Request{Seed: seed, Shape: Shape{IncludeCopies: true}}, []string{"copy", "angle", "undated", "later", "dam"}},
-		{"copies only", Request{Seed: seed, Relations: []evidence.Relation{evidence.RelationCopy}}, []string{"copy"}},
+		{"with copies", Request{Seed: seed, ListOptions: ListOptions{IncludeCopies: true}}, []string{"copy", "angle", "undated", "later", "dam"}},
+		{"copies only", Request{Seed: seed, Relations: []score.Relation{score.RelationCopy}}, []string{"copy"}},
 		{"of a copy", Request{Seed: Seed{ArticleID: "copy"}}, []string{"angle", "undated", "later", "dam"}},
-		{"follow-ups only", Request{Seed: seed, Relations: []evidence.Relation{evidence.RelationFollowUp}}, []string{"later"}},
+		{"follow-ups only", Request{Seed: seed, Relations: []score.Relation{score.RelationFollowUp}}, []string{"later"}},
 		{"surely the same", Request{Seed: seed, MinProbability: 0.85}, []string{"angle", "undated"}},
-		{"two", Request{Seed: seed, Shape: Shape{Limit: 2}}, []string{"angle", "undated"}},
-		{"articles excluded", Request{Seed: seed, Shape: Shape{ExcludeArticles: []string{"undated", "none"}}}, []string{"angle", "later", "dam"}},
-		{"stories excluded", Request{Seed: seed, Shape: Shape{ExcludeStories: []string{"flood"}}}, []string{"dam"}},
-		{"filtered", Request{Seed: seed, Shape: Shape{Filter: store.Filter{Sources: []string{"Post"}, ExcludeArticleIDs: []string{"x"}}}}, []string{"dam"}},
-		{"published then", Request{Seed: seed, Shape: Shape{Filter: store.Filter{After: h.now.AddDate(0, 0, -5)}}}, []string{"later"}},
-		{"one of a source, whatever its case", Request{Seed: seed, Shape: Shape{MaxPerSource: 1}}, []string{"angle", "undated", "dam"}},
-		{"one of a story; one-offs are not counted", Request{Seed: seed, Shape: Shape{MaxPerStory: 1}}, []string{"angle", "dam"}},
-		{"the newest first", Request{Seed: seed, Shape: Shape{HalfLife: 24 * time.Hour}}, []string{"undated", "later", "angle", "dam"}},
-		{"a text", Request{Seed: Seed{Text: words("flood", 0, 26) + " " + words("boat", 0, 20)}}, []string{"copy", "later", "angle", "undated"}},
-		{"a text that is stored", Request{Seed: Seed{Text: words("flood", 0, 30) + "\n\n" + words("dam", 0, 30)}}, []string{"angle", "undated", "later", "dam"}},
-		{"a text that is stored, with copies", Request{Seed: Seed{Text: words("vote", 0, 40)}, Shape: Shape{IncludeCopies: true}}, []string{"other"}},
-		{"a text on nothing", Request{Seed: Seed{Text: "Something else"}}, nil},
+		{"two", Request{Seed: seed, ListOptions: ListOptions{Limit: 2}}, []string{"angle", "undated"}},
+		{"articles excluded", Request{Seed: seed, ListOptions: ListOptions{ExcludeArticles: []string{"undated", "none"}}}, []string{"angle", "later", "dam"}},
+		{"stories excluded", Request{Seed: seed, ListOptions: ListOptions{ExcludeStories: []string{"flood"}}}, []string{"dam"}},
+		{"filtered", Request{Seed: seed, ListOptions: ListOptions{Filter: news.Filter{Sources: []string{"Post"}, ExcludeArticleIDs: []string{"x"}}}}, []string{"dam"}},
+		{"published then", Request{Seed: seed, ListOptions: ListOptions{Filter: news.Filter{After: h.now.AddDate(0, 0, -5)}}}, []string{"later"}},
+		{"one of a source, whatever its case", Request{Seed: seed, ListOptions: ListOptions{MaxPerSource: 1}}, []string{"angle", "undated", "dam"}},
+		{"one of a story; one-offs are not counted", Request{Seed: seed, ListOptions: ListOptions{MaxPerStory: 1}}, []string{"angle", "dam"}},
+		{"the newest first", Request{Seed: seed, ListOptions: ListOptions{HalfLife: 24 * time.Hour}}, []string{"undated", "later", "angle", "dam"}},
+		{"a text", Request{Seed: Seed{Draft: draft(words("flood", 0, 26) + " " + words("boat", 0, 20))}}, []string{"copy", "later", "angle", "undated"}},
+		{"a text that is stored", Request{Seed: Seed{Draft: draft(words("flood", 0, 30) + "\n\n" + words("dam", 0, 30))}}, []string{"angle", "undated", "later", "dam"}},
+		{"a text that is stored, with copies", Request{Seed: Seed{Draft: draft(words("vote", 0, 40))}, ListOptions: ListOptions{IncludeCopies: true}}, []string{"other"}},
+		{"a text on nothing", Request{Seed: Seed{Draft: draft("Something else")}}, nil},
 		{"an article with nothing like it", Request{Seed: Seed{ArticleID: "other"}, MinProbability: 0.1}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -84,32 +88,32 @@ func TestRelated(t *testing.T) {
 func TestRelations(t *testing.T) {
 	h := setUp(t)
 	h.fill()
-	relations := func(req Request) map[string]evidence.Relation {
-		out := make(map[string]evidence.Relation)
+	relations := func(req Request) map[string]score.Relation {
+		out := make(map[string]score.Relation)
 		for _, r := range h.related(req) {
 			out[r.Article.ID] = r.Relation
 		}
 		return out
 	}
-	got := relations(Request{Seed: Seed{ArticleID: "seed"}, Shape: Shape{IncludeCopies: true}})
-	for id, want := range map[string]evidence.Relation{
-		"copy": evidence.RelationCopy, "angle": evidence.RelationSameStory, "later": evidence.RelationFollowUp, "undated": evidence.RelationSameStory,
+	got := relations(Request{Seed: Seed{ArticleID: "seed"}, ListOptions: ListOptions{IncludeCopies: true}})
+	for id, want := range map[string]score.Relation{
+		"copy": score.RelationCopy, "angle": score.RelationSameStory, "later": score.RelationFollowUp, "undated": score.RelationSameStory,
 	} {
 		if got[id] != want {
 			t.Errorf("%s is %s, want %s", id, got[id], want)
 		}
 	}
 	// Copies that are marked are copies, whatever became of their texts; and the copies of a copy.
-	h.put(store.Article{ID: "edited", Title: "Edited", CopyOf: "seed"}, words("flood", 10, 20), words("dam", 9, 21), words("edit", 0, 30))
-	if got := relations(Request{Seed: Seed{ArticleID: "seed"}, Shape: Shape{IncludeCopies: true}}); got["edited"] != evidence.RelationCopy {
+	h.put(news.Article{ID: "edited", Title: "Edited", Membership: news.Membership{CopyOf: "seed"}}, words("flood", 10, 20), words("dam", 9, 21), words("edit", 0, 30))
+	if got := relations(Request{Seed: Seed{ArticleID: "seed"}, ListOptions: ListOptions{IncludeCopies: true}}); got["edited"] != score.RelationCopy {
 		t.Errorf("a marked copy is %s", got["edited"])
 	}
-	text := Seed{Text: words("flood", 0, 30) + "\n\n" + words("dam", 0, 30)}
-	if got := relations(Request{Seed: text, Shape: Shape{IncludeCopies: true}}); got["edited"] != evidence.RelationCopy || got["seed"] != evidence.RelationCopy {
+	text := Seed{Draft: draft(words("flood", 0, 30) + "\n\n" + words("dam", 0, 30))}
+	if got := relations(Request{Seed: text, ListOptions: ListOptions{IncludeCopies: true}}); got["edited"] != score.RelationCopy || got["seed"] != score.RelationCopy {
 		t.Errorf("of its text, the seed is %s and its edited copy %s", got["seed"], got["edited"])
 	}
-	liked := relations(Request{Seed: Seed{Liked: []string{"dam", "seed"}}, Shape: Shape{IncludeCopies: true}})
-	if liked["copy"] != evidence.RelationCopy || liked["edited"] != evidence.RelationCopy {
+	liked := relations(Request{Seed: Seed{Liked: []string{"dam", "seed"}}, ListOptions: ListOptions{IncludeCopies: true}})
+	if liked["copy"] != score.RelationCopy || liked["edited"] != score.RelationCopy {
 		t.Errorf("of a liked article: %v", liked)
 	}
 	for id := range relations(Request{Seed: Seed{Liked: []string{"dam", "seed"}}}) {
@@ -122,15 +126,15 @@ func TestRelations(t *testing.T) {
 // Copies of each other are shown once, the best of them.
 func TestCopiesOfEachOther(t *testing.T) {
 	h := setUp(t)
-	h.put(store.Article{ID: "seed", Title: "Seed"}, words("flood", 0, 40))
-	h.put(store.Article{ID: "a", Title: "A", CopyOf: "b"}, words("flood", 10, 40))
-	h.put(store.Article{ID: "b", Title: "B"}, words("flood", 10, 40)+" "+words("more", 0, 4))
-	h.put(store.Article{ID: "c", Title: "C", CopyOf: "gone"}, words("flood", 12, 40))
-	h.put(store.Article{ID: "d", Title: "D", CopyOf: "gone"}, words("flood", 13, 40))
+	h.put(news.Article{ID: "seed", Title: "Seed"}, words("flood", 0, 40))
+	h.put(news.Article{ID: "a", Title: "A", Membership: news.Membership{CopyOf: "b"}}, words("flood", 10, 40))
+	h.put(news.Article{ID: "b", Title: "B"}, words("flood", 10, 40)+" "+words("more", 0, 4))
+	h.put(news.Article{ID: "c", Title: "C", Membership: news.Membership{CopyOf: "gone"}}, words("flood", 12, 40))
+	h.put(news.Article{ID: "d", Title: "D", Membership: news.Membership{CopyOf: "gone"}}, words("flood", 13, 40))
 	if got := idsOf(h.related(Request{Seed: Seed{ArticleID: "seed"}})); !slices.Equal(got, []string{"a", "c"}) {
 		t.Errorf("got %q", got)
 	}
-	if got := idsOf(h.related(Request{Seed: Seed{ArticleID: "seed"}, Shape: Shape{IncludeCopies: true}})); len(got) != 4 {
+	if got := idsOf(h.related(Request{Seed: Seed{ArticleID: "seed"}, ListOptions: ListOptions{IncludeCopies: true}})); len(got) != 4 {
 		t.Errorf("with copies %q", got)
 	}
 	found, err := h.Search(context.Background(), SearchRequest{Query: words("flood", 20, 3)})
@@ -146,7 +150,7 @@ func TestStorySeed(t *testing.T) {
 	day := func(d int) time.Time { return h.now.AddDate(0, 0, d) }
 	var members []*store.Stored
 	put := func(id string, published time.Time, story string, texts ...string) {
-		h.put(store.Article{ID: id, Title: "T", Published: published, StoryID: story}, texts...)
+		h.put(news.Article{ID: id, Title: "T", Published: published, Membership: news.Membership{StoryID: story}}, texts...)
 		found, err := h.store.Get(ctx, []string{id}, store.WithVectors)
 		h.must(err)
 		if story != "" {
@@ -161,32 +165,32 @@ func TestStorySeed(t *testing.T) {
 	put("undated", time.Time{}, "", words("flood", 4, 40))
 	put("short", day(-12), "", words("flood", 10, 25))
 
-	story := store.Story{ID: "s", Title: "Flood", Articles: 2, First: day(-20), Last: day(-10), Representative: "last"}
+	story := store.Story{Story: news.Story{ID: "s", Title: "Flood", Articles: 2, First: day(-20), Last: day(-10), Representative: "last"}}
 	story.Dense = make([]float32, dims)
 	for _, m := range members {
 		for i, x := range m.Vectors.Dense {
 			story.Dense[i] += x / 2
 		}
 	}
-	story.Full = members[0].Vectors.Full // enough of a mean for here
-	merged := store.Story{ID: "old", MergedInto: "s"}
-	h.must(h.store.PutStories(ctx, []store.Story{story, merged, {ID: "bare", Title: "Without vectors"}}))
+	story.Lex.Full = members[0].Vectors.Lex.Full // enough of a mean for here
+	merged := store.Story{Story: news.Story{ID: "old", MergedInto: "s"}}
+	h.must(h.store.Apply(ctx, &store.Plan{Stories: []store.Story{story, merged, {Story: news.Story{ID: "bare", Title: "Without vectors"}}}}))
 	if _, err := h.Related(ctx, Request{Seed: Seed{StoryID: "bare"}}); !errors.Is(err, ErrNoVectors) {
 		t.Errorf("a story without vectors: %v", err)
 	}
 
-	got := h.related(Request{Seed: Seed{StoryID: "old"}, Shape: Shape{ExcludeStories: []string{"s"}}})
-	relation := make(map[string]evidence.Relation)
+	got := h.related(Request{Seed: Seed{StoryID: "old"}, ListOptions: ListOptions{ExcludeStories: []string{"s"}}})
+	relation := make(map[string]score.Relation)
 	for _, r := range got {
 		relation[r.Article.ID] = r.Relation
 		if len(r.Evidence) == 0 || r.Evidence[0].SeedSection != 0 {
 			t.Errorf("%s: evidence %+v", r.Article.ID, r.Evidence)
 		}
 	}
-	want := map[string]evidence.Relation{
+	want := map[string]score.Relation{
 		// Its own words are all among those of the story, and yet none of these is a copy of it.
-		"inside": evidence.RelationSameStory, "short": evidence.RelationSameStory, "undated": evidence.RelationSameStory,
-		"before": evidence.RelationSameStory, "after": evidence.RelationFollowUp,
+		"inside": score.RelationSameStory, "short": score.RelationSameStory, "undated": score.RelationSameStory,
+		"before": score.RelationSameStory, "after": score.RelationFollowUp,
 	}
 	for id, r := range want {
 		if relation[id] != r {
@@ -196,7 +200,7 @@ func TestStorySeed(t *testing.T) {
 	if len(h.related(Request{Seed: Seed{StoryID: "s"}})) != 7 {
 		t.Error("the articles of the story are not among what is related to it")
 	}
-	for _, r := range h.related(Request{Seed: Seed{StoryID: "s"}, Shape: Shape{Explain: true}}) {
+	for _, r := range h.related(Request{Seed: Seed{StoryID: "s"}, ListOptions: ListOptions{Explain: true}}) {
 		days, dated := r.Signals["days_apart"]
 		if wants := map[string]float64{"before": 20, "inside": 0, "first": 0, "last": 0, "after": 10, "short": 0}; dated != (r.Article.ID != "undated") || days != wants[r.Article.ID] {
 			t.Errorf("%s is %v days from the story, known: %v", r.Article.ID, days, dated)
@@ -207,7 +211,7 @@ func TestStorySeed(t *testing.T) {
 func TestLiked(t *testing.T) {
 	h := setUp(t)
 	h.fill()
-	h.put(store.Article{ID: "poll", Title: "Poll"}, words("vote", 5, 40))
+	h.put(news.Article{ID: "poll", Title: "Poll"}, words("vote", 5, 40))
 	got := h.related(Request{Seed: Seed{Liked: []string{"seed", "other", "seed"}}})
 	if ids := idsOf(got); slices.Contains(ids, "seed") || slices.Contains(ids, "other") || slices.Contains(ids, "copy") || !slices.Contains(ids, "poll") || !slices.Contains(ids, "angle") {
 		t.Errorf("got %q", ids)
@@ -236,7 +240,7 @@ func TestLiked(t *testing.T) {
 	var disliked []string
 	for i := range 30 {
 		id := fmt.Sprint("dull", i)
-		h.put(store.Article{ID: id, Title: "Dull"}, words(id, 0, 30))
+		h.put(news.Article{ID: id, Title: "Dull"}, words(id, 0, 30))
 		disliked = append(disliked, id)
 	}
 	plain = score(Request{Seed: Seed{Liked: []string{"seed", "other"}}})
@@ -273,7 +277,7 @@ func TestEvidence(t *testing.T) {
 		t.Errorf("evidence %+v", e)
 	}
 	one := 1
-	for _, r := range h.related(Request{Seed: Seed{ArticleID: "seed", Section: &one}, Shape: Shape{Explain: true}}) {
+	for _, r := range h.related(Request{Seed: Seed{ArticleID: "seed", Section: &one}, ListOptions: ListOptions{Explain: true}}) {
 		for _, e := range r.Evidence {
 			if e.SeedSection != 1 {
 				t.Errorf("%s: the seed is section 1, the evidence %+v", r.Article.ID, e)
@@ -284,45 +288,82 @@ func TestEvidence(t *testing.T) {
 		}
 	}
 	// A headline without text has no sections, and stands for itself.
-	h.put(store.Article{ID: "headline", Title: words("flood", 0, 12)})
+	h.put(news.Article{ID: "headline", Title: words("flood", 0, 12)})
 	head := h.related(Request{Seed: Seed{ArticleID: "headline"}})
 	if len(head) == 0 || len(head[0].Evidence) == 0 || head[0].Evidence[0].SeedSection != -1 {
 		t.Errorf("of a headline: %+v", head)
 	}
-	if r, ok := byID(h.related(Request{Seed: Seed{Text: words("flood", 0, 14)}}))["headline"]; !ok || len(r.Evidence) != 0 {
+	if r, ok := byID(h.related(Request{Seed: Seed{Draft: draft(words("flood", 0, 14))}}))["headline"]; !ok || len(r.Evidence) != 0 {
 		t.Errorf("the headline as a result: %+v, %v", r, ok)
 	}
 }
 
-// TestProbabilitiesAreOfThisCorpus has a corpus that learns where its stories end when it is first asked, and one that fails to.
-func TestProbabilitiesAreOfThisCorpus(t *testing.T) {
+// TestProbabilitiesFollowTheThreshold asks the same twice, before and after a State with a lower
+// threshold.
+func TestProbabilitiesFollowTheThreshold(t *testing.T) {
 	h := setUp(t)
 	h.fill()
-	ask := func() Result {
+	ask := func() (*List, Result) {
 		t.Helper()
-		results := h.related(Request{Seed: Seed{ArticleID: "seed"}, Shape: Shape{Explain: true}})
-		if len(results) == 0 {
-			t.Fatal("nothing is related")
-		}
-		return results[0]
+		list, err := h.Related(context.Background(), Request{Seed: Seed{ArticleID: "seed"}, ListOptions: ListOptions{Explain: true}})
+		h.must(err)
+		return list, h.page(list)[0]
 	}
-	h.Engine.cfg.Ready = func(context.Context) error { return errors.New("no store") }
-	before := ask()
-	h.Engine.cfg.Ready = func(context.Context) error { h.corpus.SetCut(-3); return nil }
-	after := ask()
-	if before.Signals["cut"] != h.cfg.Model.StartCut().Even || after.Signals["cut"] != -3 || after.Probability <= before.Probability {
-		t.Errorf("cut %v and probability %v, once it is known %v and %v", before.Signals["cut"], before.Probability, after.Signals["cut"], after.Probability)
+	before, first := ask()
+	threshold := h.states.state.Threshold.BreakEven
+	h.publish(func(s *score.State) { s.Threshold.BreakEven = threshold - 3 })
+	after, second := ask()
+	if first.Article.ID != second.Article.ID || first.Signals["logit"] != second.Signals["logit"] {
+		t.Fatalf("%s at %v, then %s at %v", first.Article.ID, first.Signals["logit"], second.Article.ID, second.Signals["logit"])
+	}
+	if first.Signals["cut"] != threshold || second.Signals["cut"] != threshold-3 || second.Probability <= first.Probability {
+		t.Errorf("threshold %v and probability %v, then %v and %v", first.Signals["cut"], first.Probability, second.Signals["cut"], second.Probability)
+	}
+	if after.State() != before.State()+1 || after.State() != h.states.state.Version {
+		t.Errorf("lists of the States %d and %d, the last one is %d", before.State(), after.State(), h.states.state.Version)
+	}
+}
+
+// TestListKeepsItsState reads a page after another State was published, with other weights and
+// statistics.
+func TestListKeepsItsState(t *testing.T) {
+	h := setUp(t)
+	h.fill()
+	for name, ask := range map[string]func() (*List, error){
+		"related": func() (*List, error) {
+			return h.Related(context.Background(), Request{Seed: Seed{ArticleID: "seed"}, ListOptions: ListOptions{Explain: true}})
+		},
+		"search": func() (*List, error) {
+			return h.Search(context.Background(), SearchRequest{Query: "flood3 dam7", ListOptions: ListOptions{Explain: true}})
+		},
+	} {
+		list, err := ask()
+		h.must(err)
+		version, was := list.State(), h.page(list)
+		h.publish(func(s *score.State) {
+			s.Model, s.Threshold.BreakEven = score.Default(), 7
+			s.Stats = score.NewStatsBuilder().Stats()
+		})
+		if diff := cmp.Diff(was, h.page(list)); diff != "" || list.State() != version {
+			t.Errorf("%s: a list of the State %d is one of %d after another was published (-was +now):\n%s", name, version, list.State(), diff)
+		}
+		again, err := ask()
+		h.must(err)
+		if cmp.Equal(was, h.page(again)) || again.State() != version+1 {
+			t.Errorf("%s: asked again, the list is of the State %d and the same", name, again.State())
+		}
+		h.publish(func(s *score.State) { s.Model, s.Threshold = byWords(), byWords().DefaultThreshold() })
 	}
 }
 
 // What each signal gave sums to the log-odds that the score is made of.
 func TestScoresExplainThemselves(t *testing.T) {
 	h := setUp(t)
-	h.Engine.cfg.Model = evidence.Default() // all signals
+	h.publish(func(s *score.State) { s.Model, s.Threshold = score.Default(), score.Default().DefaultThreshold() }) // all signals
 	h.fill()
-	h.put(store.Article{ID: "copied", Title: "Copied", Published: h.now}, words("flood", 0, 30), words("dam", 0, 30))
-	for _, seed := range []Seed{{ArticleID: "seed"}, {Text: words("flood", 0, 26)}, {Liked: []string{"seed", "other"}}} {
-		results := h.related(Request{Seed: seed, Shape: Shape{Explain: true, IncludeCopies: true}})
+	h.put(news.Article{ID: "copied", Title: "Copied", Published: h.now}, words("flood", 0, 30), words("dam", 0, 30))
+	for _, seed := range []Seed{{ArticleID: "seed"}, {Draft: draft(words("flood", 0, 26))}, {Liked: []string{"seed", "other"}}} {
+		results := h.related(Request{Seed: seed, ListOptions: ListOptions{Explain: true, IncludeCopies: true}})
 		if len(results) == 0 {
 			t.Fatalf("nothing is related to %+v", seed)
 		}
@@ -332,10 +373,10 @@ func TestScoresExplainThemselves(t *testing.T) {
 				sum += gave
 			}
 			logit := r.Signals["logit"]
-			if math.Abs(sum-logit) > 1e-9 || r.Signals["cut"] != h.cfg.Model.StartCut().Even {
+			if math.Abs(sum-logit) > 1e-9 || r.Signals["cut"] != h.states.state.Threshold.BreakEven {
 				t.Errorf("%s: %v sum to %v, the logit is %v; stories end at %v", r.Article.ID, r.Contributions, sum, logit, r.Signals["cut"])
 			}
-			if score := (1-likeness)/(1+math.Exp(-logit/flatten)) + likeness*r.Signals["relatedness"]; math.Abs(score-r.Score) > 1e-9 {
+			if score := (1-relatednessWeight)/(1+math.Exp(-logit/logitTemperature)) + relatednessWeight*r.Signals["relatedness"]; math.Abs(score-r.Score) > 1e-9 {
 				t.Errorf("%s: the signals give a score of %v, not %v", r.Article.ID, score, r.Score)
 			}
 			if (r.Signals["verbatim"] > .9) != (r.Article.ID == "copied" || r.Article.ID == "copy") && seed.ArticleID != "" {
@@ -364,9 +405,9 @@ func TestNothingToFind(t *testing.T) {
 		}
 	}
 	ctx := context.Background()
-	empty(h.Related(ctx, Request{Seed: Seed{Text: "A text about floods"}}))
+	empty(h.Related(ctx, Request{Seed: Seed{Draft: draft("A text about floods")}}))
 	empty(h.Search(ctx, SearchRequest{Query: "floods"}))
-	h.put(store.Article{ID: "only", Title: "Only"}, words("flood", 0, 30))
+	h.put(news.Article{ID: "only", Title: "Only"}, words("flood", 0, 30))
 	empty(h.Related(ctx, Request{Seed: Seed{ArticleID: "only"}}))
 	empty(h.Related(ctx, Request{Seed: Seed{Liked: []string{"only"}}}))
 }
@@ -403,22 +444,19 @@ func TestFieldErrors(t *testing.T) {
 		req   Request
 	}{
 		{"article_id", Request{}},
-		{"article_id", Request{Seed: Seed{ArticleID: "seed", Text: "x"}}},
+		{"article_id", Request{Seed: Seed{ArticleID: "seed", Draft: draft("x")}}},
 		{"article_id", Request{Seed: Seed{StoryID: "s", Liked: []string{"seed"}}}},
-		{"title", Request{Seed: Seed{ArticleID: "seed", Title: "x"}}},
-		{"published_time", Request{Seed: Seed{ArticleID: "seed", Published: h.now}}},
-		{"section", Request{Seed: Seed{Text: "x", Section: section(0)}}},
+		{"section", Request{Seed: Seed{Draft: draft("x"), Section: section(0)}}},
 		{"section", Request{Seed: Seed{ArticleID: "seed", Section: section(2)}}},
 		{"section", Request{Seed: Seed{ArticleID: "seed", Section: section(-1)}}},
 		{"disliked_article_ids", Request{Seed: Seed{ArticleID: "seed", Disliked: []string{"dam"}}}},
 		{"min_probability", Request{Seed: seed, MinProbability: 1.1}},
 		{"min_probability", Request{Seed: seed, MinProbability: math.NaN()}},
-		{"diversity", Request{Seed: seed, Shape: Shape{Diversity: -0.1}}},
-		{"diversity", Request{Seed: seed, Shape: Shape{Diversity: math.NaN()}}},
-		{"half_life", Request{Seed: seed, Shape: Shape{HalfLife: -1}}},
-		{"max_per_source", Request{Seed: seed, Shape: Shape{MaxPerSource: -1}}},
-		{"max_per_story", Request{Seed: seed, Shape: Shape{MaxPerStory: -1}}},
-		{"text", Request{Seed: Seed{Text: "caf\xe9 words"}}},
+		{"diversity", Request{Seed: seed, ListOptions: ListOptions{Diversity: -0.1}}},
+		{"diversity", Request{Seed: seed, ListOptions: ListOptions{Diversity: math.NaN()}}},
+		{"half_life", Request{Seed: seed, ListOptions: ListOptions{HalfLife: -1}}},
+		{"max_per_source", Request{Seed: seed, ListOptions: ListOptions{MaxPerSource: -1}}},
+		{"max_per_story", Request{Seed: seed, ListOptions: ListOptions{MaxPerStory: -1}}},
 	} {
 		_, err := h.Related(context.Background(), c.req)
 		var bad *FieldError
@@ -435,20 +473,21 @@ func TestFieldErrors(t *testing.T) {
 			t.Errorf("unknown %s: %v", name, err)
 		}
 	}
-	for _, text := range []string{"?!", "  \n", "…"} {
-		if _, err := h.Related(context.Background(), Request{Seed: Seed{Text: text}}); !errors.Is(err, ErrNoVectors) {
+	for _, text := range []string{"?!", "…"} {
+		if _, err := h.Related(context.Background(), Request{Seed: Seed{Draft: draft(text)}}); !errors.Is(err, ErrNoVectors) {
 			t.Errorf("a text of %q: %v", text, err)
 		}
 		if _, err := h.Search(context.Background(), SearchRequest{Query: text}); !errors.Is(err, ErrNoVectors) {
 			t.Errorf("a query of %q: %v", text, err)
 		}
 	}
-	if _, err := h.Search(context.Background(), SearchRequest{Query: "flood1", Shape: Shape{Diversity: 2}}); err == nil {
+	if _, err := h.Search(context.Background(), SearchRequest{Query: "flood1", ListOptions: ListOptions{Diversity: 2}}); err == nil {
 		t.Error("a search takes a diversity of 2")
 	}
 }
 
-// Part of the store being away makes an answer partial; what no answer can do without makes it fail.
+// Part of the store being away makes an answer partial; what no answer can do without makes it
+// fail.
 func TestFailures(t *testing.T) {
 	h := setUp(t)
 	h.fill()
@@ -485,11 +524,11 @@ func TestFailures(t *testing.T) {
 		t.Errorf("a search without sections: %v", err)
 	}
 	h.faulty.reads = nil
-	h.cfg.Embedder = hashed{err: boom}
+	h.hashed.Fail(boom)
 	if _, err := h.Search(ctx, SearchRequest{Query: "flood1"}); !errors.Is(err, boom) {
 		t.Errorf("the embedder fails: %v", err)
 	}
-	if _, err := h.Related(ctx, Request{Seed: Seed{Text: "flood1"}}); !errors.Is(err, boom) {
+	if _, err := h.Related(ctx, Request{Seed: Seed{Draft: draft("flood1")}}); !errors.Is(err, boom) {
 		t.Errorf("the embedder fails: %v", err)
 	}
 	ended, cancel := context.WithCancel(ctx)
@@ -502,50 +541,51 @@ func TestFailures(t *testing.T) {
 func TestSearch(t *testing.T) {
 	h := setUp(t)
 	h.fill()
-	ask := func(query string, f Shape) []Result {
+	ask := func(query string, f ListOptions) []Result {
 		t.Helper()
-		list, err := h.Search(context.Background(), SearchRequest{Query: query, Shape: f})
+		list, err := h.Search(context.Background(), SearchRequest{Query: query, ListOptions: f})
 		h.must(err)
 		return h.page(list)
 	}
-	got := ask("rain3 rain4", Shape{Explain: true})
+	got := ask("rain3 rain4", ListOptions{Explain: true})
 	if got[0].Article.ID != "angle" || got[0].Evidence[0].Section != 2 || got[0].Evidence[0].SeedSection != -1 || got[0].Signals["lexical"] != 1 {
 		t.Errorf("rain: %+v", got[0])
 	}
 	for _, r := range got {
-		if r.Probability != 0 || r.Relation != evidence.RelationNone {
+		if r.Probability != 0 || r.Relation != score.RelationNone {
 			t.Errorf("%s has probability %v and relation %s in a search", r.Article.ID, r.Probability, r.Relation)
 		}
 	}
-	if got := ask("concrete2 vote7", Shape{}); !slices.Contains([]string{"dam", "other"}, got[0].Article.ID) || !slices.Contains([]string{"dam", "other"}, got[1].Article.ID) {
+	if got := ask("concrete2 vote7", ListOptions{}); !slices.Contains([]string{"dam", "other"}, got[0].Article.ID) || !slices.Contains([]string{"dam", "other"}, got[1].Article.ID) {
 		t.Errorf("two words: %q", idsOf(got))
 	}
-	if got := ask("vote1", Shape{ExcludeArticles: []string{"other"}}); slices.Contains(idsOf(got), "other") {
+	if got := ask("vote1", ListOptions{ExcludeArticles: []string{"other"}}); slices.Contains(idsOf(got), "other") {
 		t.Errorf("excluded: %q", idsOf(got))
 	}
 	// Words that nobody has written leave what they mean, and claim nothing.
-	for _, r := range ask("zyzzyva quux", Shape{Explain: true}) {
+	for _, r := range ask("zyzzyva quux", ListOptions{Explain: true}) {
 		if r.Signals["lexical"] != 0 || r.Score > 0.5 {
 			t.Errorf("unknown words find %s with %v: %v", r.Article.ID, r.Score, r.Signals)
 		}
 	}
-	if got := ask("the of and", Shape{}); len(got) == 0 { // stop words have no terms, but a meaning
+	if got := ask("the of and", ListOptions{}); len(got) == 0 { // stop words have no terms, but a meaning
 		t.Error("stop words find nothing at all")
 	}
 }
 
-// A word deep in a long text is found by its section, though the article as a whole does not show it.
+// A word deep in a long text is found by its section, though the article as a whole does not show
+// it.
 func TestSearchFindsSections(t *testing.T) {
 	h := setUp(t)
 	for i := range 90 { // enough to fill the lists of articles
-		h.put(store.Article{ID: fmt.Sprintf("filler%02d", i), Title: "Filler needle"}, words(fmt.Sprint("filler", i), 0, 30))
+		h.put(news.Article{ID: fmt.Sprintf("filler%02d", i), Title: "Filler needle"}, words(fmt.Sprint("filler", i), 0, 30))
 	}
 	texts := make([]string, 20)
 	for i := range texts {
 		texts[i] = words(fmt.Sprint("long", i), 0, 30)
 	}
 	texts[17] += " needle compass lantern anchor"
-	h.put(store.Article{ID: "long", Title: "Long"}, texts...)
+	h.put(news.Article{ID: "long", Title: "Long"}, texts...)
 	list, err := h.Search(context.Background(), SearchRequest{Query: "needle compass lantern anchor"})
 	h.must(err)
 	if got := h.page(list)[0]; got.Article.ID != "long" || !slices.ContainsFunc(got.Evidence, func(e Evidence) bool { return e.Section == 17 }) {

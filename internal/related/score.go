@@ -3,178 +3,166 @@ package related
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"time"
 
 	"throughline/cluster/vector"
-	"throughline/internal/evidence"
 	"throughline/internal/lexical"
-	"throughline/internal/store"
+	"throughline/internal/news"
+	"throughline/internal/score"
 )
 
-// flatten divides the logit of the same story, so that it still tells articles apart where the probability is all but 0
-// or 1; likeness is what relatedness counts for beside it.
+// logitTemperature divides the logit of the same story, so that the score still orders articles
+// whose probability is nearly 0 or 1. relatednessWeight is the weight of relatedness beside it.
 //
-// Same-story nDCG@10 (up to 300 articles a set asked about, nothing left out of the lists) of newswcl50, basil, ecbplus,
-// headlines, allsides and the seeds, and its mean:
+// Same-story nDCG@10 (up to 300 articles of each set, nothing left out of the lists) of newswcl50,
+// basil, ecbplus, headlines, allsides and the sample articles, and its mean:
 //
 //	half probability, half relatedness   1.000 .999 .946 .965 .949 .978   .973
 //	relatedness                           .999 .996 .939 .945 .857 .933   .945
 //	probability                          1.000 1.000 .951 .970 .972 .982   .979
-//	flatten 3, likeness .2               1.000 1.000 .952 .966 .971 .980   .978
+//	temperature 3, weight .2             1.000 1.000 .952 .966 .971 .980   .978
 //
-// Flattening by 1 to 4 with a likeness of .05 to .3 gives means of .976 to .979. Among these, a larger likeness is what
-// orders articles of one topic that are certainly not of one story, which no set can measure; this one costs least for it.
+// Temperatures of 1 to 4 with weights of .05 to .3 give means of .976 to .979. A larger weight
+// orders the articles of one topic that are certainly not of one story better, which no set can
+// measure; these values cost least for it.
 const (
-	flatten  = 3.0
-	likeness = 0.2
+	logitTemperature  = 3.0
+	relatednessWeight = 0.2
 )
 
-// score judges candidates, each by the stem it is closest to: by how likely both tell one story, and by how related they are.
-func (e *Engine) score(s *seed, found []candidate) {
-	roots := make(map[string]bool) // of copies of the seed
-	for _, st := range s.stems {
-		if st.copyRoot != "" {
-			roots[st.copyRoot] = true
+// score scores each candidate by the query item with the largest logit: by the probability of the
+// same story and by relatedness.
+func (s *seed) score(found []candidate) {
+	groups := make(map[string]bool) // copy groups of the seed
+	for _, it := range s.items {
+		if it.copyGroup != "" {
+			groups[it.copyGroup] = true
 		}
 	}
 	for i := range found {
 		c := &found[i]
-		e.judge(s, c)
-		if c.relation == evidence.RelationCopy {
-			roots[c.copyRoot] = true
+		s.scoreCandidate(c)
+		if c.relation == score.RelationCopy {
+			groups[c.stored.Article.CopyGroup()] = true
 		}
 	}
-	for i := range found { // the copies of a copy are copies, edited as they may be
-		if roots[found[i].copyRoot] {
-			found[i].relation = evidence.RelationCopy
+	for i := range found { // copies of a copy are copies of the seed
+		if groups[found[i].stored.Article.CopyGroup()] {
+			found[i].relation = score.RelationCopy
 		}
 	}
 }
 
-func (e *Engine) judge(s *seed, c *candidate) {
+func (s *seed) scoreCandidate(c *candidate) {
 	bestLogit, published := math.Inf(-1), c.stored.Article.Published
-	for i := range s.stems {
-		st := &s.stems[i]
-		signals := evidence.Compare(st.weighed, c.weighed)
+	for i := range s.items {
+		it := &s.items[i]
+		signals := score.Compare(it.weighted, c.weighted)
 		signals.Section = c.section
-		if st.story {
-			signals.Verbatim, signals.Copy = 0, false // of course its words are among those of the whole story
-			signals.Dated = !published.IsZero() && !st.first.IsZero()
-			signals.Days = daysBetween(published, st.nearest(published))
+		if it.story {
+			signals.Verbatim, signals.Copy = 0, false // a story contains the words of each of its articles
+			signals.Dated = !published.IsZero() && !it.first.IsZero()
+			signals.Days = daysBetween(published, it.nearest(published))
 		}
-		if logit := e.cfg.Model.Logit(signals); logit > bestLogit {
-			bestLogit, c.near, c.signals = logit, i, signals
+		if logit := s.state.Logit(signals); logit > bestLogit {
+			bestLogit, c.item, c.signals = logit, i, signals
 		}
 	}
-	c.score = (1-likeness)/(1+math.Exp(-bestLogit/flatten)) + likeness*relatedness(c.signals)
+	c.score = (1-relatednessWeight)/(1+math.Exp(-bestLogit/logitTemperature)) + relatednessWeight*relatedness(c.signals)
 	closest := 0.0
-	for _, w := range s.against {
-		closest = max(closest, relatedness(evidence.Compare(w, c.weighed)))
+	for _, w := range s.disliked {
+		closest = max(closest, relatedness(score.Compare(w, c.weighted)))
 	}
-	c.score = min(max(c.score*(1-dislike*closest), 0), 1)
-	near := &s.stems[c.near]
-	filed := near.filed(&c.stored.Article)
-	c.probability = e.cfg.Model.Probability(c.signals, e.cut(), filed.Story)
-	filed.SameTopic = filed.SameTopic && c.score >= related // a topic has far more articles than are related to one of them
-	c.relation = evidence.Relate(c.signals, c.probability, filed, near.nearest(published), published)
+	c.score = min(max(c.score*(1-dislikedWeight*closest), 0), 1)
+	best := &s.items[c.item]
+	filed, sameTopic := best.filed(&c.stored.Article)
+	c.probability = s.state.Probability(c.signals, filed)
+	sameTopic = sameTopic && c.score >= minRelated // most articles of a topic are not related to a given one
+	c.relation = score.Relate(c.signals, c.probability, filed, sameTopic, best.nearest(published), published)
 }
 
-// cut is where stories end in this corpus, or in one that shows nothing yet.
-func (e *Engine) cut() float64 {
-	if cut, known := e.cfg.Corpus.Cut(); known {
-		return cut
-	}
-	return e.cfg.Model.StartCut().Even
-}
-
-// filed says how the stem and an article are filed.
-func (st *stem) filed(a *store.Article) evidence.Filed {
-	var f evidence.Filed
+// filed reports whether the item and an article are in one story, and whether in one topic.
+func (it *queryItem) filed(a *news.Article) (filed score.Filed, sameTopic bool) {
 	switch {
-	case st.storyID == "" || a.StoryID == "":
-	case st.storyID == a.StoryID:
-		f.Story = evidence.Together
+	case it.storyID == "" || a.StoryID == "":
+	case it.storyID == a.StoryID:
+		filed = score.SameStory
 	default:
-		f.Story = evidence.Apart
+		filed = score.DifferentStory
 	}
-	f.SameTopic = st.topicID != "" && len(a.TopicIDs) > 0 && a.TopicIDs[0] == st.topicID // the first is the narrowest
-	return f
+	return filed, it.topicID != "" && a.TopicID == it.topicID
 }
 
-// nearest is the time within the stem's span that is closest to another.
-func (st *stem) nearest(t time.Time) time.Time {
+// nearest returns the time within the span of the item that is closest to t.
+func (it *queryItem) nearest(t time.Time) time.Time {
 	switch {
-	case t.Before(st.first):
-		return st.first
-	case t.After(st.last):
-		return st.last
+	case t.Before(it.first):
+		return it.first
+	case t.After(it.last):
+		return it.last
 	}
 	return t
 }
 
-// daysBetween counts calendar days in UTC, as the signals do.
+// daysBetween returns the number of calendar days in UTC between two times, as score.Signals counts
+// them.
 func daysBetween(a, b time.Time) float64 {
 	day := func(t time.Time) float64 { return math.Floor(float64(t.Unix()) / 86400) }
 	return math.Abs(day(a) - day(b))
 }
 
-// dislike is how much of the score nearness to a disliked article takes away. What is as near to a liked one keeps half: a
-// story that was liked and disliked is still interesting.
-const dislike = 0.5
+// dislikedWeight is the share of the score that relatedness 1 to a disliked article takes away. An
+// article that is as close to a liked one keeps half of its score, because a story that was both
+// liked and disliked is still of interest.
+const dislikedWeight = 0.5
 
-// relatedness is 0 for unrelated articles and 1 for the same text: meaning and words in equal parts, of the whole articles
-// or of their best sections, whichever is nearer.
-func relatedness(s evidence.Signals) float64 {
+// relatedness is 0 for unrelated articles and 1 for the same text: the mean of cosine and word
+// overlap. The cosine is that of the articles or of their best sections, whichever is larger.
+func relatedness(s score.Signals) float64 {
 	return (max(s.Dense, s.Section, 0) + (s.Lexical+s.Lead)/2) / 2
 }
 
-// refined is how many candidates of a search are looked at section by section. What reading sections adds to the score of
-// the others would hardly bring them before these.
-const refined = 60
+// maxRefined is the number of candidates of a search whose sections are read and compared. Lower
+// candidates would hardly rise above these.
+const maxRefined = 60
 
-// scoreQuery judges candidates of a search: the meaning of the nearest part, and which share of the query's words occurs,
-// rare words first. The part is a section, or the title with the lede. Of the best candidates, and the articles of
-// byWords, all sections are compared; of the others those that the search met.
+// scoreQuery scores the candidates of a search: by the largest cosine of the query and a part of
+// the article, and by the share of the words of the query that occur in it, weighted by rarity. A
+// part is a section, or the title with the lede. All sections are compared for the best candidates
+// and for the articles of byWords; for others, only those that the queries found.
 func (e *Engine) scoreQuery(ctx context.Context, s *seed, found []candidate, byWords []string) error {
-	query, weights := s.stems[0].sections[0], e.queryWeights(s.terms)
+	query, weights := s.items[0].sections[0], s.queryWeights(s.terms)
 	whole := 0.0
 	for _, w := range weights {
 		whole += w
 	}
 	words := make([]float64, len(found))
-	judge := func(i int) {
+	update := func(i int) {
 		c := &found[i]
 		c.signals.Section, c.signals.Lexical = c.section, words[i]
 		c.score = min(max((max(c.signals.Dense, c.section)+words[i])/2, 0), 1)
 	}
 	for i := range found {
-		found[i].signals = evidence.Compare(s.stems[0].weighed, found[i].weighed)
-		words[i] = share(s.terms, weights, whole, found[i].stored.Vectors.Full)
-		judge(i)
+		found[i].signals = score.Compare(s.items[0].weighted, found[i].weighted)
+		words[i] = share(s.terms, weights, whole, found[i].stored.Vectors.Lex.Full)
+		update(i)
 	}
-	best := make([]int, len(found))
-	for i := range best {
-		best[i] = i
-	}
+	best := upTo(len(found))
 	slices.SortFunc(best, func(a, b int) int { return compareCandidates(&found[a], &found[b]) })
 	at := make(map[string]int)
-	for _, i := range best[:min(len(best), refined)] {
+	for _, i := range best[:min(len(best), maxRefined)] {
 		at[found[i].stored.Article.ID] = i
 	}
-	byWords = byWords[:min(len(byWords), refined/2)]
+	byWords = byWords[:min(len(byWords), maxRefined/2)]
 	for i := range found {
 		if id := found[i].stored.Article.ID; slices.Contains(byWords, id) {
 			at[id] = i
 		}
 	}
-	ids := make([]string, 0, len(at))
-	for id := range at {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	sections, err := e.cfg.Store.Sections(ctx, ids, true)
+	sections, err := e.cfg.Store.Sections(ctx, slices.Sorted(maps.Keys(at)), true)
 	if err != nil {
 		return err
 	}
@@ -185,36 +173,35 @@ func (e *Engine) scoreQuery(ctx context.Context, s *seed, found []candidate, byW
 			}
 			words[i] = max(words[i], share(s.terms, weights, whole, section.Lexical))
 		}
-		judge(i)
+		update(i)
 	}
 	return nil
 }
 
-// compareCandidates orders by score, best first; equals by id.
+// compareCandidates orders by score, best first, then by id.
 func compareCandidates(a, b *candidate) int {
 	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.stored.Article.ID, b.stored.Article.ID))
 }
 
-// queryWeights is the weight of each term of a query in this corpus.
-func (e *Engine) queryWeights(terms vector.Sparse) []float64 {
+// queryWeights returns the weight of each term of a query in this corpus: its own weight times its
+// IDF.
+func (s *seed) queryWeights(terms vector.Sparse) []float64 {
 	weights := make([]float64, len(terms.Terms))
 	for i, term := range terms.Terms {
-		weights[i] = float64(terms.Weights[i]) * float64(e.cfg.Corpus.Frequencies().IDF(lexical.Full, term))
+		weights[i] = float64(terms.Weights[i]) * float64(s.state.Stats.Frequencies().IDF(lexical.Full, term))
 	}
 	return weights
 }
 
-// share is which part of the query's weight occurs in a document, 0..1.
+// share returns the share, 0 to 1, of the weight of a query whose terms occur in a document. whole
+// is the sum of weights.
 func share(terms vector.Sparse, weights []float64, whole float64, document vector.Sparse) float64 {
 	if whole == 0 {
 		return 0
 	}
-	sum, j := 0.0, 0
+	sum := 0.0
 	for i, term := range terms.Terms {
-		for j < len(document.Terms) && document.Terms[j] < term {
-			j++
-		}
-		if j < len(document.Terms) && document.Terms[j] == term {
+		if _, ok := slices.BinarySearch(document.Terms, term); ok {
 			sum += weights[i]
 		}
 	}

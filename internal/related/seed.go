@@ -10,54 +10,67 @@ import (
 
 	"throughline/cluster/vector"
 	"throughline/embed"
-	"throughline/internal/article"
-	"throughline/internal/corpus"
-	"throughline/internal/evidence"
+	"throughline/internal/chunk"
 	"throughline/internal/lexical"
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// seed is what candidates are gathered by and compared with.
+// seed is a resolved seed or query: what candidates are found with and compared with.
 type seed struct {
-	// stems are what the question consists of: one article, text, story or query, or each liked article. A candidate is
-	// judged by the stem it is closest to.
-	stems []stem
-	// against are the disliked articles.
-	against []*evidence.Weighed
-	exclude []string // articles that the question is made of
-	query   bool     // a search: there is no seed article
-	terms   vector.Sparse
+	state *score.State // the State that everything is scored with
+	// items are the things that the question consists of: one article, text, story or query, or
+	// each liked article. A candidate is scored by the item that it is closest to.
+	items []queryItem
+	// disliked are the disliked articles.
+	disliked []*score.Weighted
+	exclude  []string      // ids of the articles of the seed
+	query    bool          // from Search; there is no seed article
+	terms    vector.Sparse // of a query
 }
 
-// stem is one thing to be near to.
-type stem struct {
-	dense   []float32     // article-level query vector
-	lexical vector.Sparse // raw weights
-	weighed *evidence.Weighed
-	// first and last are when it was published; of a story, its span. Zero: unknown.
+// queryItem is one thing that a seed consists of.
+type queryItem struct {
+	dense    []float32     // of the article, story or text as a whole
+	lexical  vector.Sparse // its words, without weights of the corpus
+	weighted *score.Weighted
+	// first and last are the time of publication; of a story, its span. Zero: unknown.
 	first, last time.Time
-	// storyID and topicID are where it is filed; empty: nowhere.
+	// storyID and topicID are its membership; empty: none.
 	storyID, topicID string
-	story            bool   // a whole story: the text of one article within it is no copy of it
-	copyRoot         string // copy group of a stored article: the id of its original, or its own
-	// sections, with vectors, are what evidence is looked for with. Their indices are those of the seed's sections. A stem
-	// without sections of its own has one with the index noSection, which stands for all of it.
+	story            bool   // a story, of which an article is never a copy
+	copyGroup        string // of a stored article
+	// sections, with vectors, are compared for evidence. Their indices are those of the sections of
+	// the seed. An item without sections has one with the index noSection, which stands for the
+	// whole item.
 	sections []store.Section
-	searched int // how many of the sections are searched with, the first ones
+	searched int // number of sections, the first ones, that queries are made of
 }
 
-// maxSearched bounds how many sections of a long seed are searched with: news says what matters first.
+// maxSearched is the number of sections of a seed that queries are made of. News states what
+// matters first.
 const maxSearched = 8
 
-// noSection is the index of what stands for a seed as a whole.
+// noSection is the index of the section that stands for a whole item.
 const noSection = -1
 
-// whole is a stem as one section.
-func whole(dense []float32, words vector.Sparse) []store.Section {
-	return []store.Section{{Index: noSection, Dense: dense, Lexical: words}}
+// newItem returns an item with these features and words, and with itself as its only section.
+func newItem(st *score.State, f *score.Features, words vector.Sparse) queryItem {
+	return queryItem{
+		dense: f.Dense, lexical: words, weighted: st.Weigh(f),
+		sections: []store.Section{{Index: noSection, Dense: f.Dense, Lexical: words}},
+	}
 }
 
-// resolve reads or embeds what a seed names.
+// search gives an item its sections, if there are any, and makes queries of the first ones.
+func (it *queryItem) search(own []store.Section) {
+	if len(own) > 0 {
+		it.sections, it.searched = own, min(len(own), maxSearched)
+	}
+}
+
+// resolve reads or embeds what a seed consists of.
 func (e *Engine) resolve(ctx context.Context, q Seed) (*seed, error) {
 	switch {
 	case q.ArticleID != "":
@@ -67,28 +80,15 @@ func (e *Engine) resolve(ctx context.Context, q Seed) (*seed, error) {
 	case len(q.Liked) > 0:
 		return e.resolveLiked(ctx, q.Liked, q.Disliked)
 	default:
-		return e.resolveText(ctx, q)
+		return e.resolveDraft(ctx, *q.Draft)
 	}
 }
 
-func (e *Engine) stemOf(s *store.Stored) stem {
-	st := stem{
-		dense: s.Vectors.Dense, lexical: s.Vectors.Full, weighed: e.cfg.Corpus.Weigh(corpus.Profile(s)),
-		first: s.Article.Published, last: s.Article.Published, copyRoot: copyRoot(&s.Article), storyID: s.Article.StoryID,
-		sections: whole(s.Vectors.Dense, s.Vectors.Full),
-	}
-	if len(s.Article.TopicIDs) > 0 {
-		st.topicID = s.Article.TopicIDs[0]
-	}
-	return st
-}
-
-// copyRoot is what the articles of a copy group have in common: the id of the original.
-func copyRoot(a *store.Article) string {
-	if a.CopyOf != "" {
-		return a.CopyOf
-	}
-	return a.ID
+func itemOf(st *score.State, s *store.Stored) queryItem {
+	f, a := s.Features(), &s.Article
+	it := newItem(st, &f, s.Vectors.Lex.Full)
+	it.first, it.last, it.copyGroup, it.storyID, it.topicID = a.Published, a.Published, a.CopyGroup(), a.StoryID, a.TopicID
+	return it
 }
 
 func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {
@@ -101,31 +101,28 @@ func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {
 		return nil, err
 	}
 	own := sections[q.ArticleID]
-	st := e.stemOf(found[0])
+	current := e.cfg.States.Current()
+	it := itemOf(current, found[0])
 	if q.Section != nil {
 		at := slices.IndexFunc(own, func(s store.Section) bool { return s.Index == *q.Section })
-		switch {
-		case at >= 0:
-		case len(own) == 0:
+		if len(own) == 0 {
 			return nil, &FieldError{"section", fmt.Sprintf("article %q has no sections", q.ArticleID)}
-		default:
+		}
+		if at < 0 {
 			return nil, &FieldError{"section", fmt.Sprintf("article %q has sections 0 to %d", q.ArticleID, own[len(own)-1].Index)}
 		}
-		one := own[at]
-		own = []store.Section{one}
-		st.dense, st.lexical = one.Dense, one.Lexical
-		st.storyID, st.topicID = "", "" // that is where the article belongs, whatever the section is about
-		st.weighed = e.cfg.Corpus.Weigh(&evidence.Profile{
-			ID: q.ArticleID, Dense: one.Dense, Lex: lexical.Analyze(one.Heading, one.Text), Published: st.first,
-		})
+		own = own[at : at+1]
+		one := own[0]
+		it.dense, it.lexical = one.Dense, one.Lexical
+		it.storyID, it.topicID = "", "" // the article was filed, not this section
+		f := score.FeaturesOf(&news.Article{ID: q.ArticleID, Title: one.Heading, Published: it.first, Sections: []news.Section{{Text: one.Text}}}, one.Dense)
+		it.weighted = current.Weigh(&f)
 	}
-	if len(own) > 0 {
-		st.sections, st.searched = own, min(len(own), maxSearched)
-	}
-	return &seed{stems: []stem{st}, exclude: []string{q.ArticleID}}, nil
+	it.search(own)
+	return &seed{state: current, items: []queryItem{it}, exclude: []string{q.ArticleID}}, nil
 }
 
-// stored returns the articles or says which one is unknown.
+// stored returns articles with vectors, or a *store.NotFoundError for the first unknown id.
 func (e *Engine) stored(ctx context.Context, ids []string) ([]*store.Stored, error) {
 	found, err := e.cfg.Store.Get(ctx, ids, store.WithVectors)
 	if err != nil {
@@ -140,61 +137,48 @@ func (e *Engine) stored(ctx context.Context, ids []string) ([]*store.Stored, err
 }
 
 func (e *Engine) resolveStory(ctx context.Context, id string) (*seed, error) {
-	current, err := e.cfg.Store.Story(ctx, id) // of a merged id: the story it is part of
+	story, err := store.ResolveStory(ctx, e.cfg.Store, id, store.WithVectors)
 	if err != nil {
 		return nil, err
 	}
-	found, err := e.cfg.Store.GetStories(ctx, []string{current.ID}, store.WithVectors)
-	if err != nil {
-		return nil, err
-	}
-	if found[0] == nil {
-		return nil, &store.NotFoundError{Kind: "story", ID: id}
-	}
-	story := found[0]
 	dense := slices.Clone(story.Dense)
 	if !vector.Normalize(dense) {
 		return nil, ErrNoVectors
 	}
-	// The mean of the members speaks for the story. It is as long as text gets, and score knows its span.
-	profile := &evidence.Profile{
-		ID: story.ID, Dense: dense,
-		Lex: lexical.Vectors{Full: story.Full, Lead: story.Lead, Names: story.Names, Words: fullText},
-	}
-	st := stem{
-		dense: dense, lexical: story.Full, weighed: e.cfg.Corpus.Weigh(profile), first: story.First, last: story.Last, story: true,
-		storyID: story.ID, topicID: story.TopicID,
-		sections: whole(dense, story.Full),
-	}
+	// The mean of the members is the seed. It counts as a full text, and score gets the span of the
+	// story.
+	f := score.Features{ID: story.ID, Dense: dense, Lex: story.Lex}
+	f.Lex.Words = fullText
+	current := e.cfg.States.Current()
+	it := newItem(current, &f, story.Lex.Full)
+	it.first, it.last, it.story, it.storyID, it.topicID = story.First, story.Last, true, story.ID, story.TopicID
 	sections, err := e.cfg.Store.Sections(ctx, []string{story.Representative}, true)
 	if err != nil {
 		return nil, err
 	}
-	if own := sections[story.Representative]; len(own) > 0 {
-		st.sections, st.searched = own, min(len(own), maxSearched)
-	}
-	return &seed{stems: []stem{st}}, nil
+	it.search(sections[story.Representative])
+	return &seed{state: current, items: []queryItem{it}}, nil
 }
 
 // fullText is a number of words that counts as a full text.
 const fullText = 1000
 
-// resolveLiked makes a stem of every liked article. Their sections are not read: with many of them that would be most of
-// the work, and what readers like about an article is rarely its fourth section.
+// resolveLiked makes an item of every liked article. Their sections are not read: with many
+// articles that would be most of the work, and readers like an article for its main subject.
 func (e *Engine) resolveLiked(ctx context.Context, liked, disliked []string) (*seed, error) {
-	liked, disliked = distinct(liked), distinct(disliked)
-	all := slices.Concat(liked, disliked)
+	liked = distinct(liked)
+	all := slices.Concat(liked, distinct(disliked))
 	found, err := e.stored(ctx, all)
 	if err != nil {
 		return nil, err
 	}
-	s := &seed{exclude: all}
+	s := &seed{state: e.cfg.States.Current(), exclude: all}
 	for i, f := range found {
-		st := e.stemOf(f)
+		it := itemOf(s.state, f)
 		if i < len(liked) {
-			s.stems = append(s.stems, st)
+			s.items = append(s.items, it)
 		} else {
-			s.against = append(s.against, st.weighed)
+			s.disliked = append(s.disliked, it.weighted)
 		}
 	}
 	return s, nil
@@ -202,54 +186,42 @@ func (e *Engine) resolveLiked(ctx context.Context, liked, disliked []string) (*s
 
 func distinct(ids []string) []string {
 	seen := make(map[string]bool, len(ids))
-	var out []string
-	for _, id := range ids {
-		if !seen[id] {
-			seen[id] = true
-			out = append(out, id)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		again := seen[id]
+		seen[id] = true
+		return again
+	})
 }
 
-// hasWord reports whether there is anything to compare in a text.
+// hasWord reports whether a text has a letter or digit.
 func hasWord(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
-func (e *Engine) resolveText(ctx context.Context, q Seed) (*seed, error) {
-	if !hasWord(q.Text) && !hasWord(q.Title) {
+func (e *Engine) resolveDraft(ctx context.Context, draft news.Valid) (*seed, error) {
+	a := draft.Article()
+	if !hasWord(a.Title) && !hasWord(a.Text()) {
 		return nil, ErrNoVectors
 	}
-	a := article.Article{Title: q.Title, Published: q.Published, Sections: article.ParseText(q.Text)}
-	if err := article.Finish(&a); err != nil {
-		return nil, &FieldError{"text", err.Error()}
-	}
-	sections := article.Split(a, corpus.SectionLimit(e.cfg.Embedder))
+	sections := chunk.Split(a, chunk.LimitFor(e.cfg.Embedder))
 	sections = sections[:min(len(sections), maxSearched)] // each costs an embedding
-	texts := []string{article.LeadText(a)}
+	texts := []string{chunk.LeadText(a)}
 	for _, s := range sections {
-		texts = append(texts, article.EmbedText(a.Title, s))
+		texts = append(texts, chunk.EmbedText(a.Title, s))
 	}
 	vectors, err := e.cfg.Embedder.Embed(ctx, embed.Document, texts)
 	if err != nil {
 		return nil, fmt.Errorf("embedding the seed: %w", err)
 	}
-	lex := lexical.Analyze(a.Title, a.Text())
-	profile := &evidence.Profile{Dense: vectors[0], Lex: lex, Published: a.Published}
-	st := stem{
-		dense: vectors[0], lexical: lex.Full, weighed: e.cfg.Corpus.Weigh(profile), first: a.Published, last: a.Published,
-		sections: whole(vectors[0], lex.Full),
-	}
-	if len(sections) > 0 {
-		st.sections, st.searched = nil, len(sections)
-	}
+	current, f := e.cfg.States.Current(), score.FeaturesOf(&a, vectors[0])
+	it := newItem(current, &f, f.Lex.Full)
+	it.first, it.last = a.Published, a.Published
+	own := make([]store.Section, len(sections))
 	for i, s := range sections {
-		st.sections = append(st.sections, store.Section{
-			Index: i, Heading: s.Heading, Text: s.Text, Dense: vectors[1+i], Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text),
-		})
+		own[i] = store.Section{Index: i, Section: s, Dense: vectors[1+i], Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)}
 	}
-	return &seed{stems: []stem{st}}, nil
+	it.search(own)
+	return &seed{state: current, items: []queryItem{it}}, nil
 }
 
 func (e *Engine) resolveQuery(ctx context.Context, query string) (*seed, error) {
@@ -261,7 +233,9 @@ func (e *Engine) resolveQuery(ctx context.Context, query string) (*seed, error) 
 		return nil, fmt.Errorf("embedding the query: %w", err)
 	}
 	terms := lexical.QueryTerms(query)
-	profile := &evidence.Profile{Dense: vectors[0], Lex: lexical.Analyze("", query)}
-	st := stem{dense: vectors[0], lexical: terms, weighed: e.cfg.Corpus.Weigh(profile), sections: whole(vectors[0], terms), searched: 1}
-	return &seed{stems: []stem{st}, query: true, terms: terms}, nil
+	current := e.cfg.States.Current()
+	f := score.Features{Dense: vectors[0], Lex: lexical.Analyze("", query)}
+	it := newItem(current, &f, terms)
+	it.searched = 1
+	return &seed{state: current, items: []queryItem{it}, query: true, terms: terms}, nil
 }

@@ -13,8 +13,8 @@ import (
 	"throughline/internal/store"
 )
 
-// pairs finds the section pairs that explain a result: for each of its sections the seed section nearest to it, the best
-// MaxEvidence of those, equals in the order of the text.
+// pairs returns the evidence of a result: for each of its sections the nearest section of the seed,
+// and of these pairs the MaxEvidence with the largest cosine, equal ones in the order of the text.
 func pairs(seed, sections []store.Section) []Evidence {
 	type pair struct {
 		of, section *store.Section
@@ -47,11 +47,11 @@ func pairs(seed, sections []store.Section) []Evidence {
 	return out
 }
 
-// snippet is the stretch of whole sentences, at most SnippetRunes long, that shares most words with what is looked for; of
-// equals the shortest, then the first. A single sentence that is longer than that is cut at a word.
+// snippet returns the whole sentences, at most SnippetRunes long together, that share most words
+// with terms; of equal ones the shortest, then the first. A longer single sentence is truncated.
 func snippet(text string, terms vector.Sparse) string {
-	var parts []string // sentences with the space after them
-	var sizes []int    // without it
+	var parts []string // sentences, with the space after each
+	var sizes []int    // in runes, without that space
 	var overlap []float32
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
 		// A line break inside a paragraph ends no sentence.
@@ -80,11 +80,11 @@ func snippet(text string, terms vector.Sparse) string {
 			}
 		}
 	}
-	return cut(strings.TrimRight(strings.Join(parts[bestFrom:bestTo], ""), " "), SnippetRunes)
+	return truncate(strings.TrimRight(strings.Join(parts[bestFrom:bestTo], ""), " "), SnippetRunes)
 }
 
-// cut shortens a text to at most n runes, at a word if there is one, and says so with an ellipsis.
-func cut(text string, n int) string {
+// truncate shortens a text to at most n runes, after a word if possible, and appends an ellipsis.
+func truncate(text string, n int) string {
 	runes := []rune(text)
 	if len(runes) <= n {
 		return text

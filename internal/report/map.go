@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"throughline/cluster"
@@ -114,9 +115,6 @@ type point struct{ x, y float64 }
 // distance to the power -2, are those of Gansner, Koren and North 2004). It uses no random numbers.
 func layout(means cluster.Matrix, rounds int) []point {
 	n := means.Rows
-	if n == 0 {
-		return nil
-	}
 	far := distances(means)
 	at := scaled(far, n)
 	next := make([]point, n)
@@ -156,16 +154,14 @@ const nearest = 0.05
 // distances returns the distances of unit vectors, n x n.
 func distances(m cluster.Matrix) []float64 {
 	n := m.Rows
-	rows := make([]float32, len(m.Data))
-	copy(rows, m.Data)
-	row := func(i int) []float32 { return rows[i*m.Dim : (i+1)*m.Dim] }
+	m.Data = slices.Clone(m.Data)
 	for i := range n {
-		vector.Normalize(row(i))
+		vector.Normalize(m.Row(i))
 	}
 	far := make([]float64, n*n)
 	for i := range n {
 		for j := range i {
-			d := max(nearest, math.Sqrt(max(0, 2-2*float64(vector.Dot(row(i), row(j))))))
+			d := max(nearest, math.Sqrt(max(0, 2-2*float64(vector.Dot(m.Row(i), m.Row(j))))))
 			far[i*n+j], far[j*n+i] = d, d
 		}
 	}
@@ -231,11 +227,8 @@ func scaled(far []float64, n int) []point {
 	return at
 }
 
-// remove makes v orthogonal to the unit vector u.
+// remove makes v orthogonal to the unit vector u; nil changes nothing.
 func remove(v, u []float64) {
-	if u == nil {
-		return
-	}
 	var dot float64
 	for i, x := range u {
 		dot += x * v[i]
@@ -247,9 +240,6 @@ func remove(v, u []float64) {
 
 // fit moves and scales places into a frame of the given size and separates circles that overlap.
 func fit(at []point, radius []float64, width, height, margin float64) []point {
-	if len(at) == 0 {
-		return nil
-	}
 	low, high := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
 	for _, p := range at {
 		low = point{min(low.x, p.x), min(low.y, p.y)}

@@ -1,5 +1,5 @@
-// Package report makes an HTML page out of a clustering: a map of the topics, the sizes of the
-// stories, a timeline, and the largest stories.
+// Package report makes an HTML page out of a clustering. The page has a map of the topics, the
+// sizes of the stories, a timeline, and the largest stories.
 //
 // It knows labels, documents and how to draw, not where any of that comes from. The page is one
 // file that loads nothing and runs no script: the details of a topic are shown by links within the
@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,12 +100,13 @@ func (g *group) Listed() []*group { return head(g.stories, topicStories) }
 func (g *group) More() int        { return len(g.stories) - len(g.Listed()) }
 
 // Single is the number of items of a topic that are in no story.
-func (g *group) Single() int {
-	single := len(g.members)
-	for _, s := range g.stories {
-		single -= len(s.members)
+func (g *group) Single() int { return single(len(g.members), g.stories) }
+
+func single(items int, stories []*group) int {
+	for _, s := range stories {
+		items -= len(s.members)
 	}
-	return single
+	return items
 }
 
 // Write writes the page.
@@ -112,6 +114,9 @@ func Write(w io.Writer, in Input) error {
 	n := len(in.Story)
 	if len(in.Topic) != n || len(in.Theme) != n || in.Strength != nil && len(in.Strength) != n {
 		return fmt.Errorf("report: label layers of different lengths (got %d, %d and %d)", n, len(in.Topic), len(in.Theme))
+	}
+	if in.Documents == nil {
+		in.Documents = func(i int) Document { return Document{ID: strconv.Itoa(i)} }
 	}
 	stories, topics := in.collect(in.Story), in.collect(in.Topic)
 	byLabel := map[int32]*group{}
@@ -134,13 +139,9 @@ func Write(w io.Writer, in Input) error {
 		}
 	}
 	v.describe(stories, topics)
-	single := n
-	for _, s := range stories {
-		single -= len(s.members)
-	}
 	themes := slices.Max(append([]int32{-1}, in.Theme...)) + 1
 	v.Facts = []fact{
-		{n, in.Many}, {len(stories), "stories"}, {len(topics), "topics"}, {int(themes), "themes"}, {single, "in no story"},
+		{n, in.Many}, {len(stories), "stories"}, {len(topics), "topics"}, {int(themes), "themes"}, {single(n, stories), "in no story"},
 	}
 	if n > 0 && !v.Titled {
 		v.Missing = append(v.Missing, "There are no titles: stories and topics have numbers instead, and no keywords.")
@@ -187,11 +188,6 @@ func (v *view) describe(stories, topics []*group) {
 	for _, t := range v.Topics {
 		listed = append(listed, t.Listed()...)
 	}
-	if v.Documents == nil {
-		for _, s := range stories {
-			s.Title = fmt.Sprintf("Story %d", s.Label)
-		}
-	}
 	for _, t := range topics {
 		t.Title = fmt.Sprintf("Topic %d", t.Label)
 	}
@@ -205,9 +201,6 @@ func (v *view) describe(stories, topics []*group) {
 			v.readTitles(s)
 		}
 	}
-	if v.Documents == nil {
-		return
-	}
 	v.findWords(slices.DeleteFunc(slices.Clone(stories), func(s *group) bool { return !shown[s] }), storySample)
 	v.findWords(topics, topicSample)
 	for _, t := range topics {
@@ -219,9 +212,6 @@ func (v *view) describe(stories, topics []*group) {
 
 // readDates finds the dates and sources of a story, and what is known of any document.
 func (v *view) readDates(s *group) {
-	if v.Documents == nil {
-		return
-	}
 	sources := map[string]bool{}
 	for _, i := range s.members {
 		d := v.Documents(int(i))
@@ -254,14 +244,11 @@ func (v *view) readTitles(s *group) {
 	}
 	seen := map[string]bool{}
 	for at, i := range members {
-		item := link{Text: fmt.Sprintf("%s %d", v.One, i)}
-		if v.Documents != nil {
-			d := v.Documents(int(i))
-			if at == 0 {
-				s.Title = cmp.Or(d.Title, fmt.Sprintf("Story %d", s.Label))
-			}
-			item = link{cmp.Or(d.Title, fmt.Sprintf("%s %s", v.One, d.ID)), webAddress(d.URL), day(d.Published), d.Source}
+		d := v.Documents(int(i))
+		if at == 0 {
+			s.Title = cmp.Or(d.Title, fmt.Sprintf("Story %d", s.Label))
 		}
+		item := link{cmp.Or(d.Title, fmt.Sprintf("%s %s", v.One, d.ID)), webAddress(d.URL), day(d.Published), d.Source}
 		if !seen[item.Text] {
 			seen[item.Text] = true
 			s.Titles = append(s.Titles, item)

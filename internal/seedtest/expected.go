@@ -105,7 +105,7 @@ func (e Expected) checkArticles(topics, stories map[string]bool) error {
 	return nil
 }
 
-// Article gives the expectations of one article by its id or its handle.
+// Article returns the expectations of one article by its id or its handle.
 func (e Expected) Article(id string) (Article, bool) {
 	for _, a := range e.Articles {
 		if a.ID == id || a.Handle() == id {
@@ -115,7 +115,7 @@ func (e Expected) Article(id string) (Article, bool) {
 	return Article{}, false
 }
 
-// Members gives the ids of the articles of a story, copies included, in the order of the list.
+// Members returns the ids of the articles of a story, copies included, in the order of the list.
 func (e Expected) Members(story string) []string {
 	var ids []string
 	for _, a := range e.Articles {
@@ -126,7 +126,7 @@ func (e Expected) Members(story string) []string {
 	return ids
 }
 
-// TopicOf is the topic of an article: that of its story, or its own. Empty: none fits.
+// TopicOf returns the topic of an article: that of its story, or its own. Empty: none fits.
 func (e Expected) TopicOf(a Article) string {
 	for _, s := range e.Stories {
 		if s.Slug == a.Story {
@@ -136,7 +136,7 @@ func (e Expected) TopicOf(a Article) string {
 	return a.Topic
 }
 
-// ThemeOf is the theme of a topic; empty for no topic.
+// ThemeOf returns the theme of a topic; empty for no topic.
 func (e Expected) ThemeOf(topic string) string {
 	for _, t := range e.Themes {
 		for _, slug := range t.Topics {
@@ -148,8 +148,9 @@ func (e Expected) ThemeOf(topic string) string {
 	return ""
 }
 
-// StoryLabels gives one label per article id, equal for the articles of a story, for scoring. A one-off has a label of its own: to
-// put it into a story is an error. -1: the id is not expected at all.
+// StoryLabels returns one label per article id, equal for the articles of a story, for scoring. A
+// one-off has a label of its own: to put it into a story is an error. -1: the id is not expected at
+// all.
 func (e Expected) StoryLabels(ids []string) []int32 {
 	return e.labels(ids, func(a Article) string {
 		if a.Story == "" {
@@ -159,10 +160,11 @@ func (e Expected) StoryLabels(ids []string) []int32 {
 	})
 }
 
-// TopicLabels gives one label per article id, equal for the articles of a topic. -1: no topic is expected, or the id is not.
+// TopicLabels returns one label per article id, equal for the articles of a topic. -1: no topic is
+// expected, or the id is not.
 func (e Expected) TopicLabels(ids []string) []int32 { return e.labels(ids, e.TopicOf) }
 
-// ThemeLabels is TopicLabels one layer up.
+// ThemeLabels is TopicLabels for themes.
 func (e Expected) ThemeLabels(ids []string) []int32 {
 	return e.labels(ids, func(a Article) string { return e.ThemeOf(e.TopicOf(a)) })
 }

@@ -1,10 +1,9 @@
-// Package seedtest knows what a reader expects of the articles in seeds/: which of them tell one story, which stories share a topic,
-// which articles are copies of another, and which stories look alike and are not the same.
+// Package seedtest holds what a reader expects of the sample articles in seeds/.
 //
-// It does not know how stories are found. The expectations live here rather than beside the articles, because everything in
-// seeds/ is read as an article by "throughline serve seeds".
-//
-// Only tests and evaluations use it.
+// It says which of them tell one story, which stories share a topic, which articles are copies of
+// another, and which stories look alike without being the same. It does not know how stories are
+// found. The expectations are here rather than beside the articles, because everything in seeds/ is
+// read as an article by "throughline serve seeds".
 package seedtest
 
 import (
@@ -18,7 +17,7 @@ import (
 	"path/filepath"
 )
 
-// Kind says what an article adds to its story.
+// Kind is the role of an article in its story.
 type Kind string
 
 const (
@@ -28,7 +27,7 @@ const (
 	Background Kind = "background" // explains the event; brings no news of its own
 )
 
-// Expected is the whole of expected.json. Slugs and ids are unique within their list.
+// Expected is the content of expected.json. Slugs and ids are unique within their list.
 type Expected struct {
 	Themes     []Theme     `json:"themes"`
 	Topics     []Topic     `json:"topics"`
@@ -70,14 +69,15 @@ type Sequel struct {
 	Follows string `json:"follows"`
 }
 
-// Article is what is expected of one article.
+// Article holds what is expected of one article.
 type Article struct {
-	ID   string `json:"id"`             // as internal/article gives it
+	ID   string `json:"id"`             // as news.Validate gives it
 	Name string `json:"name,omitempty"` // a readable handle where the id is derived (run-in headers, HTML, feeds); see Handle
 	File string `json:"file"`           // slash-separated, below seeds/
 	// Story is a slug, or empty for a one-off, which belongs to no story.
 	Story string `json:"story,omitempty"`
-	// Topic is given for one-offs only, and is empty where no topic of the list fits. Expected.TopicOf answers for all.
+	// Topic is given for one-offs only, and is empty where no topic of the list fits. See
+	// Expected.TopicOf.
 	Topic     string `json:"topic,omitempty"`
 	Kind      Kind   `json:"kind"`
 	CopyOf    string `json:"copy_of,omitempty"`   // id of the wire article whose text this is, lightly edited
@@ -85,7 +85,7 @@ type Article struct {
 	Language  string `json:"language,omitempty"`  // empty: English
 }
 
-// Handle is the name to show: Name, or else ID.
+// Handle returns the name to show: Name, or else ID.
 func (a Article) Handle() string {
 	if a.Name != "" {
 		return a.Name
@@ -96,7 +96,8 @@ func (a Article) Handle() string {
 //go:embed expected.json
 var expectedJSON []byte
 
-// Load gives the expectations, checked for consistency: unknown fields, repeated ids and dangling references are errors.
+// Load returns the expectations, checked for consistency: unknown fields, repeated ids and dangling
+// references are errors.
 func Load() (Expected, error) {
 	e, err := parse(expectedJSON)
 	if err != nil {
@@ -121,8 +122,8 @@ func parse(data []byte) (Expected, error) {
 	return e, nil
 }
 
-// Dir is the path of the seeds directory, found from the working directory upward to the module's root. Tests run in the
-// directory of their package, so they need not count the levels.
+// Dir returns the path of the seeds directory: it is found from the working directory upward to the
+// module's root.
 func Dir() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -10,11 +10,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"throughline/internal/article"
+	"throughline/internal/formats"
+	"throughline/internal/news"
 )
 
 // read gives the expectations and the articles in seeds/ by id; a rejected article fails the test.
-func read(t *testing.T) (Expected, map[string]article.Article) {
+func read(t *testing.T) (Expected, map[string]news.Article) {
 	t.Helper()
 	e, err := Load()
 	if err != nil {
@@ -24,12 +25,13 @@ func read(t *testing.T) (Expected, map[string]article.Article) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]article.Article{}
-	for a, err := range article.Read(context.Background(), []string{dir}, article.Options{}) {
+	found := map[string]news.Article{}
+	for valid, err := range formats.Read(context.Background(), []string{dir}, formats.Options{}) {
 		if err != nil {
 			t.Errorf("rejected: %v", err)
 			continue
 		}
+		a := valid.Article()
 		if other, twice := found[a.ID]; twice {
 			t.Errorf("id %s is in %v and in %v", a.ID, other.Origin, a.Origin)
 		}
@@ -162,7 +164,8 @@ func TestFollowUpsComeAfterTheirStoryBegan(t *testing.T) {
 	}
 }
 
-// Outlets are invented, and so are their addresses: nothing here can be taken for what a real publisher wrote.
+// Outlets are invented, and so are their addresses: nothing here can be taken for what a real
+// publisher wrote.
 func TestSourcesAreInvented(t *testing.T) {
 	_, found := read(t)
 	for _, a := range found {
@@ -176,8 +179,8 @@ func TestSourcesAreInvented(t *testing.T) {
 	}
 }
 
-// shingle is how many words in a row two articles may not share unless one copies the other: longer than names, titles of office and
-// set phrases.
+// shingle is how many words in a row two articles may not share unless one copies the other: longer
+// than names, titles of office and set phrases.
 const shingle = 10
 
 func TestOnlyCopiesShareText(t *testing.T) {

@@ -1,17 +1,16 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"io"
-	"iter"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"throughline/internal/article"
 	"throughline/internal/ingest"
+	"throughline/internal/news"
 	"throughline/internal/store"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
@@ -30,13 +29,14 @@ func (a *articleService) PutArticle(ctx context.Context, in *throughlinev1.PutAr
 	if err != nil {
 		return nil, err
 	}
-	return &throughlinev1.PutArticleResponse{Article: fromArticle(stored.Article), Outcome: fromOutcome(report.Outcome)}, nil
+	return &throughlinev1.PutArticleResponse{Article: ArticleMessage(stored.Article), Outcome: outcomes[report.Outcome]}, nil
 }
 
-// ingest takes articles in and reports the fate of each, in order. Field paths start at "article".
+// ingest takes articles in and reports what became of each, in order. Field paths start at
+// "article".
 func (a *articleService) ingest(ctx context.Context, in []*throughlinev1.Article) []ingest.Report {
 	reports := make([]ingest.Report, len(in))
-	var ready []article.Article
+	var ready []news.Valid
 	var places []int // of ready, in reports
 	writer, err := a.server.writer()
 	for i, message := range in {
@@ -55,7 +55,14 @@ func (a *articleService) ingest(ctx context.Context, in []*throughlinev1.Article
 		return reports
 	}
 	decided := 0
-	_, err = writer.Run(ctx, each(ready), ingest.Options{File: true, Each: func(r ingest.Report) {
+	items := func(yield func(news.Valid, error) bool) {
+		for _, a := range ready {
+			if !yield(a, nil) {
+				return
+			}
+		}
+	}
+	_, err = writer.Run(ctx, items, ingest.Options{File: true, Each: func(r ingest.Report) {
 		if r.Item >= 0 && r.Item < len(places) {
 			r.Err = placed(r.Err, in[places[r.Item]])
 			reports[places[r.Item]] = r
@@ -64,8 +71,8 @@ func (a *articleService) ingest(ctx context.Context, in []*throughlinev1.Article
 	}})
 	switch {
 	case errors.Is(err, ingest.ErrNotFiled):
-		// Acknowledged: the next batch run decides the story.
-		a.server.log.WarnContext(ctx, "stored, but not filed", "articles", len(ready), "error", err)
+		// The articles are stored and acknowledged; the engine files them as soon as it can.
+		a.server.log.WarnContext(ctx, "articles are stored but not filed yet", "articles", len(ready), "error", err)
 	case err == nil && decided < len(ready):
 		err = errors.New("the pipeline ended without deciding on every article")
 		fallthrough
@@ -79,20 +86,11 @@ func (a *articleService) ingest(ctx context.Context, in []*throughlinev1.Article
 	return reports
 }
 
-func each(articles []article.Article) iter.Seq2[article.Article, error] {
-	return func(yield func(article.Article, error) bool) {
-		for _, a := range articles {
-			if !yield(a, nil) {
-				return
-			}
-		}
-	}
-}
-
-// placed puts the fields of an article's error where they are in the request. A text that came as sections is found there.
+// placed names the field of an article's error as the request names it: "sections" where the text
+// came as sections.
 func placed(err error, sent *throughlinev1.Article) error {
-	var item *article.ItemError
-	if errors.As(err, &item) && item.Field == "text" && len(sent.GetSections()) > 0 {
+	item, ok := errors.AsType[*news.ItemError](err)
+	if ok && item.Field == "text" && len(sent.GetSections()) > 0 {
 		moved := *item
 		moved.Field = "sections"
 		err = &moved
@@ -116,7 +114,7 @@ func (a *articleService) GetArticle(ctx context.Context, in *throughlinev1.GetAr
 	if err != nil {
 		return nil, err
 	}
-	out := []*throughlinev1.Article{fromArticle(stored.Article)}
+	out := []*throughlinev1.Article{ArticleMessage(stored.Article)}
 	if in.GetView() != throughlinev1.ArticleView_ARTICLE_VIEW_SUMMARY {
 		if err := a.addSections(ctx, out); err != nil {
 			return nil, err
@@ -139,33 +137,26 @@ func (a *articleService) addSections(ctx context.Context, articles []*throughlin
 		return err
 	}
 	for _, article := range articles {
-		article.Sections = fromSections(sections[article.GetId()])
+		article.Sections = each(sections[article.GetId()], fromSection)
 	}
 	return nil
 }
 
 func (a *articleService) ListArticles(ctx context.Context, in *throughlinev1.ListArticlesRequest) (*throughlinev1.ListArticlesResponse, error) {
-	page, err := a.server.pager.pageOf("ListArticles", in)
+	page, cursor, err := a.server.pager.open("ListArticles", in)
 	if err != nil {
 		return nil, err
 	}
-	cursor, err := page.cursor(in.GetPageToken())
+	var d decoder
+	filter := d.filter(in.GetFilter())
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	found, next, err := a.server.cfg.Reader.List(ctx, filter, cmp.Or(int(in.GetPageSize()), 50), cursor)
 	if err != nil {
 		return nil, err
 	}
-	var f fields
-	filter := f.filter(in.GetFilter())
-	if err := f.err(); err != nil {
-		return nil, err
-	}
-	found, next, err := a.server.cfg.Reader.List(ctx, filter, pageSize(in.GetPageSize(), 50), cursor)
-	if err != nil {
-		return nil, err
-	}
-	out := &throughlinev1.ListArticlesResponse{NextPageToken: page.token(next)}
-	for _, article := range found {
-		out.Articles = append(out.Articles, fromArticle(article))
-	}
+	out := &throughlinev1.ListArticlesResponse{Articles: each(found, ArticleMessage), NextPageToken: page.token(next)}
 	if in.GetView() == throughlinev1.ArticleView_ARTICLE_VIEW_FULL {
 		if err := a.addSections(ctx, out.Articles); err != nil {
 			return nil, err
@@ -185,7 +176,7 @@ func (a *articleService) DeleteArticle(ctx context.Context, in *throughlinev1.De
 	return &emptypb.Empty{}, nil
 }
 
-// ingestChunk is how many articles of one stream are taken in together at most.
+// ingestChunk is how many articles of a stream are taken in together at most.
 const ingestChunk = 64
 
 func (a *articleService) IngestArticles(stream throughlinev1.ArticleService_IngestArticlesServer) error {
@@ -193,22 +184,11 @@ func (a *articleService) IngestArticles(stream throughlinev1.ArticleService_Inge
 		return err
 	}
 	ctx := stream.Context()
-	arrived := receive(a.server, ctx, stream.Recv, ingestChunk)
 	index := int64(0)
-	for {
-		chunk, err := gather(a.server.draining, arrived, ingestChunk, func(r *throughlinev1.IngestArticlesRequest) int {
-			return proto.Size(r)
-		})
-		if failed := a.ingestChunk(ctx, stream, chunk, &index); failed != nil {
-			return failed
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+	size := func(r *throughlinev1.IngestArticlesRequest) int { return proto.Size(r) }
+	return inChunks(a.server, ctx, stream.Recv, ingestChunk, size, func(chunk []*throughlinev1.IngestArticlesRequest) error {
+		return a.ingestChunk(ctx, stream, chunk, &index)
+	})
 }
 
 func (a *articleService) ingestChunk(ctx context.Context, stream throughlinev1.ArticleService_IngestArticlesServer,
@@ -238,7 +218,7 @@ func (a *articleService) ingestChunk(ctx context.Context, stream throughlinev1.A
 		return err
 	}
 	for _, r := range reports {
-		out := &throughlinev1.IngestArticlesResponse{Index: *index, ArticleId: validUTF8(r.ID), Outcome: fromOutcome(r.Outcome)}
+		out := &throughlinev1.IngestArticlesResponse{Index: *index, ArticleId: validUTF8(r.ID), Outcome: outcomes[r.Outcome]}
 		*index++
 		if r.Outcome == ingest.Rejected {
 			out.Status = a.server.itemStatus(ctx, throughlinev1.ArticleService_IngestArticles_FullMethodName, r.Err).Proto()
@@ -252,7 +232,8 @@ func (a *articleService) ingestChunk(ctx context.Context, stream throughlinev1.A
 	return nil
 }
 
-// stored reads articles back after a commit: their revision and story. An article that someone deleted meanwhile is absent.
+// stored reads articles back after a commit, for their revision and story. One that was deleted in
+// the meantime is missing.
 func (a *articleService) stored(ctx context.Context, ids []string) (map[string]*store.Stored, error) {
 	if len(ids) == 0 {
 		return nil, nil

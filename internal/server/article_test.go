@@ -5,16 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"throughline/embed"
 	"throughline/internal/ingest"
-	"throughline/internal/store"
+	"throughline/internal/news"
+	"throughline/internal/producttest"
+	"throughline/internal/storetest"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -26,12 +32,16 @@ const (
 )
 
 func TestPutThenGetThenDelete(t *testing.T) {
-	s := start(t, config(t, newMemory()))
+	s := start(t, config(t, empty(t)))
 	ctx := t.Context()
 	in := &throughlinev1.Article{
 		Id: "x", Title: "Fire downtown", Source: "Herald", PublishedTime: timestamppb.New(day(5)),
-		Sections: []*throughlinev1.Section{{Text: "It began at night."}, {Heading: "What is known", Text: "Nobody was hurt."}},
+		Sections: []*throughlinev1.Section{
+			{Text: strings.Repeat("It began at night. ", 7)},
+			{Heading: "What is known", Text: strings.Repeat("Nobody was hurt. ", 7)},
+		},
 	}
+	var revisions []int64
 	for i, want := range []throughlinev1.IngestOutcome{outcomeNew, outcomeUnchanged, outcomeUpdated} {
 		if i == 2 {
 			in.Title = "Fire downtown put out"
@@ -43,12 +53,19 @@ func TestPutThenGetThenDelete(t *testing.T) {
 		if got.GetOutcome() != want || got.GetArticle().GetTitle() != in.GetTitle() {
 			t.Fatalf("put %d: %v %q, want %v %q", i, got.GetOutcome(), got.GetArticle().GetTitle(), want, in.GetTitle())
 		}
+		if got.GetArticle().GetFilingPending() {
+			t.Errorf("put %d is not filed", i)
+		}
+		revisions = append(revisions, got.GetArticle().GetRevision())
+	}
+	if revisions[0] <= 0 || revisions[1] != revisions[0] || revisions[2] <= revisions[1] {
+		t.Errorf("revisions %v of a new, an unchanged and an updated article", revisions)
 	}
 	full, err := s.articles.GetArticle(ctx, &throughlinev1.GetArticleRequest{ArticleId: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(full.GetSections()) != 2 || full.GetSections()[1].GetHeading() != "What is known" || full.GetRevision() != 2 {
+	if len(full.GetSections()) != 2 || full.GetSections()[1].GetHeading() != "What is known" || full.GetRevision() != revisions[2] {
 		t.Fatalf("got %v", full)
 	}
 	summary, err := s.articles.GetArticle(ctx, &throughlinev1.GetArticleRequest{ArticleId: "x", View: throughlinev1.ArticleView_ARTICLE_VIEW_SUMMARY})
@@ -75,8 +92,7 @@ func TestPutThenGetThenDelete(t *testing.T) {
 }
 
 func TestPutTextBecomesSections(t *testing.T) {
-	m := newMemory()
-	s := start(t, config(t, m))
+	s := start(t, config(t, empty(t)))
 	got, err := s.articles.PutArticle(t.Context(), &throughlinev1.PutArticleRequest{Article: &throughlinev1.Article{
 		Title: "Fire", Text: "The fire began at night and was put out.\n\nIt was the second one this year in this street.",
 	}})
@@ -89,7 +105,7 @@ func TestPutTextBecomesSections(t *testing.T) {
 }
 
 func TestPutRefusesBadFields(t *testing.T) {
-	s := start(t, config(t, newMemory()))
+	s := start(t, config(t, shared(t)))
 	text := "Something happened somewhere."
 	for name, c := range map[string]struct {
 		article *throughlinev1.Article
@@ -114,14 +130,28 @@ func TestPutRefusesBadFields(t *testing.T) {
 	}
 }
 
+// counting counts how often articles are taken in together.
+type counting struct {
+	Writer
+	runs int // of one stream at a time
+}
+
+func (c *counting) Run(ctx context.Context, items iter.Seq2[news.Valid, error], opts ingest.Options) (ingest.Summary, error) {
+	c.runs++
+	return c.Writer.Run(ctx, items, opts)
+}
+
 func TestIngestAnswersEachInOrder(t *testing.T) {
-	m := newMemory()
-	s := start(t, config(t, m))
+	p := assemble(t, producttest.Options{Unfiled: true})
+	cfg := config(t, p)
+	writer := &counting{Writer: p.Ingest}
+	cfg.Writer = writer
+	s := start(t, cfg)
 	stream, err := s.articles.IngestArticles(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n = 300
+	const n = 200
 	go func() {
 		for i := range n {
 			a := &throughlinev1.Article{Id: fmt.Sprintf("id%03d", i), Title: "A title"}
@@ -139,6 +169,7 @@ func TestIngestAnswersEachInOrder(t *testing.T) {
 		}
 		stream.CloseSend()
 	}()
+	last := int64(1)
 	for i := range n {
 		got, err := stream.Recv()
 		if err != nil {
@@ -149,9 +180,10 @@ func TestIngestAnswersEachInOrder(t *testing.T) {
 		}
 		field := map[int]string{3: "article", 5: "article.text", 7: "article.id"}[i%10]
 		if field == "" {
-			if got.GetOutcome() != outcomeNew || got.GetStatus() != nil || got.GetRevision() != 1 || got.GetArticleId() != fmt.Sprintf("id%03d", i) {
+			if got.GetOutcome() != outcomeNew || got.GetStatus() != nil || got.GetRevision() < last || got.GetArticleId() != fmt.Sprintf("id%03d", i) {
 				t.Fatalf("answer %d: %v", i, got)
 			}
+			last = got.GetRevision()
 			continue
 		}
 		if got.GetOutcome() != outcomeRejected {
@@ -162,14 +194,14 @@ func TestIngestAnswersEachInOrder(t *testing.T) {
 	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Fatalf("the end is %v", err)
 	}
-	if m.ran >= n {
-		t.Errorf("%d runs for %d articles: nothing was taken together", m.ran, n)
+	if writer.runs >= n {
+		t.Errorf("%d runs for %d articles: nothing was taken together", writer.runs, n)
 	}
 }
 
 // A client that waits for each answer must not wait for a batch to fill.
 func TestIngestOneByOne(t *testing.T) {
-	s := start(t, config(t, newMemory()))
+	s := start(t, config(t, empty(t)))
 	stream, err := s.articles.IngestArticles(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -191,62 +223,134 @@ func TestIngestOneByOne(t *testing.T) {
 	}
 }
 
-func TestIngestTellsOfStoreFailurePerItem(t *testing.T) {
-	m := newMemory()
-	puts := 0
-	m.fail = func(op string) error {
-		if op != "put" {
-			return nil
-		}
-		if puts++; puts == 2 {
-			return fmt.Errorf("upsert: secret address: %w", store.ErrUnavailable)
-		}
-		return nil
-	}
-	s := start(t, config(t, m))
+// A failure of the store or of the embedding endpoint is the answer to the article that met it, and
+// no more.
+func TestIngestReportsFailuresPerItem(t *testing.T) {
+	p := empty(t)
+	s := start(t, config(t, p))
 	stream, err := s.articles.IngestArticles(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []throughlinev1.IngestOutcome{outcomeNew, outcomeRejected, outcomeNew} {
-		if err := stream.Send(&throughlinev1.IngestArticlesRequest{Article: &throughlinev1.Article{Id: fmt.Sprint(i), Title: "A title"}}); err != nil {
+	put := func(id string) *throughlinev1.IngestArticlesResponse {
+		t.Helper()
+		if err := stream.Send(&throughlinev1.IngestArticlesRequest{Article: &throughlinev1.Article{Id: id, Title: "A title"}}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := stream.Recv()
-		if err != nil || got.GetOutcome() != want {
-			t.Fatalf("answer %d: %v, %v; want %v", i, got, err, want)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if want == outcomeRejected {
-			if told := wantError(t, status.FromProto(got.GetStatus()).Err(), codes.Unavailable, "STORE_UNAVAILABLE"); !told.retry {
-				t.Error("no RetryInfo")
-			}
-			if strings.Contains(got.String(), "secret") {
-				t.Errorf("the store's text reached the client: %v", got)
-			}
+		return got
+	}
+	refused := func(got *throughlinev1.IngestArticlesResponse, code codes.Code, reason string, retry bool) {
+		t.Helper()
+		if got.GetOutcome() != outcomeRejected || strings.Contains(got.String(), "secret") {
+			t.Errorf("got %v", got)
+		}
+		if e := wantError(t, status.FromProto(got.GetStatus()).Err(), code, reason); e.retry != retry {
+			t.Errorf("RetryInfo: %v, want %v", e.retry, retry)
+		}
+	}
+	if got := put("0"); got.GetOutcome() != outcomeNew {
+		t.Fatalf("got %v", got)
+	}
+	p.embedder.Fail(&embed.EndpointError{Reason: embed.ErrUnreachable, Endpoint: "secret address"})
+	refused(put("1"), codes.Unavailable, "EMBEDDER_UNAVAILABLE", true)
+	p.embedder.Fail(nil)
+	p.store.FailFrom(1, storetest.Writes, false, errOverloaded)
+	refused(put("2"), codes.ResourceExhausted, "STORE_OVERLOADED", true)
+	p.store.FailFrom(1, storetest.Writes, false, status.Error(codes.Internal, "secret address"))
+	refused(put("2"), codes.Internal, "INTERNAL", false)
+	p.store.Stop()
+	for _, id := range []string{"1", "2"} {
+		if got := put(id); got.GetOutcome() != outcomeNew {
+			t.Errorf("the store and the endpoint are back: %v", got)
 		}
 	}
 	stream.CloseSend()
 	stream.Recv()
 }
 
-// An article that is stored but could not be filed is acknowledged.
+// put puts an article through the API.
+func put(ctx context.Context, s *running, a news.Article) (*throughlinev1.PutArticleResponse, error) {
+	m := ArticleMessage(a)
+	m.Text = a.Text()
+	return s.articles.PutArticle(ctx, &throughlinev1.PutArticleRequest{Article: m})
+}
+
+// late is one more report of the fire.
+func late() news.Article {
+	return article("late", "Fire in the concert hall", "Courier", day(4), "The fire in the concert hall was put out, police said.")
+}
+
+// An article that is stored but could not be filed is acknowledged, says so, and is filed once that
+// is possible.
 func TestPutAcknowledgesUnfiled(t *testing.T) {
-	m := newMemory()
-	m.fail = func(op string) error {
-		if op == "file" {
-			return ingest.ErrNotFiled
+	p := seeded(t)
+	s := start(t, config(t, p))
+	// Of taking an article in, only filing asks what is near.
+	p.store.FailFrom(1, storetest.Method("QueryBatch"), false, status.Error(codes.Internal, "a secret of the store"))
+	for _, want := range []throughlinev1.IngestOutcome{outcomeNew, outcomeUnchanged} {
+		got, err := put(t.Context(), s, late())
+		if err != nil || got.GetOutcome() != want || !got.GetArticle().GetFilingPending() || got.GetArticle().GetStoryId() != "" {
+			t.Fatalf("%v, %v", got, err)
 		}
-		return nil
 	}
-	s := start(t, config(t, m))
-	got, err := s.articles.PutArticle(t.Context(), &throughlinev1.PutArticleRequest{Article: &throughlinev1.Article{Title: "A title"}})
-	if err != nil || got.GetOutcome() != outcomeNew {
+	if failed := p.store.Stop(); failed != 2 {
+		t.Errorf("filing was tried %d times for two puts", failed)
+	}
+	// Put again, it is filed although it is stored already.
+	got, err := put(t.Context(), s, late())
+	if err != nil || got.GetOutcome() != outcomeUnchanged || got.GetArticle().GetFilingPending() || got.GetArticle().GetStoryId() != fire {
 		t.Fatalf("%v, %v", got, err)
 	}
 }
 
+// What a client put twice and gave up on both times is filed all the same.
+func TestPutByAClientThatGivesUp(t *testing.T) {
+	p := seeded(t)
+	s := start(t, config(t, p))
+	for range 2 {
+		filing, _ := p.store.Hold(storetest.Method("QueryBatch"))
+		ctx, cancel := context.WithCancel(t.Context())
+		answered := make(chan error, 1)
+		go func() {
+			_, err := put(ctx, s, late())
+			answered <- err
+		}()
+		<-filing
+		cancel()
+		if err := <-answered; status.Code(err) != codes.Canceled {
+			t.Fatal(err)
+		}
+	}
+	stored := func() *throughlinev1.Article {
+		t.Helper()
+		got, err := s.articles.GetArticle(t.Context(), &throughlinev1.GetArticleRequest{ArticleId: "late"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := stored(); !got.GetFilingPending() || got.GetStoryId() != "" {
+		t.Fatalf("before it is filed: %v", got)
+	}
+	p.store.Stop()
+	p.clock.advance(3 * time.Second) // what was stored just now is left to whoever stored it
+	ctx, cancel := context.WithCancel(t.Context())
+	var filing sync.WaitGroup
+	filing.Go(func() { p.Stories.KeepFiling(ctx) })
+	waitFor(t, func() bool { return !stored().GetFilingPending() })
+	if got := stored(); got.GetStoryId() != fire {
+		t.Errorf("filed in %q, want %q", got.GetStoryId(), fire)
+	}
+	cancel()
+	filing.Wait()
+}
+
 func TestListArticlesPages(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	ctx := t.Context()
 	request := &throughlinev1.ListArticlesRequest{Filter: &throughlinev1.ArticleFilter{Sources: []string{"Herald"}}, PageSize: 2}
 	var got []string
@@ -269,7 +373,8 @@ func TestListArticlesPages(t *testing.T) {
 			t.Fatal("the list does not end")
 		}
 	}
-	if want := []string{"a0", "a2", "a4", "a6", "b0", "c0"}; !slices.Equal(got, want) {
+	slices.Sort(got)
+	if want := []string{"a0", "a2", "a4", "a6", "b0", "b1", "d0"}; !slices.Equal(got, want) {
 		t.Fatalf("got %v, want %v", got, want)
 	}
 	full, err := s.articles.ListArticles(ctx, &throughlinev1.ListArticlesRequest{View: throughlinev1.ArticleView_ARTICLE_VIEW_FULL, PageSize: 1})
@@ -295,7 +400,7 @@ func TestListArticlesPages(t *testing.T) {
 }
 
 func TestReadOnlyRefusesWrites(t *testing.T) {
-	cfg := config(t, seeded())
+	cfg := config(t, shared(t))
 	cfg.Writer = nil
 	s := start(t, cfg)
 	ctx := t.Context()
@@ -317,7 +422,7 @@ func TestReadOnlyRefusesWrites(t *testing.T) {
 }
 
 func TestIngestEndsWithItsClient(t *testing.T) {
-	s := start(t, config(t, newMemory()))
+	s := start(t, config(t, empty(t)))
 	ctx, cancel := context.WithCancel(t.Context())
 	stream, err := s.articles.IngestArticles(ctx)
 	if err != nil {

@@ -5,13 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
+	"sort"
 	"time"
 
 	longrunning "cloud.google.com/go/longrunning/autogen/longrunningpb"
-	"google.golang.org/protobuf/proto"
 
-	"throughline/internal/store"
+	"throughline/internal/news"
 	"throughline/internal/stories"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
@@ -21,74 +20,45 @@ type clusterService struct {
 	server *Server
 }
 
-// rank is a place in a listing of stories or topics: what they are ordered by, then the id. A page is the entries after the
-// place of the last one of the page before, which needs no memory between pages and no expiry. What changes between two
-// pages may be shown twice or not at all.
+// rank is a place in a listing of stories or topics: what they are ordered by, then the id. A page
+// is the entries after the place of the last entry of the page before. Nothing is kept between
+// pages, so no token expires; an entry that changes between two pages may be shown twice or not at
+// all.
 type rank struct {
 	Key  int64  `json:"k"` // larger first
 	Then int64  `json:"t"` // larger first among equals
 	ID   string `json:"i"` // smaller first among those
 }
 
-func (a rank) before(b rank) int {
+// compare is negative where a comes before b.
+func (a rank) compare(b rank) int {
 	return cmp.Or(cmp.Compare(b.Key, a.Key), cmp.Compare(b.Then, a.Then), cmp.Compare(a.ID, b.ID))
 }
 
-func (a rank) cursor() (string, error) {
-	bytes, err := json.Marshal(a)
-	return string(bytes), err
+// pageAfter returns the page of a list that a request asks for, 50 entries unless it says
+// otherwise, and the token of the page after it. The list is in the order of its ranks.
+func pageAfter[T any](p *pager, method string, request paged, list []T, rankOf func(*T) rank) ([]T, string, error) {
+	page, cursor, err := p.open(method, request)
+	if err != nil {
+		return nil, "", err
+	}
+	from := 0
+	if cursor != "" {
+		var after rank
+		if err := json.Unmarshal([]byte(cursor), &after); err != nil {
+			return nil, "", badToken("is not a token that this server gave out")
+		}
+		from = sort.Search(len(list), func(i int) bool { return rankOf(&list[i]).compare(after) > 0 })
+	}
+	to := min(from+cmp.Or(int(request.GetPageSize()), 50), len(list))
+	if to == len(list) {
+		return list[from:], "", nil
+	}
+	last, err := json.Marshal(rankOf(&list[to-1]))
+	return list[from:to], page.token(string(last)), err
 }
 
-func rankAt(cursor string) (*rank, error) {
-	if cursor == "" {
-		return nil, nil
-	}
-	var r rank
-	if err := json.Unmarshal([]byte(cursor), &r); err != nil {
-		return nil, badToken("is not a token that this server gave out")
-	}
-	return &r, nil
-}
-
-// top keeps the first entries after a place, in order.
-type top[T any] struct {
-	after   *rank // nil: from the start
-	most    int   // entries kept
-	entries []ranked[T]
-	more    bool // there are entries behind the kept ones
-}
-
-type ranked[T any] struct {
-	rank  rank
-	value T
-}
-
-func (t *top[T]) offer(r rank, value T) {
-	if t.after != nil && r.before(*t.after) <= 0 {
-		return
-	}
-	at, _ := slices.BinarySearchFunc(t.entries, r, func(e ranked[T], r rank) int { return e.rank.before(r) })
-	if at == t.most {
-		t.more = true
-		return
-	}
-	if len(t.entries) == t.most {
-		t.entries = t.entries[:t.most-1]
-		t.more = true
-	}
-	t.entries = slices.Insert(t.entries, at, ranked[T]{r, value})
-}
-
-// next is the page token for what comes after the kept entries.
-func (t *top[T]) next(p page) (string, error) {
-	if !t.more {
-		return "", nil
-	}
-	cursor, err := t.entries[len(t.entries)-1].rank.cursor()
-	return p.token(cursor), err
-}
-
-// latest orders by a time, newest first and unknown last.
+// latest is the key that orders by time: the newest first, unknown times last.
 func latest(t time.Time) int64 {
 	if t.IsZero() {
 		return -1 << 63
@@ -96,14 +66,13 @@ func latest(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func storyRank(s *store.Story, order throughlinev1.StoryOrder) rank {
-	if order == throughlinev1.StoryOrder_STORY_ORDER_LARGEST {
-		return rank{int64(s.Articles), latest(s.Last), s.ID}
-	}
-	return rank{latest(s.Last), 0, s.ID}
-}
+// The ranks of stories and topics follow the orders in which the engine lists them.
 
-// engine is the engine of all methods here, or why there is none.
+func largestStory(s *news.Story) rank { return rank{int64(s.Articles), latest(s.Last), s.ID} }
+func latestStory(s *news.Story) rank  { return rank{latest(s.Last), 0, s.ID} }
+func largestTopic(t *news.Topic) rank { return rank{int64(t.Articles), int64(t.Stories), t.ID} }
+
+// engine returns the engine of all methods here, or the error where there is none.
 func (c *clusterService) engine(method string) (Stories, error) {
 	if c.server.cfg.Stories == nil {
 		return nil, unbuilt(method)
@@ -111,54 +80,29 @@ func (c *clusterService) engine(method string) (Stories, error) {
 	return c.server.cfg.Stories, nil
 }
 
-// place reads the place that a page starts after; nil for the first page.
-func (c *clusterService) place(method string, request interface {
-	proto.Message
-	GetPageToken() string
-}) (page, *rank, error) {
-	p, err := c.server.pager.pageOf(method, request)
-	if err != nil {
-		return page{}, nil, err
-	}
-	cursor, err := p.cursor(request.GetPageToken())
-	if err != nil {
-		return page{}, nil, err
-	}
-	after, err := rankAt(cursor)
-	return p, after, err
-}
-
 func (c *clusterService) ListStories(ctx context.Context, in *throughlinev1.ListStoriesRequest) (*throughlinev1.ListStoriesResponse, error) {
 	engine, err := c.engine("ListStories")
 	if err != nil {
 		return nil, err
 	}
-	page, after, err := c.place("ListStories", in)
-	if err != nil {
-		return nil, err
-	}
-	var f fields
+	var d decoder
 	request := stories.ListRequest{
-		TopicIDs: in.GetTopicIds(), Sources: in.GetSources(), MinArticles: int(in.GetMinArticles()), Order: toOrder(in.GetOrder()),
-		After: f.time("published_after", in.GetPublishedAfter()), Before: f.time("published_before", in.GetPublishedBefore()),
+		TopicIDs: in.GetTopicIds(), Sources: in.GetSources(), MinArticles: int(in.GetMinArticles()),
+		After: d.time("published_after", in.GetPublishedAfter()), Before: d.time("published_before", in.GetPublishedBefore()),
 	}
-	if err := f.err(); err != nil {
+	if err := d.err(); err != nil {
 		return nil, err
+	}
+	rankOf := latestStory
+	if in.GetOrder() == throughlinev1.StoryOrder_STORY_ORDER_LARGEST {
+		request.Order, rankOf = stories.Largest, largestStory
 	}
 	found, err := engine.List(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	best := top[*store.Story]{after: after, most: pageSize(in.GetPageSize(), 50)}
-	for i := range found {
-		best.offer(storyRank(&found[i], in.GetOrder()), &found[i])
-	}
-	out := &throughlinev1.ListStoriesResponse{}
-	for _, e := range best.entries {
-		out.Stories = append(out.Stories, fromStory(e.value))
-	}
-	out.NextPageToken, err = best.next(page)
-	return out, err
+	shown, next, err := pageAfter(c.server.pager, "ListStories", in, found, rankOf)
+	return &throughlinev1.ListStoriesResponse{Stories: each(shown, fromStory), NextPageToken: next}, err
 }
 
 func (c *clusterService) GetStory(ctx context.Context, in *throughlinev1.GetStoryRequest) (*throughlinev1.Story, error) {
@@ -166,15 +110,12 @@ func (c *clusterService) GetStory(ctx context.Context, in *throughlinev1.GetStor
 	if err != nil {
 		return nil, err
 	}
-	found, err := engine.Get(ctx, in.GetStoryId(), pageSize(in.GetMaxArticles(), 100))
+	found, err := engine.Get(ctx, in.GetStoryId(), cmp.Or(int(in.GetMaxArticles()), 100))
 	if err != nil {
 		return nil, err
 	}
-	out := fromStory(&found.Story)
-	for _, a := range found.Articles {
-		out.Articles = append(out.Articles, fromArticle(a))
-	}
-	out.ArticlesTruncated = found.Truncated
+	out := fromStory(found.Story)
+	out.Articles, out.ArticlesTruncated = each(found.Articles, ArticleMessage), found.Truncated
 	return out, nil
 }
 
@@ -183,24 +124,12 @@ func (c *clusterService) ListTopics(ctx context.Context, in *throughlinev1.ListT
 	if err != nil {
 		return nil, err
 	}
-	page, after, err := c.place("ListTopics", in)
+	found, err := engine.Topics(ctx, stories.TopicsRequest{Level: keyOf(levels, in.GetLevel()), ParentID: in.GetParentId()})
 	if err != nil {
 		return nil, err
 	}
-	found, err := engine.Topics(ctx, stories.TopicsRequest{Level: toLevel(in.GetLevel()), ParentID: in.GetParentId()})
-	if err != nil {
-		return nil, err
-	}
-	best := top[*store.Topic]{after: after, most: pageSize(in.GetPageSize(), 50)}
-	for i := range found {
-		best.offer(rank{int64(found[i].Articles), int64(found[i].Stories), found[i].ID}, &found[i])
-	}
-	out := &throughlinev1.ListTopicsResponse{}
-	for _, e := range best.entries {
-		out.Topics = append(out.Topics, fromTopic(e.value))
-	}
-	out.NextPageToken, err = best.next(page)
-	return out, err
+	shown, next, err := pageAfter(c.server.pager, "ListTopics", in, found, largestTopic)
+	return &throughlinev1.ListTopicsResponse{Topics: each(shown, fromTopic), NextPageToken: next}, err
 }
 
 func (c *clusterService) GetTopic(ctx context.Context, in *throughlinev1.GetTopicRequest) (*throughlinev1.Topic, error) {
@@ -208,18 +137,12 @@ func (c *clusterService) GetTopic(ctx context.Context, in *throughlinev1.GetTopi
 	if err != nil {
 		return nil, err
 	}
-	found, err := engine.Topic(ctx, in.GetTopicId(), pageSize(in.GetMaxStories(), 100))
+	found, err := engine.Topic(ctx, in.GetTopicId(), cmp.Or(int(in.GetMaxStories()), 100))
 	if err != nil {
 		return nil, err
 	}
-	out := fromTopic(&found.Topic)
-	for i := range found.Topics {
-		out.Topics = append(out.Topics, fromTopic(&found.Topics[i]))
-	}
-	for i := range found.Stories {
-		out.Stories = append(out.Stories, fromStory(&found.Stories[i]))
-	}
-	out.StoriesTruncated = found.Truncated
+	out := fromTopic(found.Topic)
+	out.Topics, out.Stories, out.StoriesTruncated = each(found.Topics, fromTopic), each(found.Stories, fromStory), found.Truncated
 	return out, nil
 }
 
@@ -228,18 +151,23 @@ func (c *clusterService) FindStory(ctx context.Context, in *throughlinev1.FindSt
 	if err != nil {
 		return nil, err
 	}
-	var f fields
-	draft := stories.Draft{Title: in.GetTitle(), Text: in.GetText(), Source: in.GetSource(), Published: f.time("published_time", in.GetPublishedTime())}
-	if err := f.err(); err != nil {
+	var d decoder
+	published := d.time("published_time", in.GetPublishedTime())
+	if err := d.err(); err != nil {
 		return nil, err
 	}
-	found, err := engine.Find(ctx, draft, pageSize(in.GetMaxStories(), 5))
+	draft, err := draftOf(in.GetTitle(), in.GetText(), in.GetSource(), published)
 	if err != nil {
 		return nil, err
 	}
+	found, err := engine.Find(ctx, draft, cmp.Or(int(in.GetMaxStories()), 5))
+	if err != nil {
+		return nil, err
+	}
+	c.server.nameState(ctx, found.State)
 	out := &throughlinev1.FindStoryResponse{StoryId: found.StoryID}
-	for _, m := range found.Matches {
-		out.Matches = append(out.Matches, &throughlinev1.StoryMatch{Story: fromStory(&m.Story), Probability: m.Probability})
+	for _, m := range found.Fits {
+		out.Matches = append(out.Matches, &throughlinev1.StoryMatch{Story: fromStory(m.Story), Probability: m.Probability})
 	}
 	return out, nil
 }
@@ -249,12 +177,12 @@ func (c *clusterService) WatchStories(in *throughlinev1.WatchStoriesRequest, str
 	if err != nil {
 		return err
 	}
-	// A watch has no end of its own: it ends with its client or with the server.
+	// A watch ends with its client or with the server.
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	defer context.AfterFunc(c.server.draining, cancel)()
 	request := stories.WatchRequest{After: in.GetAfterSequence(), StoryIDs: in.GetStoryIds(), StopAtEnd: in.GetStopAtEnd()}
-	err = engine.Watch(ctx, request, func(e store.Event) error {
+	err = engine.Watch(ctx, request, func(e news.LedgerEvent) error {
 		return stream.Send(&throughlinev1.WatchStoriesResponse{Event: fromEvent(e)})
 	})
 	if errors.Is(err, context.Canceled) && stream.Context().Err() == nil && c.server.draining.Err() != nil {
@@ -273,5 +201,10 @@ func (c *clusterService) Recluster(_ context.Context, in *throughlinev1.Recluste
 			return nil, err
 		}
 	}
-	return c.server.startReclustering(engine, stories.ReclusterOptions{DryRun: in.GetDryRun(), Topics: int(in.GetTopicCount())})
+	if in.GetIncludeMemberships() && !in.GetDryRun() {
+		return nil, invalid(violation{"include_memberships", "needs dry_run: ListArticles has the memberships that a job wrote"})
+	}
+	return c.server.startReclustering(engine, stories.ReclusterOptions{
+		DryRun: in.GetDryRun(), Topics: int(in.GetTopicCount()), TopicStrengths: in.GetIncludeMemberships(),
+	})
 }

@@ -19,23 +19,25 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
+	"throughline/internal/news"
 	"throughline/internal/store"
+	"throughline/internal/storetest"
 	"throughline/internal/stories"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
 func TestListStories(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	for name, c := range map[string]struct {
 		in   *throughlinev1.ListStoriesRequest
 		want string
 	}{
-		"latest":  {&throughlinev1.ListStoriesRequest{}, "s2 s1 s3"},
-		"largest": {&throughlinev1.ListStoriesRequest{Order: throughlinev1.StoryOrder_STORY_ORDER_LARGEST}, "s1 s3 s2"},
-		"sources": {&throughlinev1.ListStoriesRequest{Sources: []string{"Courier", "Blog"}}, "s1 s3"},
-		"topic":   {&throughlinev1.ListStoriesRequest{TopicIds: []string{"t2"}}, "s2"},
-		"theme":   {&throughlinev1.ListStoriesRequest{TopicIds: []string{"h1"}}, "s2 s1"},
-		"size":    {&throughlinev1.ListStoriesRequest{MinArticles: 3}, "s1 s3"},
+		"latest":  {&throughlinev1.ListStoriesRequest{}, election + " " + fire + " " + soup},
+		"largest": {&throughlinev1.ListStoriesRequest{Order: throughlinev1.StoryOrder_STORY_ORDER_LARGEST}, fire + " " + soup + " " + election},
+		"sources": {&throughlinev1.ListStoriesRequest{Sources: []string{"Courier", "Blog"}}, fire + " " + soup},
+		"topic":   {&throughlinev1.ListStoriesRequest{TopicIds: []string{electionTopic}}, election},
+		"theme":   {&throughlinev1.ListStoriesRequest{TopicIds: []string{cityTheme}}, election + " " + fire},
+		"size":    {&throughlinev1.ListStoriesRequest{MinArticles: 3}, fire + " " + soup},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range []int32{0, 1, 2, 3} {
@@ -65,39 +67,32 @@ func TestListStories(t *testing.T) {
 	wantError(t, err, codes.InvalidArgument, "INVALID_FIELD", "order")
 }
 
-// The entries that top keeps are those that sorting everything gives, page after page.
-func TestTopAgreesWithSorting(t *testing.T) {
+// The pages of a list make the list, whatever is equal in it, and what was shown stays shown: an
+// entry that comes or goes between two pages moves no other one.
+func TestPagesMakeTheList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := rapid.SliceOfN(rapid.SampledFrom([]int64{math.MinInt64, -1, 0, 1, 2, math.MaxInt64}), 0, 30).Draw(t, "keys")
-		size := rapid.IntRange(1, 7).Draw(t, "size")
-		all := make([]rank, len(keys))
+		request := &throughlinev1.ListTopicsRequest{PageSize: rapid.Int32Range(1, 7).Draw(t, "size")}
+		list := make([]rank, len(keys))
 		for i, k := range keys {
-			all[i] = rank{k, rapid.Int64Range(0, 1).Draw(t, "then"), fmt.Sprintf("%02d", i)}
+			list[i] = rank{k, rapid.Int64Range(0, 1).Draw(t, "then"), fmt.Sprintf("%02d", i)}
 		}
-		want := slices.Clone(all)
-		slices.SortFunc(want, func(a, b rank) int {
+		slices.SortFunc(list, func(a, b rank) int {
 			return cmp.Or(-cmp.Compare(a.Key, b.Key), -cmp.Compare(a.Then, b.Then), cmp.Compare(a.ID, b.ID))
 		})
-		all = rapid.Permutation(all).Draw(t, "order")
+		want := slices.Clone(list)
 		var got []rank
-		var after *rank
 		for {
-			best := top[rank]{after: after, most: size}
-			for _, r := range all {
-				best.offer(r, r)
-			}
-			for _, e := range best.entries {
-				got = append(got, e.value)
-			}
-			if !best.more {
-				break
-			}
-			cursor, err := best.entries[len(best.entries)-1].rank.cursor()
+			shown, next, err := pageAfter(&pager{[]byte("key")}, "ListTopics", request, list, func(r *rank) rank { return *r })
 			if err != nil {
 				t.Fatal(err)
 			}
-			if after, err = rankAt(cursor); err != nil {
-				t.Fatal(err)
+			got = append(got, shown...)
+			if request.PageToken = next; next == "" {
+				break
+			}
+			if rapid.Bool().Draw(t, "one that was shown goes") {
+				list = slices.Delete(slices.Clone(list), 0, 1)
 			}
 		}
 		if !slices.Equal(got, want) {
@@ -107,15 +102,20 @@ func TestTopAgreesWithSorting(t *testing.T) {
 }
 
 func TestGetStory(t *testing.T) {
-	s := start(t, config(t, seeded()))
-	got, err := s.clusters.GetStory(t.Context(), &throughlinev1.GetStoryRequest{StoryId: "s0", MaxArticles: 3}) // merged into s1
+	p := seeded(t)
+	merged := store.Story{Story: news.Story{ID: "merged", MergedInto: fire}}
+	if err := p.Store.Apply(t.Context(), &store.Plan{NewStories: []store.Story{merged}}); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, config(t, p))
+	got, err := s.clusters.GetStory(t.Context(), &throughlinev1.GetStoryRequest{StoryId: "merged", MaxArticles: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.GetId() != "s1" || ids(got.GetArticles()) != "a0 a1 a2" || !got.GetArticlesTruncated() {
+	if got.GetId() != fire || ids(got.GetArticles()) != "a0 a1 a2" || !got.GetArticlesTruncated() {
 		t.Fatalf("%s: %s, truncated %v", got.GetId(), ids(got.GetArticles()), got.GetArticlesTruncated())
 	}
-	all, err := s.clusters.GetStory(t.Context(), &throughlinev1.GetStoryRequest{StoryId: "s1"})
+	all, err := s.clusters.GetStory(t.Context(), &throughlinev1.GetStoryRequest{StoryId: fire})
 	if err != nil || len(all.GetArticles()) != 7 || all.GetArticlesTruncated() {
 		t.Fatalf("%v, %v", all, err)
 	}
@@ -126,25 +126,43 @@ func TestGetStory(t *testing.T) {
 }
 
 func TestTopics(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	ctx := t.Context()
 	for want, in := range map[string]*throughlinev1.ListTopicsRequest{
-		"h1 t1 t2": {},
-		"t1 t2":    {Level: throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC},
-		"h1":       {Level: throughlinev1.TopicLevel_TOPIC_LEVEL_THEME},
-		"":         {ParentId: "other"},
+		"theme-7 topic-4 theme-8 topic-6 topic-5": {},
+		"topic-4 topic-6 topic-5":                 {Level: throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC},
+		"theme-7 theme-8":                         {Level: throughlinev1.TopicLevel_TOPIC_LEVEL_THEME},
+		"topic-4 topic-5":                         {ParentId: cityTheme},
+		"":                                        {ParentId: "other"},
 	} {
-		got, err := s.clusters.ListTopics(ctx, in)
-		if err != nil || ids(got.GetTopics()) != want {
-			t.Errorf("%v: %s, %v; want %s", in, ids(got.GetTopics()), err, want)
+		for _, size := range []int32{0, 1, 2} {
+			in.PageSize, in.PageToken = size, ""
+			var got []*throughlinev1.Topic
+			for {
+				page, err := s.clusters.ListTopics(ctx, in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, page.GetTopics()...)
+				if in.PageToken = page.GetNextPageToken(); in.PageToken == "" {
+					break
+				}
+			}
+			if ids(got) != want {
+				t.Errorf("%v: %s, want %s", in, ids(got), want)
+			}
 		}
 	}
-	theme, err := s.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: "h1"})
-	if err != nil || ids(theme.GetTopics()) != "t1 t2" || ids(theme.GetStories()) != "s1 s2" {
+	theme, err := s.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: cityTheme})
+	if err != nil || ids(theme.GetTopics()) != fireTopic+" "+electionTopic || ids(theme.GetStories()) != fire+" "+election || theme.GetStoriesTruncated() {
 		t.Fatalf("%v, %v", theme, err)
 	}
-	topic, err := s.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: "t2", MaxStories: 1})
-	if err != nil || len(topic.GetTopics()) != 0 || ids(topic.GetStories()) != "s2" || topic.GetParentId() != "h1" {
+	theme, err = s.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: cityTheme, MaxStories: 1})
+	if err != nil || ids(theme.GetStories()) != fire || !theme.GetStoriesTruncated() {
+		t.Fatalf("%v, %v", theme, err)
+	}
+	topic, err := s.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: electionTopic, MaxStories: 1})
+	if err != nil || len(topic.GetTopics()) != 0 || ids(topic.GetStories()) != election || topic.GetParentId() != cityTheme {
 		t.Fatalf("%v, %v", topic, err)
 	}
 	_, err = s.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: "nope"})
@@ -152,14 +170,22 @@ func TestTopics(t *testing.T) {
 }
 
 func TestFindStory(t *testing.T) {
-	s := start(t, config(t, seeded()))
-	got, err := s.clusters.FindStory(t.Context(), &throughlinev1.FindStoryRequest{Title: "Election", Text: "Votes were counted."})
-	if err != nil || got.GetStoryId() != "s2" || got.GetMatches()[0].GetProbability() != .9 {
+	s := start(t, config(t, shared(t)))
+	got, err := s.clusters.FindStory(t.Context(), &throughlinev1.FindStoryRequest{
+		Title: "Fire in the concert hall", Text: late().Text(), PublishedTime: timestamppb.New(day(4)), MaxStories: 1,
+	})
+	if err != nil || got.GetStoryId() != fire || len(got.GetMatches()) != 1 || got.GetMatches()[0].GetStory().GetId() != fire ||
+		got.GetMatches()[0].GetProbability() <= .5 {
 		t.Fatalf("%v, %v", got, err)
 	}
-	got, err = s.clusters.FindStory(t.Context(), &throughlinev1.FindStoryRequest{Text: "Nothing alike."})
-	if err != nil || got.GetStoryId() != "" || len(got.GetMatches()) != 0 {
+	got, err = s.clusters.FindStory(t.Context(), &throughlinev1.FindStoryRequest{Text: "Zebras graze quietly."})
+	if err != nil || got.GetStoryId() != "" {
 		t.Fatalf("%v, %v", got, err)
+	}
+	for _, m := range got.GetMatches() {
+		if m.GetProbability() >= .5 {
+			t.Errorf("it is about %s with a probability of %v", m.GetStory().GetId(), m.GetProbability())
+		}
 	}
 	_, err = s.clusters.FindStory(t.Context(), &throughlinev1.FindStoryRequest{Text: "Nothing.", PublishedTime: &timestamppb.Timestamp{Seconds: 250_000_000_000}})
 	wantError(t, err, codes.InvalidArgument, "INVALID_FIELD", "published_time")
@@ -168,11 +194,8 @@ func TestFindStory(t *testing.T) {
 }
 
 func TestWatchStories(t *testing.T) {
-	m := seeded()
-	m.record(store.Event{Kind: store.StoryCreated, StoryID: "s1", ArticleIDs: []string{"a0", "a1"}, Time: day(1)})
-	m.record(store.Event{Kind: store.StoryMerged, StoryID: "s1", OtherStoryIDs: []string{"s0"}})
-	m.record(store.Event{Kind: store.StoryCreated, StoryID: "s2"})
-	s := start(t, config(t, m))
+	p := seeded(t) // its ledger: the fire, the election and the soup were created
+	s := start(t, config(t, p))
 
 	read := func(in *throughlinev1.WatchStoriesRequest) (got []int64) {
 		t.Helper()
@@ -197,8 +220,8 @@ func TestWatchStories(t *testing.T) {
 	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, AfterSequence: 2}); !slices.Equal(got, []int64{3}) {
 		t.Errorf("after 2: %v", got)
 	}
-	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, StoryIds: []string{"s2"}}); !slices.Equal(got, []int64{3}) {
-		t.Errorf("of s2: %v", got)
+	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, StoryIds: []string{soup}}); !slices.Equal(got, []int64{3}) {
+		t.Errorf("of the soup: %v", got)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -206,10 +229,15 @@ func TestWatchStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.record(store.Event{Kind: store.StoryRenamed, StoryID: "s2", Title: "The election"})
+	p.Put(t, late())
 	got, err := stream.Recv()
-	if err != nil || got.GetEvent().GetSequence() != 4 || got.GetEvent().GetKind() != throughlinev1.StoryEventKind_STORY_EVENT_KIND_RENAMED {
-		t.Fatalf("%v, %v", got, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := got.GetEvent()
+	if e.GetSequence() != 4 || e.GetKind() != throughlinev1.StoryEventKind_STORY_EVENT_KIND_JOINED || e.GetStoryId() != fire ||
+		!slices.Equal(e.GetArticleIds(), []string{"late"}) {
+		t.Fatalf("%v", e)
 	}
 	cancel()
 	if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
@@ -233,26 +261,40 @@ func TestWatchStories(t *testing.T) {
 	}
 }
 
-func TestReclusterIsAnOperation(t *testing.T) {
-	m := seeded()
-	halfway, proceed := make(chan struct{}), make(chan struct{})
-	m.recluster = func(ctx context.Context, opts stories.ReclusterOptions, progress stories.Progress) (stories.Summary, error) {
-		progress("linking", .5)
-		close(halfway)
-		select {
-		case <-proceed:
-			return stories.Summary{Articles: 9, Stories: 2, Created: 1}, nil
-		case <-ctx.Done():
-			return stories.Summary{}, ctx.Err()
+// pausing stops a reclustering after its first stage until it may proceed.
+type pausing struct {
+	*stories.Engine
+	halfway, proceed chan struct{}
+}
+
+func (p pausing) Recluster(ctx context.Context, opts stories.ReclusterOptions, progress stories.Progress) (*stories.Arrangement, error) {
+	return p.Engine.Recluster(ctx, opts, func(stage string, done float64) {
+		progress(stage, done)
+		if stage == "comparing" {
+			select {
+			case p.halfway <- struct{}{}:
+			case <-ctx.Done():
+			}
+			select {
+			case <-p.proceed:
+			case <-ctx.Done():
+			}
 		}
-	}
-	s := start(t, config(t, m))
+	})
+}
+
+func TestReclusterIsAnOperation(t *testing.T) {
+	p := seeded(t)
+	cfg := config(t, p)
+	paused := pausing{p.Stories, make(chan struct{}), make(chan struct{})}
+	cfg.Stories = paused
+	s := start(t, cfg)
 	ctx := t.Context()
-	op, err := s.clusters.Recluster(ctx, &throughlinev1.ReclusterRequest{DryRun: true})
+	op, err := s.clusters.Recluster(ctx, &throughlinev1.ReclusterRequest{DryRun: true, TopicCount: 2})
 	if err != nil || op.GetDone() {
 		t.Fatalf("%v, %v", op, err)
 	}
-	<-halfway
+	<-paused.halfway
 	got, err := s.operations.GetOperation(ctx, &longrunning.GetOperationRequest{Name: op.GetName()})
 	if err != nil {
 		t.Fatal(err)
@@ -261,7 +303,7 @@ func TestReclusterIsAnOperation(t *testing.T) {
 	if err := got.GetMetadata().UnmarshalTo(&metadata); err != nil {
 		t.Fatal(err)
 	}
-	if got.GetDone() || metadata.GetStage() != "linking" || metadata.GetProgress() != .5 || !metadata.GetDryRun() || metadata.GetEndTime() != nil {
+	if got.GetDone() || metadata.GetStage() != "comparing" || metadata.GetProgress() != .1 || !metadata.GetDryRun() || metadata.GetEndTime() != nil {
 		t.Fatalf("halfway: %v", &metadata)
 	}
 	_, err = s.clusters.Recluster(ctx, &throughlinev1.ReclusterRequest{})
@@ -272,7 +314,7 @@ func TestReclusterIsAnOperation(t *testing.T) {
 	if err != nil || waited.GetDone() {
 		t.Fatalf("%v, %v", waited, err)
 	}
-	close(proceed)
+	close(paused.proceed)
 	waited, err = s.operations.WaitOperation(ctx, &longrunning.WaitOperationRequest{Name: op.GetName()})
 	if err != nil {
 		t.Fatal(err)
@@ -281,7 +323,8 @@ func TestReclusterIsAnOperation(t *testing.T) {
 	if err := waited.GetResponse().UnmarshalTo(&response); err != nil {
 		t.Fatal(err)
 	}
-	if !waited.GetDone() || response.GetArticles() != 9 || response.GetStories() != 2 || response.GetStoriesCreated() != 1 {
+	if !waited.GetDone() || response.GetArticles() != 13 || response.GetStories() != 3 || response.GetTopics() != 2 ||
+		response.GetLargestStoryArticles() != 7 || response.GetOneOffArticles() != 1 || response.GetStoriesCreated() != 0 {
 		t.Fatalf("done: %v", &response)
 	}
 	if _, err := s.operations.DeleteOperation(ctx, &longrunning.DeleteOperationRequest{Name: op.GetName()}); err != nil {
@@ -292,16 +335,11 @@ func TestReclusterIsAnOperation(t *testing.T) {
 }
 
 func TestReclusterCancelAndFailure(t *testing.T) {
-	m := seeded()
-	fail := errors.New("nothing")
-	m.recluster = func(ctx context.Context, _ stories.ReclusterOptions, _ stories.Progress) (stories.Summary, error) {
-		if fail != nil {
-			return stories.Summary{}, fail
-		}
-		<-ctx.Done()
-		return stories.Summary{}, ctx.Err()
-	}
-	s := start(t, config(t, m))
+	p := seeded(t)
+	cfg := config(t, p)
+	paused := pausing{p.Stories, make(chan struct{}), make(chan struct{})}
+	cfg.Stories = paused
+	s := start(t, cfg)
 	ctx := t.Context()
 	run := func() *longrunning.Operation {
 		t.Helper()
@@ -319,14 +357,15 @@ func TestReclusterCancelAndFailure(t *testing.T) {
 		}
 		return done
 	}
-	fail = errors.New("a secret of the store")
+	p.store.FailFrom(1, storetest.Method("Scroll"), false, status.Error(codes.Internal, "a secret of the store"))
 	failed := wait(run())
 	wantError(t, status.FromProto(failed.GetError()).Err(), codes.Internal, "INTERNAL")
 	if text := failed.GetError().String(); strings.Contains(text, "secret") {
 		t.Errorf("the client reads %q", text)
 	}
-	fail = nil
+	p.store.Stop()
 	op := run()
+	<-paused.halfway
 	if _, err := s.operations.CancelOperation(ctx, &longrunning.CancelOperationRequest{Name: op.GetName()}); err != nil {
 		t.Fatal(err)
 	}
@@ -334,17 +373,15 @@ func TestReclusterCancelAndFailure(t *testing.T) {
 
 	// A job that runs when the server stops is cancelled and waited for; goleak sees the rest.
 	run()
+	<-paused.halfway
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestListOperations(t *testing.T) {
-	m := seeded()
-	m.recluster = func(context.Context, stories.ReclusterOptions, stories.Progress) (stories.Summary, error) {
-		return stories.Summary{}, nil
-	}
-	cfg := config(t, m)
+	p := empty(t)
+	cfg := config(t, p)
 	next := 0
 	cfg.NewID = func() string { next++; return fmt.Sprintf("id%03d", next) }
 	cfg.Logger = discard()
@@ -353,8 +390,8 @@ func TestListOperations(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.operations.close()
-	for range keptOperations + 5 {
-		op, err := s.startReclustering(library{m}, stories.ReclusterOptions{DryRun: true})
+	for range keptOperations + 2 {
+		op, err := s.startReclustering(p.Stories, stories.ReclusterOptions{DryRun: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -389,7 +426,7 @@ func TestListOperations(t *testing.T) {
 		"return_partial_success": {ReturnPartialSuccess: true},
 	} {
 		_, err := service.ListOperations(t.Context(), in)
-		if got := tellFrom(classify(err).toStatus("").Err()); got.code != codes.InvalidArgument || got.fields[field] == "" {
+		if got := detailsOf(classify(err).toStatus("").Err()); got.code != codes.InvalidArgument || got.fields[field] == "" {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

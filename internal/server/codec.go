@@ -9,8 +9,9 @@ import (
 	_ "google.golang.org/grpc/encoding/proto" // the codec that is wrapped
 )
 
-// codec is protobuf, but for one thing: a request that cannot be unmarshalled arrives as an empty message that says why.
-// The library would answer it with INTERNAL, which blames the server, before any code of ours is asked.
+// codec is protobuf with one difference: a request that cannot be unmarshalled arrives as an empty
+// message that says why. The library would answer it with INTERNAL, which blames the server, before
+// it calls any code of ours.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
@@ -30,7 +31,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// readable returns why a received message could not be read, nil if it could.
+// readable returns an error for a message that could not be unmarshalled.
 func readable(v any) error {
 	m, ok := v.(proto.Message)
 	if !ok {

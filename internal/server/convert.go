@@ -1,56 +1,62 @@
 package server
 
 import (
+	"errors"
 	"math"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"throughline/internal/article"
+	"throughline/internal/formats"
 	"throughline/internal/ingest"
+	"throughline/internal/news"
 	"throughline/internal/related"
+	"throughline/internal/score"
 	"throughline/internal/store"
 	"throughline/internal/stories"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
-// fields collects what is wrong with a request while it is converted, so that a caller reads all of it at once.
-type fields struct {
+// decoder collects the violations in a request while it converts it, so that the caller gets all of
+// them at once.
+type decoder struct {
 	prefix string // of all field paths; may be empty
 	wrong  []violation
 }
 
-func (f *fields) refuse(field, reason string) {
-	f.wrong = append(f.wrong, violation{joinPath(f.prefix, field), reason})
+func (d *decoder) refuse(field, reason string) {
+	d.wrong = append(d.wrong, violation{joinPath(d.prefix, field), reason})
 }
 
-func (f *fields) err() error {
-	if len(f.wrong) == 0 {
+func (d *decoder) err() error {
+	if len(d.wrong) == 0 {
 		return nil
 	}
-	return invalid(f.wrong...)
+	return invalid(d.wrong...)
 }
 
-// time reads a timestamp; a missing one is the zero time, which means unknown everywhere behind the API.
-func (f *fields) time(field string, t *timestamppb.Timestamp) time.Time {
+// time reads a timestamp. A missing one is the zero time, which means unknown.
+func (d *decoder) time(field string, t *timestamppb.Timestamp) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
 	if err := t.CheckValid(); err != nil {
-		f.refuse(field, "must be within the years 1 to 9999")
+		d.refuse(field, "must be within the years 1 to 9999")
 		return time.Time{}
 	}
 	return t.AsTime()
 }
 
-func (f *fields) duration(field string, d *durationpb.Duration) time.Duration {
-	if d == nil {
+func (d *decoder) duration(field string, in *durationpb.Duration) time.Duration {
+	if in == nil {
 		return 0
 	}
-	span := d.AsDuration()
-	if d.CheckValid() != nil || span == math.MaxInt64 || span == math.MinInt64 {
-		f.refuse(field, "must be less than 290 years")
+	span := in.AsDuration()
+	if in.CheckValid() != nil || span == math.MaxInt64 || span == math.MinInt64 {
+		d.refuse(field, "must be less than 290 years")
 		return 0
 	}
 	return span
@@ -63,158 +69,220 @@ func fromTime(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// count converts a number of things; more than an int32 holds is not a number this API ever has to tell.
+// count converts a number of things. It is limited to what an int32 holds.
 func count(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
-func fromArticle(a store.Article) *throughlinev1.Article {
-	return &throughlinev1.Article{
-		Id: a.ID, Title: a.Title, TitleDerived: a.TitleDerived, Url: a.URL, Source: a.Source, Language: a.Language,
-		Authors: a.Authors, PublishedTime: fromTime(a.Published), PublishedDateOnly: a.DateOnly,
-		SectionCount: count(a.Sections), WordCount: count(a.Words), StoryId: a.StoryID, TopicIds: a.TopicIDs, CopyOf: a.CopyOf,
-		StoryProbability: a.Probability, IngestedTime: fromTime(a.Ingested), Revision: a.Revision, ContentHash: a.Hash,
+// ArticleMessage is an article as the API shows it, without sections.
+func ArticleMessage(a news.Article) *throughlinev1.Article {
+	m := &throughlinev1.Article{
+		TitleDerived: a.TitleDerived, Authors: a.Authors,
+		PublishedTime: fromTime(a.Published), PublishedDateOnly: a.DateOnly,
+		SectionCount: count(a.SectionCount), WordCount: count(a.Words), ContentHash: a.ContentHash,
+		IngestedTime: fromTime(a.Ingested), Revision: a.Revision, FilingPending: a.FiledRevision != a.Revision,
+		StoryId: a.StoryID, StoryProbability: a.Probability, CopyOf: a.CopyOf,
+		TopicId: a.TopicID, ThemeId: a.ThemeID, TopicIds: a.TopicIDs(),
 	}
+	for name, s := range a.Texts() {
+		m.ProtoReflect().Set(textField(name), protoreflect.ValueOfString(*s))
+	}
+	return m
 }
 
-func fromSections(sections []store.Section) []*throughlinev1.Section {
-	out := make([]*throughlinev1.Section, len(sections))
-	for i, s := range sections {
-		out[i] = &throughlinev1.Section{Heading: s.Heading, Text: s.Text}
+// textField is the field of the message with the name of a text of an article.
+func textField(name string) protoreflect.FieldDescriptor {
+	return (*throughlinev1.Article)(nil).ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(name))
+}
+
+// article reads what clients may set of an article.
+func (d *decoder) article(in *throughlinev1.Article) news.Article {
+	a := news.Article{
+		Authors: in.GetAuthors(), Published: d.time("published_time", in.GetPublishedTime()), DateOnly: in.GetPublishedDateOnly(),
+	}
+	for name, s := range a.Texts() {
+		*s = in.ProtoReflect().Get(textField(name)).String()
+	}
+	for _, s := range in.GetSections() {
+		a.Sections = append(a.Sections, news.Section{Heading: s.GetHeading(), Text: s.GetText()})
+	}
+	return a
+}
+
+// ArticleOf is an article as a server showed it, without what the store adds.
+func ArticleOf(m *throughlinev1.Article) news.Article {
+	a := new(decoder).article(m)
+	a.TitleDerived = m.GetTitleDerived()
+	return a
+}
+
+func fromSection(s store.Section) *throughlinev1.Section {
+	return &throughlinev1.Section{Heading: s.Heading, Text: s.Text}
+}
+
+// each converts the items of a list.
+func each[A, B any](list []A, convert func(A) *B) []*B {
+	out := make([]*B, len(list))
+	for i, a := range list {
+		out[i] = convert(a)
 	}
 	return out
 }
 
-// toArticle reads an article that was sent in a request's field "article". What is output only is left behind, as the API
-// says.
-func toArticle(in *throughlinev1.Article) (article.Article, error) {
-	f := fields{prefix: "article"}
-	a := article.Article{
-		ID: in.GetId(), Title: in.GetTitle(), URL: in.GetUrl(), Source: in.GetSource(), Language: in.GetLanguage(),
-		Authors: in.GetAuthors(), Published: f.time("published_time", in.GetPublishedTime()), DateOnly: in.GetPublishedDateOnly(),
-	}
+// toArticle reads the field "article" of a request. It ignores fields that are output only.
+func toArticle(in *throughlinev1.Article) (news.Valid, error) {
+	d := decoder{prefix: "article"}
+	a := d.article(in)
 	if a.DateOnly && in.GetPublishedTime() == nil {
-		f.refuse("published_date_only", "needs published_time")
+		d.refuse("published_date_only", "needs published_time")
 	}
 	switch {
 	case in.GetText() != "" && len(in.GetSections()) > 0:
-		f.refuse("text", "cannot be given together with sections")
+		d.refuse("text", "cannot be given together with sections")
 	case in.GetText() != "":
-		a.Sections = article.ParseText(in.GetText())
-	default:
-		for _, s := range in.GetSections() {
-			a.Sections = append(a.Sections, article.Section{Heading: s.GetHeading(), Text: s.GetText()})
-		}
+		a.Sections = formats.ParseText(in.GetText())
 	}
-	return a, f.err()
+	if err := d.err(); err != nil {
+		return news.Valid{}, err
+	}
+	valid, err := news.Validate(a)
+	return valid, placed(err, in)
+}
+
+// draftOf makes an article of the parts that a request has.
+func draftOf(title, text, source string, published time.Time) (news.Valid, error) {
+	return news.Validate(news.Article{Title: title, Source: source, Published: published, Sections: formats.ParseText(text)})
 }
 
 // filter reads a request's field "filter".
-func (f *fields) filter(in *throughlinev1.ArticleFilter) store.Filter {
-	return store.Filter{
+func (d *decoder) filter(in *throughlinev1.ArticleFilter) news.Filter {
+	return news.Filter{
 		Sources: in.GetSources(), ExcludeSources: in.GetExcludeSources(), Languages: in.GetLanguages(),
 		TopicIDs: in.GetTopicIds(), StoryIDs: in.GetStoryIds(),
-		After:  f.time("filter.published_after", in.GetPublishedAfter()),
-		Before: f.time("filter.published_before", in.GetPublishedBefore()),
+		After:  d.time("filter.published_after", in.GetPublishedAfter()),
+		Before: d.time("filter.published_before", in.GetPublishedBefore()),
 	}
 }
 
-// asker is what the two kinds of questions have in common.
-type asker interface {
-	GetFilter() *throughlinev1.ArticleFilter
-	GetExcludeArticleIds() []string
-	GetExcludeStoryIds() []string
-	GetMaxPerSource() int32
-	GetMaxPerStory() int32
-	GetDiversity() float64
-	GetHalfLife() *durationpb.Duration
-	GetIncludeCopies() bool
-	GetExplain() bool
-}
-
-// shape reads how a list is to be shaped. It asks for all that paging can reach: pages are cut from it.
-func (f *fields) shape(in asker) related.Shape {
-	return related.Shape{
-		Filter: f.filter(in.GetFilter()), ExcludeArticles: in.GetExcludeArticleIds(), ExcludeStories: in.GetExcludeStoryIds(),
+// listOptions reads what a list may hold and how it is ordered. The list has no limit of its own:
+// pages are cut from it.
+func (d *decoder) listOptions(in *throughlinev1.SearchRequest) related.ListOptions {
+	return related.ListOptions{
+		Filter: d.filter(in.GetFilter()), ExcludeArticles: in.GetExcludeArticleIds(), ExcludeStories: in.GetExcludeStoryIds(),
 		MaxPerSource: int(in.GetMaxPerSource()), MaxPerStory: int(in.GetMaxPerStory()),
-		Diversity: in.GetDiversity(), HalfLife: f.duration("half_life", in.GetHalfLife()),
+		Diversity: in.GetDiversity(), HalfLife: d.duration("half_life", in.GetHalfLife()),
 		IncludeCopies: in.GetIncludeCopies(), Explain: in.GetExplain(),
 	}
 }
 
+// The values of our types in the API. What is missing is UNSPECIFIED.
+var (
+	relations = map[score.Relation]throughlinev1.Relation{
+		score.RelationCopy:       throughlinev1.Relation_RELATION_COPY,
+		score.RelationSameStory:  throughlinev1.Relation_RELATION_SAME_STORY,
+		score.RelationFollowUp:   throughlinev1.Relation_RELATION_FOLLOW_UP,
+		score.RelationBackground: throughlinev1.Relation_RELATION_BACKGROUND,
+		score.RelationSameTopic:  throughlinev1.Relation_RELATION_SAME_TOPIC,
+	}
+	outcomes = map[ingest.Outcome]throughlinev1.IngestOutcome{
+		ingest.New:       throughlinev1.IngestOutcome_INGEST_OUTCOME_NEW,
+		ingest.Updated:   throughlinev1.IngestOutcome_INGEST_OUTCOME_UPDATED,
+		ingest.Unchanged: throughlinev1.IngestOutcome_INGEST_OUTCOME_UNCHANGED,
+		ingest.Rejected:  throughlinev1.IngestOutcome_INGEST_OUTCOME_REJECTED,
+	}
+	levels = map[news.Level]throughlinev1.TopicLevel{
+		news.LevelTopic: throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC,
+		news.LevelTheme: throughlinev1.TopicLevel_TOPIC_LEVEL_THEME,
+	}
+	kinds = map[news.EventKind]throughlinev1.StoryEventKind{
+		news.StoryCreated: throughlinev1.StoryEventKind_STORY_EVENT_KIND_CREATED,
+		news.StoryJoined:  throughlinev1.StoryEventKind_STORY_EVENT_KIND_JOINED,
+		news.StoryLeft:    throughlinev1.StoryEventKind_STORY_EVENT_KIND_LEFT,
+		news.StoryMerged:  throughlinev1.StoryEventKind_STORY_EVENT_KIND_MERGED,
+		news.StorySplit:   throughlinev1.StoryEventKind_STORY_EVENT_KIND_SPLIT,
+		news.StoryRenamed: throughlinev1.StoryEventKind_STORY_EVENT_KIND_RENAMED,
+		news.StoryDeleted: throughlinev1.StoryEventKind_STORY_EVENT_KIND_DELETED,
+	}
+)
+
+// keyOf returns the key of a value; the zero key for UNSPECIFIED.
+func keyOf[K, V comparable](values map[K]V, value V) K {
+	for k, v := range values {
+		if v == value {
+			return k
+		}
+	}
+	var none K
+	return none
+}
+
 func toRelatedRequest(in *throughlinev1.RelatedRequest) (related.Request, error) {
-	var f fields
+	var d decoder
 	out := related.Request{
-		Seed: related.Seed{
-			ArticleID: in.GetArticleId(), Text: in.GetText(), Title: in.GetTitle(), StoryID: in.GetStoryId(),
-			Published: f.time("published_time", in.GetPublishedTime()),
-			Liked:     in.GetLikedArticleIds(), Disliked: in.GetDislikedArticleIds(),
-		},
-		Shape: f.shape(in), MinProbability: in.GetMinProbability(),
+		Seed: related.Seed{ArticleID: in.GetArticleId(), StoryID: in.GetStoryId(), Liked: in.GetLikedArticleIds(), Disliked: in.GetDislikedArticleIds()},
+		// The fields that both kinds of requests have.
+		ListOptions: d.listOptions(&throughlinev1.SearchRequest{
+			Filter: in.GetFilter(), ExcludeArticleIds: in.GetExcludeArticleIds(), ExcludeStoryIds: in.GetExcludeStoryIds(),
+			MaxPerSource: in.GetMaxPerSource(), MaxPerStory: in.GetMaxPerStory(), Diversity: in.GetDiversity(),
+			HalfLife: in.GetHalfLife(), IncludeCopies: in.GetIncludeCopies(), Explain: in.GetExplain(),
+		}),
+		MinProbability: in.GetMinProbability(),
+	}
+	published := d.time("published_time", in.GetPublishedTime())
+	if in.GetText() == "" {
+		if in.GetTitle() != "" {
+			d.refuse("title", "belongs to a seed given by text")
+		}
+		if in.GetPublishedTime() != nil {
+			d.refuse("published_time", "belongs to a seed given by text")
+		}
+	} else {
+		draft, err := draftOf(in.GetTitle(), in.GetText(), "", published)
+		if errors.Is(err, news.ErrEmpty) {
+			err = related.ErrNoVectors
+		}
+		if err != nil {
+			return out, err
+		}
+		out.Draft = &draft
 	}
 	if in.Section != nil {
 		section := int(in.GetSection())
 		out.Section = &section
 	}
 	for _, r := range in.GetRelations() {
-		out.Relations = append(out.Relations, toRelation(r))
+		out.Relations = append(out.Relations, keyOf(relations, r))
 	}
-	return out, f.err()
+	return out, d.err()
 }
 
 func toSearchRequest(in *throughlinev1.SearchRequest) (related.SearchRequest, error) {
-	var f fields
-	return related.SearchRequest{Query: in.GetQuery(), Shape: f.shape(in)}, f.err()
+	var d decoder
+	return related.SearchRequest{Query: in.GetQuery(), ListOptions: d.listOptions(in)}, d.err()
 }
 
-func fromEvidence(pairs []related.Evidence) []*throughlinev1.Evidence {
-	out := make([]*throughlinev1.Evidence, len(pairs))
-	for i, p := range pairs {
-		out[i] = &throughlinev1.Evidence{Section: count(p.Section), Heading: p.Heading, Snippet: p.Snippet, Similarity: p.Similarity}
-		if p.SeedSection >= 0 {
-			seed := count(p.SeedSection)
-			out[i].SeedSection = &seed
-		}
+func fromEvidence(e related.Evidence) *throughlinev1.Evidence {
+	out := &throughlinev1.Evidence{Section: count(e.Section), Heading: e.Heading, Snippet: e.Snippet, Similarity: e.Similarity}
+	if e.SeedSection >= 0 {
+		out.SeedSection = proto.Int32(count(e.SeedSection))
 	}
 	return out
 }
 
-func fromRelated(results []related.Result) []*throughlinev1.RelatedResult {
-	out := make([]*throughlinev1.RelatedResult, len(results))
-	for i, r := range results {
-		out[i] = &throughlinev1.RelatedResult{
-			Article: fromArticle(r.Article), Score: r.Score, Probability: r.Probability, Relation: fromRelation(r.Relation),
-			StoryId: r.Article.StoryID, CopyOf: r.CopyOf, Evidence: fromEvidence(r.Evidence), Signals: r.Signals,
-			Contributions: r.Contributions,
-		}
+func fromRelated(r related.Result) *throughlinev1.RelatedResult {
+	return &throughlinev1.RelatedResult{
+		Article: ArticleMessage(r.Article), Score: r.Score, Probability: r.Probability, Relation: relations[r.Relation],
+		StoryId: r.Article.StoryID, CopyOf: r.CopyOf, Evidence: each(r.Evidence, fromEvidence), Signals: r.Signals,
+		Contributions: r.Contributions,
 	}
-	return out
 }
 
-func fromSearch(results []related.Result) []*throughlinev1.SearchResult {
-	out := make([]*throughlinev1.SearchResult, len(results))
-	for i, r := range results {
-		out[i] = &throughlinev1.SearchResult{
-			Article: fromArticle(r.Article), Score: r.Score, StoryId: r.Article.StoryID, CopyOf: r.CopyOf,
-			Evidence: fromEvidence(r.Evidence), Signals: r.Signals,
-		}
+func fromSearch(r related.Result) *throughlinev1.SearchResult {
+	return &throughlinev1.SearchResult{
+		Article: ArticleMessage(r.Article), Score: r.Score, StoryId: r.Article.StoryID, CopyOf: r.CopyOf,
+		Evidence: each(r.Evidence, fromEvidence), Signals: r.Signals,
 	}
-	return out
 }
 
-func fromOutcome(o ingest.Outcome) throughlinev1.IngestOutcome {
-	switch o {
-	case ingest.New:
-		return throughlinev1.IngestOutcome_INGEST_OUTCOME_NEW
-	case ingest.Updated:
-		return throughlinev1.IngestOutcome_INGEST_OUTCOME_UPDATED
-	case ingest.Unchanged:
-		return throughlinev1.IngestOutcome_INGEST_OUTCOME_UNCHANGED
-	case ingest.Rejected:
-		return throughlinev1.IngestOutcome_INGEST_OUTCOME_REJECTED
-	}
-	return throughlinev1.IngestOutcome_INGEST_OUTCOME_UNSPECIFIED
-}
-
-func fromStory(s *store.Story) *throughlinev1.Story {
+func fromStory(s news.Story) *throughlinev1.Story {
 	return &throughlinev1.Story{
 		Id: s.ID, Title: s.Title, Keywords: s.Keywords, FirstPublishedTime: fromTime(s.First), LastPublishedTime: fromTime(s.Last),
 		ArticleCount: count(s.Articles), Sources: s.Sources, RepresentativeArticleId: s.Representative,
@@ -224,60 +292,32 @@ func fromStory(s *store.Story) *throughlinev1.Story {
 	}
 }
 
-// fromNaming says where a title comes from; otherwise when no model wrote it.
-func fromNaming(n store.Naming, otherwise throughlinev1.TitleSource) throughlinev1.TitleSource {
+// fromNaming is where a title comes from: a model, or otherwise.
+func fromNaming(n news.Naming, otherwise throughlinev1.TitleSource) throughlinev1.TitleSource {
 	if n.TitleModel != "" {
 		return throughlinev1.TitleSource_TITLE_SOURCE_MODEL
 	}
 	return otherwise
 }
 
-func fromTopic(t *store.Topic) *throughlinev1.Topic {
+func fromTopic(t news.Topic) *throughlinev1.Topic {
 	titled := throughlinev1.TitleSource_TITLE_SOURCE_KEYWORDS
 	if len(t.Keywords) == 0 {
 		titled = throughlinev1.TitleSource_TITLE_SOURCE_ARTICLE
 	}
 	return &throughlinev1.Topic{
-		Id: t.ID, Title: t.Title, Keywords: t.Keywords, Level: fromLevel(t.Level), ParentId: t.ParentID,
+		Id: t.ID, Title: t.Title, Keywords: t.Keywords, Level: levels[t.Level], ParentId: t.ParentID,
 		StoryCount: count(t.Stories), ArticleCount: count(t.Articles),
 		FirstPublishedTime: fromTime(t.First), LastPublishedTime: fromTime(t.Last),
 		TitleSource: fromNaming(t.Naming, titled), TitleArticleIds: t.TitleArticles,
 	}
 }
 
-func fromEvent(e store.Event) *throughlinev1.LedgerEvent {
+func fromEvent(e news.LedgerEvent) *throughlinev1.LedgerEvent {
 	return &throughlinev1.LedgerEvent{
-		Sequence: e.Sequence, Time: fromTime(e.Time), Kind: fromKind(e.Kind), StoryId: e.StoryID,
+		Sequence: e.Sequence, Time: fromTime(e.Time), Kind: kinds[e.Kind], StoryId: e.StoryID,
 		ArticleIds: e.ArticleIDs, OtherStoryIds: e.OtherStoryIDs, Title: e.Title,
 	}
-}
-
-func fromLevel(l store.Level) throughlinev1.TopicLevel {
-	switch l {
-	case store.LevelTopic:
-		return throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC
-	case store.LevelTheme:
-		return throughlinev1.TopicLevel_TOPIC_LEVEL_THEME
-	}
-	return throughlinev1.TopicLevel_TOPIC_LEVEL_UNSPECIFIED
-}
-
-// toLevel is the other way; unspecified is both levels.
-func toLevel(l throughlinev1.TopicLevel) store.Level {
-	switch l {
-	case throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC:
-		return store.LevelTopic
-	case throughlinev1.TopicLevel_TOPIC_LEVEL_THEME:
-		return store.LevelTheme
-	}
-	return ""
-}
-
-func toOrder(o throughlinev1.StoryOrder) stories.Order {
-	if o == throughlinev1.StoryOrder_STORY_ORDER_LARGEST {
-		return stories.Largest
-	}
-	return stories.Latest
 }
 
 func fromSummary(s stories.Summary) *throughlinev1.ReclusterResponse {
@@ -287,24 +327,4 @@ func fromSummary(s stories.Summary) *throughlinev1.ReclusterResponse {
 		StoriesCreated: int64(s.Created), StoriesMerged: int64(s.Merged), StoriesSplit: int64(s.Split), StoriesRenamed: int64(s.Renamed),
 		StoriesDeleted: int64(s.Deleted), ArticlesMoved: int64(s.Moved), Duration: durationpb.New(s.Took),
 	}
-}
-
-func fromKind(k store.EventKind) throughlinev1.StoryEventKind {
-	switch k {
-	case store.StoryCreated:
-		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_CREATED
-	case store.StoryJoined:
-		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_JOINED
-	case store.StoryLeft:
-		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_LEFT
-	case store.StoryMerged:
-		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_MERGED
-	case store.StorySplit:
-		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_SPLIT
-	case store.StoryRenamed:
-		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_RENAMED
-	case store.StoryDeleted:
-		return throughlinev1.StoryEventKind_STORY_EVENT_KIND_DELETED
-	}
-	return throughlinev1.StoryEventKind_STORY_EVENT_KIND_UNSPECIFIED
 }

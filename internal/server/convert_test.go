@@ -7,15 +7,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
-	"throughline/internal/article"
-	"throughline/internal/evidence"
+	"throughline/internal/formats"
 	"throughline/internal/ingest"
+	"throughline/internal/news"
 	"throughline/internal/related"
-	"throughline/internal/store"
+	"throughline/internal/score"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -37,14 +38,19 @@ var (
 	})
 )
 
-func stored(t *rapid.T) store.Article {
-	return store.Article{
+func storedArticle(t *rapid.T) news.Article {
+	return news.Article{
 		ID: texts.Draw(t, "id"), Title: texts.Draw(t, "title"), TitleDerived: rapid.Bool().Draw(t, "derived"), URL: texts.Draw(t, "url"),
 		Source: texts.Draw(t, "source"), Language: texts.Draw(t, "language"), Authors: lists.Draw(t, "authors"),
-		Published: times.Draw(t, "published"), DateOnly: rapid.Bool().Draw(t, "date only"), Sections: counts.Draw(t, "sections"),
-		Revision: rapid.Int64().Draw(t, "revision"), Hash: texts.Draw(t, "hash"), Words: counts.Draw(t, "words"),
-		Ingested: times.Draw(t, "ingested"), StoryID: texts.Draw(t, "story"), TopicIDs: lists.Draw(t, "topics"),
-		CopyOf: texts.Draw(t, "copy of"), Probability: shares.Draw(t, "probability"),
+		Published: times.Draw(t, "published"), DateOnly: rapid.Bool().Draw(t, "date only"),
+		Record: news.Record{
+			SectionCount: counts.Draw(t, "sections"), Revision: rapid.Int64().Draw(t, "revision"), ContentHash: texts.Draw(t, "hash"),
+			Words: counts.Draw(t, "words"), Ingested: times.Draw(t, "ingested"),
+		},
+		Membership: news.Membership{
+			StoryID: texts.Draw(t, "story"), TopicID: texts.Draw(t, "topic"), ThemeID: texts.Draw(t, "theme"),
+			CopyOf: texts.Draw(t, "copy of"), Probability: shares.Draw(t, "probability"),
+		},
 	}
 }
 
@@ -56,11 +62,15 @@ func unknownTime(t *timestamppb.Timestamp) time.Time {
 	return t.AsTime()
 }
 
-// Nothing that is stored of an article is lost on its way out, over the wire included: reading the message gives it back.
+// Nothing that is stored of an article is lost on its way out, over the wire included: reading the
+// message gives it back.
 func TestArticleSurvivesTheWire(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := stored(t)
-		bytes, err := proto.Marshal(fromArticle(want))
+		want := storedArticle(t)
+		if want.FiledRevision = want.Revision; rapid.Bool().Draw(t, "pending") {
+			want.FiledRevision--
+		}
+		bytes, err := proto.Marshal(ArticleMessage(want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,23 +78,150 @@ func TestArticleSurvivesTheWire(t *testing.T) {
 		if err := proto.Unmarshal(bytes, &m); err != nil {
 			t.Fatal(err)
 		}
-		got := store.Article{
+		got := news.Article{
 			ID: m.GetId(), Title: m.GetTitle(), TitleDerived: m.GetTitleDerived(), URL: m.GetUrl(), Source: m.GetSource(), Language: m.GetLanguage(),
 			Authors: m.GetAuthors(), Published: unknownTime(m.GetPublishedTime()), DateOnly: m.GetPublishedDateOnly(),
-			Sections: int(m.GetSectionCount()), Revision: m.GetRevision(), Hash: m.GetContentHash(), Words: int(m.GetWordCount()),
-			Ingested: unknownTime(m.GetIngestedTime()), StoryID: m.GetStoryId(), TopicIDs: m.GetTopicIds(), CopyOf: m.GetCopyOf(),
-			Probability: m.GetStoryProbability(),
+			Record: news.Record{
+				SectionCount: int(m.GetSectionCount()), Revision: m.GetRevision(), FiledRevision: m.GetRevision(),
+				ContentHash: m.GetContentHash(), Words: int(m.GetWordCount()), Ingested: unknownTime(m.GetIngestedTime()),
+			},
+			Membership: news.Membership{
+				StoryID: m.GetStoryId(), TopicID: m.GetTopicId(), ThemeID: m.GetThemeId(), CopyOf: m.GetCopyOf(), Probability: m.GetStoryProbability(),
+			},
+		}
+		if m.GetFilingPending() {
+			got.FiledRevision--
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+		if diff := cmp.Diff(want.TopicIDs(), m.GetTopicIds()); diff != "" {
+			t.Fatal(diff)
+		}
+		content := want
+		content.Record, content.Membership = news.Record{}, news.Membership{}
+		if diff := cmp.Diff(content, ArticleOf(&m)); diff != "" {
 			t.Fatal(diff)
 		}
 	})
 }
 
+// eachField calls fn with the address of every field of an article, those of the structs within
+// included.
+func eachField(v reflect.Value, fn func(name string, field reflect.Value)) {
+	for i := range v.NumField() {
+		switch f := v.Type().Field(i); {
+		case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Time]() && f.Type != reflect.TypeFor[news.Origin]():
+			eachField(v.Field(i), fn)
+		default:
+			fn(f.Name, v.Field(i))
+		}
+	}
+}
+
+// fill gives a field a value that is not its zero value.
+func fill(t *testing.T, field reflect.Value) {
+	t.Helper()
+	switch v := field.Addr().Interface().(type) {
+	case *string:
+		*v = "text"
+	case *bool:
+		*v = true
+	case *int:
+		*v = 3
+	case *int64:
+		*v = 4
+	case *float64:
+		*v = .5
+	case *time.Time:
+		*v = day(1)
+	case *[]string:
+		*v = []string{"one", "two"}
+	case *[]news.Section:
+		*v = []news.Section{{Heading: "heading", Text: "text"}}
+	case *map[string]string:
+		*v = map[string]string{"name": "value"}
+	case *news.Origin:
+		*v = news.Origin{Path: "path"}
+	default:
+		t.Fatalf("teach this test values of %T", v)
+	}
+}
+
+// The API shows every field of an article but those that are not stored and, in ArticleMessage, the
+// sections.
+func TestEveryArticleFieldIsInTheAPI(t *testing.T) {
+	hidden := map[string]bool{"Sections": true, "Origin": true, "Extra": true}
+	var of news.Article
+	eachField(reflect.ValueOf(&of).Elem(), func(name string, field reflect.Value) {
+		of = news.Article{}
+		fill(t, field)
+		if shown := !proto.Equal(ArticleMessage(of), &throughlinev1.Article{}); shown == hidden[name] {
+			t.Errorf("%s alone is shown: %v", name, shown)
+		}
+	})
+	var whole news.Article
+	eachField(reflect.ValueOf(&whole).Elem(), func(name string, field reflect.Value) { fill(t, field) })
+	whole.FiledRevision = whole.Revision - 1
+	m := ArticleMessage(whole).ProtoReflect()
+	for i := range m.Descriptor().Fields().Len() {
+		f := m.Descriptor().Fields().Get(i)
+		if missing := !m.Has(f); missing != (f.Name() == "sections" || f.Name() == "text") {
+			t.Errorf("%s is missing in the message of an article that has everything: %v", f.Name(), missing)
+		}
+	}
+}
+
+// Clients set every field of an article but those that are the server's.
+func TestEveryArticleFieldIsRead(t *testing.T) {
+	output := map[string]bool{}
+	var added struct {
+		news.Record
+		news.Membership
+		TitleDerived bool
+	}
+	var a news.Article
+	eachField(reflect.ValueOf(&added).Elem(), func(_ string, field reflect.Value) { fill(t, field) })
+	a.Record, a.Membership, a.TitleDerived = added.Record, added.Membership, true
+	a.FiledRevision = a.Revision - 1
+	ArticleMessage(a).ProtoReflect().Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		output[string(f.Name())] = true
+		return true
+	})
+	fields := (*throughlinev1.Article)(nil).ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		f, in := fields.Get(i), new(throughlinev1.Article)
+		m := in.ProtoReflect()
+		switch {
+		case f.Name() == "text": // the sections in one, see toArticle
+			continue
+		case f.IsList() && f.Kind() == protoreflect.StringKind:
+			m.Mutable(f).List().Append(protoreflect.ValueOfString("text"))
+		case f.IsList():
+			m.Mutable(f).List().AppendMutable()
+		case f.Kind() == protoreflect.StringKind:
+			m.Set(f, protoreflect.ValueOfString("text"))
+		case f.Kind() == protoreflect.MessageKind:
+			m.Set(f, protoreflect.ValueOfMessage(fromTime(day(1)).ProtoReflect()))
+		case f.Kind() == protoreflect.BoolKind:
+			m.Set(f, protoreflect.ValueOfBool(true))
+		default:
+			if !output[string(f.Name())] {
+				t.Errorf("teach this test values of %s", f.FullName())
+			}
+			continue
+		}
+		read := !reflect.DeepEqual(new(decoder).article(in), news.Article{})
+		if read == output[string(f.Name())] {
+			t.Errorf("%s is read: %v", f.FullName(), read)
+		}
+	}
+}
+
 // What is sent of an article arrives, and what only the server may say is left behind.
 func TestArticleInput(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := article.Article{
+		want := news.Article{
 			ID: texts.Draw(t, "id"), Title: texts.Draw(t, "title"), URL: texts.Draw(t, "url"), Source: texts.Draw(t, "source"),
 			Language: texts.Draw(t, "language"), Authors: lists.Draw(t, "authors"), Published: times.Draw(t, "published"),
 		}
@@ -93,37 +230,33 @@ func TestArticleInput(t *testing.T) {
 			Id: want.ID, Title: want.Title, Url: want.URL, Source: want.Source, Language: want.Language, Authors: want.Authors,
 			PublishedTime: fromTime(want.Published), PublishedDateOnly: want.DateOnly,
 			TitleDerived: true, SectionCount: 3, WordCount: 4, StoryId: "s", TopicIds: []string{"t"}, CopyOf: "c", StoryProbability: 1,
-			IngestedTime: timestamppb.New(day(1)), Revision: 9, ContentHash: "h",
+			IngestedTime: timestamppb.New(day(1)), Revision: 9, ContentHash: "h", TopicId: "t", ThemeId: "t", FilingPending: true,
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "sections") {
-			s := article.Section{Heading: texts.Draw(t, "heading"), Text: texts.Draw(t, "text")}
+			s := news.Section{Heading: texts.Draw(t, "heading"), Text: texts.Draw(t, "text")}
 			want.Sections = append(want.Sections, s)
 			in.Sections = append(in.Sections, &throughlinev1.Section{Heading: s.Heading, Text: s.Text})
 		}
-		got, err := toArticle(in)
-		if err != nil {
-			t.Fatal(err)
+		if diff := cmp.Diff(want, new(decoder).article(in)); diff != "" {
+			t.Fatal(diff)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		valid, invalid := news.Validate(want)
+		got, err := toArticle(in)
+		if (err != nil) != (invalid != nil) {
+			t.Fatalf("got %v, want %v", err, invalid)
+		}
+		if diff := cmp.Diff(valid, got, cmp.AllowUnexported(news.Valid{})); diff != "" {
 			t.Fatal(diff)
 		}
 	})
-}
-
-var kinds = map[throughlinev1.Relation]evidence.Relation{
-	throughlinev1.Relation_RELATION_COPY:       evidence.RelationCopy,
-	throughlinev1.Relation_RELATION_SAME_STORY: evidence.RelationSameStory,
-	throughlinev1.Relation_RELATION_FOLLOW_UP:  evidence.RelationFollowUp,
-	throughlinev1.Relation_RELATION_BACKGROUND: evidence.RelationBackground,
-	throughlinev1.Relation_RELATION_SAME_TOPIC: evidence.RelationSameTopic,
 }
 
 // Every field of a request reaches the engine.
 func TestRelatedRequestArrives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := &throughlinev1.RelatedRequest{
-			ArticleId: texts.Draw(t, "article"), Text: texts.Draw(t, "text"), Title: texts.Draw(t, "title"), StoryId: texts.Draw(t, "story"),
-			PublishedTime: fromTime(times.Draw(t, "time")), LikedArticleIds: lists.Draw(t, "liked"), DislikedArticleIds: lists.Draw(t, "disliked"),
+			ArticleId: texts.Draw(t, "article"), StoryId: texts.Draw(t, "story"),
+			LikedArticleIds: lists.Draw(t, "liked"), DislikedArticleIds: lists.Draw(t, "disliked"),
 			Filter: &throughlinev1.ArticleFilter{
 				Sources: lists.Draw(t, "sources"), ExcludeSources: lists.Draw(t, "without sources"), Languages: lists.Draw(t, "languages"),
 				PublishedAfter: fromTime(times.Draw(t, "after")), PublishedBefore: fromTime(times.Draw(t, "before")),
@@ -135,12 +268,9 @@ func TestRelatedRequestArrives(t *testing.T) {
 			IncludeCopies: rapid.Bool().Draw(t, "copies"), Explain: rapid.Bool().Draw(t, "explain"),
 		}
 		want := related.Request{
-			Seed: related.Seed{
-				ArticleID: in.ArticleId, Text: in.Text, Title: in.Title, StoryID: in.StoryId, Published: unknownTime(in.PublishedTime),
-				Liked: in.LikedArticleIds, Disliked: in.DislikedArticleIds,
-			},
-			Shape: related.Shape{
-				Filter: store.Filter{
+			Seed: related.Seed{ArticleID: in.ArticleId, StoryID: in.StoryId, Liked: in.LikedArticleIds, Disliked: in.DislikedArticleIds},
+			ListOptions: related.ListOptions{
+				Filter: news.Filter{
 					Sources: in.Filter.Sources, ExcludeSources: in.Filter.ExcludeSources, Languages: in.Filter.Languages,
 					After: unknownTime(in.Filter.PublishedAfter), Before: unknownTime(in.Filter.PublishedBefore),
 					TopicIDs: in.Filter.TopicIds, StoryIDs: in.Filter.StoryIds,
@@ -150,6 +280,16 @@ func TestRelatedRequestArrives(t *testing.T) {
 				IncludeCopies: in.IncludeCopies, Explain: in.Explain,
 			},
 			MinProbability: in.MinProbability,
+		}
+		if rapid.Bool().Draw(t, "with text") {
+			in.Text, in.Title = rapid.StringMatching(`[a-z]{1,9}( [a-z]{1,9}){0,9}`).Draw(t, "text"), texts.Draw(t, "title")
+			published := time.Unix(rapid.Int64Range(0, 2e9).Draw(t, "published"), 0).UTC()
+			in.PublishedTime = timestamppb.New(published)
+			draft, err := news.Validate(news.Article{Title: in.Title, Published: published, Sections: formats.ParseText(in.Text)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want.Draft = &draft
 		}
 		if rapid.Bool().Draw(t, "with section") {
 			section := rapid.Int32Range(0, 9).Draw(t, "section")
@@ -161,17 +301,17 @@ func TestRelatedRequestArrives(t *testing.T) {
 			want.HalfLife = time.Duration(rapid.Int64Range(1, 1<<62).Draw(t, "half life"))
 			in.HalfLife = durationpb.New(want.HalfLife)
 		}
-		for proto, domain := range kinds {
-			if rapid.Bool().Draw(t, proto.String()) {
-				in.Relations = append(in.Relations, proto)
-				want.Relations = append(want.Relations, domain)
+		for r := score.RelationNone + 1; r < score.Relations; r++ {
+			if rapid.Bool().Draw(t, r.String()) {
+				in.Relations = append(in.Relations, relations[r])
+				want.Relations = append(want.Relations, r)
 			}
 		}
 		got, err := toRelatedRequest(in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(news.Valid{})); diff != "" {
 			t.Fatal(diff)
 		}
 		search, err := toSearchRequest(&throughlinev1.SearchRequest{
@@ -182,7 +322,7 @@ func TestRelatedRequestArrives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(related.SearchRequest{Query: in.Text, Shape: want.Shape}, search); diff != "" {
+		if diff := cmp.Diff(related.SearchRequest{Query: in.Text, ListOptions: want.ListOptions}, search); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -191,15 +331,15 @@ func TestRelatedRequestArrives(t *testing.T) {
 // Requests have no field that the test above leaves out.
 func TestRequestFieldsAreAllTested(t *testing.T) {
 	for m, want := range map[proto.Message]int{
-		&throughlinev1.RelatedRequest{}: 21, &throughlinev1.SearchRequest{}: 12, &throughlinev1.ArticleFilter{}: 7, &throughlinev1.Article{}: 20,
+		&throughlinev1.RelatedRequest{}: 21, &throughlinev1.SearchRequest{}: 12, &throughlinev1.ArticleFilter{}: 7,
 	} {
 		if got := m.ProtoReflect().Descriptor().Fields().Len(); got != want {
 			t.Errorf("%s has %d fields, the property tests know %d: teach them", m.ProtoReflect().Descriptor().FullName(), got, want)
 		}
 	}
 	for typ, want := range map[reflect.Type]int{
-		reflect.TypeFor[store.Article](): 18, reflect.TypeFor[related.Result](): 8, reflect.TypeFor[related.Evidence](): 5,
-		reflect.TypeFor[store.Event](): 7,
+		reflect.TypeFor[related.Result](): 8, reflect.TypeFor[related.Evidence](): 5, reflect.TypeFor[news.LedgerEvent](): 7,
+		reflect.TypeFor[news.Story](): 15, reflect.TypeFor[news.Topic](): 12,
 	} {
 		if got := typ.NumField(); got != want {
 			t.Errorf("%v has %d fields, the conversion tests know %d: teach them", typ, got, want)
@@ -209,47 +349,36 @@ func TestRequestFieldsAreAllTested(t *testing.T) {
 
 // Every value of our enums has a value in the API, different ones for different values, and back.
 func TestEnums(t *testing.T) {
-	for p, d := range kinds {
-		if fromRelation(d) != p || toRelation(p) != d {
-			t.Errorf("%v and %v are not each other", p, d)
+	var all []score.Relation
+	for r := score.RelationNone + 1; r < score.Relations; r++ {
+		all = append(all, r)
+	}
+	enum(t, relations, throughlinev1.Relation_name, score.RelationNone, all...)
+	enum(t, outcomes, throughlinev1.IngestOutcome_name, 0, ingest.New, ingest.Updated, ingest.Unchanged, ingest.Rejected)
+	enum(t, levels, throughlinev1.TopicLevel_name, "", news.LevelTopic, news.LevelTheme)
+	enum(t, kinds, throughlinev1.StoryEventKind_name, "", news.StoryCreated, news.StoryJoined, news.StoryLeft, news.StoryMerged, news.StorySplit,
+		news.StoryRenamed, news.StoryDeleted)
+}
+
+// enum checks a table that has every value but none, which is UNSPECIFIED in the API.
+func enum[K, V comparable](t *testing.T, table map[K]V, names map[int32]string, none K, values ...K) {
+	t.Helper()
+	var unspecified V
+	if table[none] != unspecified || keyOf(table, unspecified) != none || len(table) != len(names)-1 || len(values) != len(table) {
+		t.Errorf("%v has %d values of %d", table, len(table), len(names)-1)
+	}
+	for _, v := range values {
+		if table[v] == unspecified || keyOf(table, table[v]) != v {
+			t.Errorf("%v is %v, which is %v", v, table[v], keyOf(table, table[v]))
 		}
-	}
-	if len(kinds) != len(throughlinev1.Relation_name)-1 {
-		t.Errorf("%d relations of %d", len(kinds), len(throughlinev1.Relation_name)-1)
-	}
-	if fromRelation(evidence.RelationNone) != throughlinev1.Relation_RELATION_UNSPECIFIED {
-		t.Error("no relation is some relation")
-	}
-	for _, l := range []store.Level{"", store.LevelTopic, store.LevelTheme} {
-		if toLevel(fromLevel(l)) != l {
-			t.Errorf("level %q becomes %q", l, toLevel(fromLevel(l)))
-		}
-	}
-	seen := map[throughlinev1.StoryEventKind]store.EventKind{}
-	for _, k := range []store.EventKind{store.StoryCreated, store.StoryJoined, store.StoryLeft, store.StoryMerged, store.StorySplit, store.StoryRenamed, store.StoryDeleted} {
-		p := fromKind(k)
-		if other, ok := seen[p]; ok || p == 0 {
-			t.Errorf("%s is %v, like %q", k, p, other)
-		}
-		seen[p] = k
-	}
-	if len(seen) != len(throughlinev1.StoryEventKind_name)-1 {
-		t.Errorf("%d event kinds of %d", len(seen), len(throughlinev1.StoryEventKind_name)-1)
-	}
-	outcomes := map[throughlinev1.IngestOutcome]bool{}
-	for _, o := range []ingest.Outcome{ingest.New, ingest.Updated, ingest.Unchanged, ingest.Rejected} {
-		outcomes[fromOutcome(o)] = true
-	}
-	if len(outcomes) != len(throughlinev1.IngestOutcome_name)-1 || outcomes[0] {
-		t.Errorf("outcomes are %v", outcomes)
 	}
 }
 
 func TestResults(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := related.Result{
-			Article: stored(t), Score: shares.Draw(t, "score"), Probability: shares.Draw(t, "probability"), CopyOf: texts.Draw(t, "copy of"),
-			Relation: evidence.RelationFollowUp, Signals: map[string]float64{texts.Draw(t, "signal"): shares.Draw(t, "value")},
+			Article: storedArticle(t), Score: shares.Draw(t, "score"), Probability: shares.Draw(t, "probability"), CopyOf: texts.Draw(t, "copy of"),
+			Relation: score.RelationFollowUp, Signals: map[string]float64{texts.Draw(t, "signal"): shares.Draw(t, "value")},
 			Contributions: map[string]float64{texts.Draw(t, "contribution"): shares.Draw(t, "gave")},
 		}
 		for range rapid.IntRange(1, 3).Draw(t, "pairs") {
@@ -258,8 +387,8 @@ func TestResults(t *testing.T) {
 				Snippet: texts.Draw(t, "snippet"), Similarity: shares.Draw(t, "similarity"),
 			})
 		}
-		m := fromRelated([]related.Result{want})[0]
-		got := related.Result{Article: want.Article, Score: m.GetScore(), Probability: m.GetProbability(), Relation: toRelation(m.GetRelation()),
+		m := fromRelated(want)
+		got := related.Result{Article: want.Article, Score: m.GetScore(), Probability: m.GetProbability(), Relation: keyOf(relations, m.GetRelation()),
 			CopyOf: m.GetCopyOf(), Signals: m.GetSignals(), Contributions: m.GetContributions()}
 		for _, e := range m.GetEvidence() {
 			pair := related.Evidence{SeedSection: -1, Section: int(e.GetSection()), Heading: e.GetHeading(), Snippet: e.GetSnippet(), Similarity: e.GetSimilarity()}
@@ -271,10 +400,10 @@ func TestResults(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatal(diff)
 		}
-		if !proto.Equal(m.GetArticle(), fromArticle(want.Article)) || m.GetStoryId() != want.Article.StoryID {
+		if !proto.Equal(m.GetArticle(), ArticleMessage(want.Article)) || m.GetStoryId() != want.Article.StoryID {
 			t.Fatalf("got %v", m)
 		}
-		search := fromSearch([]related.Result{want})[0]
+		search := fromSearch(want)
 		if !proto.Equal(search.GetArticle(), m.GetArticle()) || search.GetScore() != m.GetScore() || search.GetCopyOf() != m.GetCopyOf() ||
 			len(search.GetEvidence()) != len(m.GetEvidence()) || search.GetStoryId() != m.GetStoryId() || len(search.GetSignals()) != 1 {
 			t.Fatalf("got %v", search)
@@ -284,17 +413,17 @@ func TestResults(t *testing.T) {
 
 func TestStoriesTopicsAndEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := store.Story{ID: texts.Draw(t, "id"), Title: texts.Draw(t, "title"), Keywords: lists.Draw(t, "keywords"), First: times.Draw(t, "first"),
+		s := news.Story{ID: texts.Draw(t, "id"), Title: texts.Draw(t, "title"), Keywords: lists.Draw(t, "keywords"), First: times.Draw(t, "first"),
 			Last: times.Draw(t, "last"), Articles: counts.Draw(t, "articles"), Sources: lists.Draw(t, "sources"), Representative: texts.Draw(t, "one"),
 			TopicID: texts.Draw(t, "topic"), ThemeID: texts.Draw(t, "theme"), Version: rapid.Int64().Draw(t, "version"),
 			IndependentReports: counts.Draw(t, "reports"), IndependentSources: counts.Draw(t, "own sources"),
-			Naming: store.Naming{TitleModel: rapid.SampledFrom([]string{"", "model"}).Draw(t, "model"), TitleArticles: lists.Draw(t, "cited")}}
-		m := fromStory(&s)
-		back := store.Story{ID: m.GetId(), Title: m.GetTitle(), Keywords: m.GetKeywords(), First: unknownTime(m.GetFirstPublishedTime()),
+			Naming: news.Naming{TitleModel: rapid.SampledFrom([]string{"", "model"}).Draw(t, "model"), TitleArticles: lists.Draw(t, "cited")}}
+		m := fromStory(s)
+		back := news.Story{ID: m.GetId(), Title: m.GetTitle(), Keywords: m.GetKeywords(), First: unknownTime(m.GetFirstPublishedTime()),
 			Last: unknownTime(m.GetLastPublishedTime()), Articles: int(m.GetArticleCount()), Sources: m.GetSources(),
 			Representative: m.GetRepresentativeArticleId(), TopicID: m.GetTopicId(), ThemeID: m.GetThemeId(), Version: m.GetVersion(),
 			IndependentReports: int(m.GetIndependentReportCount()), IndependentSources: int(m.GetIndependentSourceCount()),
-			Naming: store.Naming{TitleArticles: m.GetTitleArticleIds()}}
+			Naming: news.Naming{TitleArticles: m.GetTitleArticleIds()}}
 		switch m.GetTitleSource() {
 		case throughlinev1.TitleSource_TITLE_SOURCE_MODEL:
 			back.TitleModel = "model"
@@ -305,11 +434,11 @@ func TestStoriesTopicsAndEvents(t *testing.T) {
 		if diff := cmp.Diff(s, back); diff != "" {
 			t.Fatal(diff)
 		}
-		topic := store.Topic{ID: s.ID, Title: s.Title, ParentID: s.TopicID, Level: store.LevelTopic, Keywords: s.Keywords, Stories: counts.Draw(t, "stories"),
+		topic := news.Topic{ID: s.ID, Title: s.Title, ParentID: s.TopicID, Level: news.LevelTopic, Keywords: s.Keywords, Stories: counts.Draw(t, "stories"),
 			Articles: s.Articles, First: s.First, Last: s.Last, Naming: s.Naming}
-		n := fromTopic(&topic)
-		again := store.Topic{ID: n.GetId(), Title: n.GetTitle(), ParentID: n.GetParentId(), Level: toLevel(n.GetLevel()), Keywords: n.GetKeywords(),
-			Stories: int(n.GetStoryCount()), Articles: int(n.GetArticleCount()), First: unknownTime(n.GetFirstPublishedTime()), Last: unknownTime(n.GetLastPublishedTime()), Naming: store.Naming{TitleArticles: n.GetTitleArticleIds()}}
+		n := fromTopic(topic)
+		again := news.Topic{ID: n.GetId(), Title: n.GetTitle(), ParentID: n.GetParentId(), Level: keyOf(levels, n.GetLevel()), Keywords: n.GetKeywords(),
+			Stories: int(n.GetStoryCount()), Articles: int(n.GetArticleCount()), First: unknownTime(n.GetFirstPublishedTime()), Last: unknownTime(n.GetLastPublishedTime()), Naming: news.Naming{TitleArticles: n.GetTitleArticleIds()}}
 		switch source := n.GetTitleSource(); {
 		case source == throughlinev1.TitleSource_TITLE_SOURCE_MODEL:
 			again.TitleModel = "model"
@@ -319,9 +448,9 @@ func TestStoriesTopicsAndEvents(t *testing.T) {
 		if diff := cmp.Diff(topic, again); diff != "" {
 			t.Fatal(diff)
 		}
-		event := store.Event{Sequence: s.Version, Time: s.First, Kind: store.StorySplit, StoryID: s.ID, ArticleIDs: s.Keywords, OtherStoryIDs: s.Sources, Title: s.Title}
+		event := news.LedgerEvent{Sequence: s.Version, Time: s.First, Kind: news.StorySplit, StoryID: s.ID, ArticleIDs: s.Keywords, OtherStoryIDs: s.Sources, Title: s.Title}
 		e := fromEvent(event)
-		same := store.Event{Sequence: e.GetSequence(), Time: unknownTime(e.GetTime()), Kind: store.StorySplit, StoryID: e.GetStoryId(),
+		same := news.LedgerEvent{Sequence: e.GetSequence(), Time: unknownTime(e.GetTime()), Kind: news.StorySplit, StoryID: e.GetStoryId(),
 			ArticleIDs: e.GetArticleIds(), OtherStoryIDs: e.GetOtherStoryIds(), Title: e.GetTitle()}
 		if diff := cmp.Diff(event, same); diff != "" || e.GetKind() != throughlinev1.StoryEventKind_STORY_EVENT_KIND_SPLIT {
 			t.Fatal(diff)

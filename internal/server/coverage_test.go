@@ -3,22 +3,31 @@ package server
 import (
 	"errors"
 	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"throughline/embed"
 	"throughline/internal/related"
+	"throughline/internal/storetest"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
 func TestRelatedPagesComeFromOneRanking(t *testing.T) {
-	m := seeded()
-	s := start(t, config(t, m))
+	p := seeded(t)
+	s := start(t, config(t, p))
 	ctx := t.Context()
 	request := &throughlinev1.RelatedRequest{ArticleId: "a0", PageSize: 2, Explain: true}
 	first, err := s.coverage.Related(ctx, request)
@@ -26,14 +35,15 @@ func TestRelatedPagesComeFromOneRanking(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := first.GetResults()[0]
-	if r.GetArticle().GetId() != "a1" || r.GetRelation() != throughlinev1.Relation_RELATION_SAME_STORY || r.GetStoryId() != "s1" ||
-		r.GetSignals()["shared"] == 0 || r.GetEvidence()[0].SeedSection == nil {
+	if r.GetArticle().GetId() != "a1" || r.GetRelation() != throughlinev1.Relation_RELATION_SAME_STORY || r.GetStoryId() != fire ||
+		r.GetSignals()["dense"] == 0 || len(r.GetContributions()) == 0 || r.GetEvidence()[0].SeedSection == nil {
 		t.Fatalf("first result: %v", r)
 	}
 	// What arrives or goes meanwhile does not change the ranking.
-	m.mu.Lock()
-	m.add("a00", "Fire in the concert hall", "Herald", "s1", day(1))
-	m.mu.Unlock()
+	p.Put(t, article("near", "Fire in the concert hall", "Herald", day(1), "The fire in the concert hall began late at night."))
+	if err := p.Ingest.Delete(ctx, "a5"); err != nil {
+		t.Fatal(err)
+	}
 	var got []string
 	for page := first; ; {
 		for _, r := range page.GetResults() {
@@ -46,13 +56,13 @@ func TestRelatedPagesComeFromOneRanking(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if want := "a1 a2 a3 a4 a5 a6"; strings.Join(got, " ") != want {
+	if want := "a1 a2 a4 a3 a6 a5 b0"; strings.Join(got, " ") != want {
 		t.Fatalf("got %v, want %v", got, want)
 	}
 	// A page can be asked for again.
 	request.PageToken = first.GetNextPageToken()
 	again, err := s.coverage.Related(ctx, request)
-	if err != nil || again.GetResults()[0].GetArticle().GetId() != "a3" {
+	if err != nil || again.GetResults()[0].GetArticle().GetId() != "a4" {
 		t.Fatalf("%v, %v", again, err)
 	}
 	for name, other := range map[string]*throughlinev1.RelatedRequest{
@@ -71,7 +81,7 @@ func TestRelatedPagesComeFromOneRanking(t *testing.T) {
 
 func TestRelatedPageExpires(t *testing.T) {
 	now := time.Now()
-	cfg := config(t, seeded())
+	cfg := config(t, shared(t))
 	cfg.Now = func() time.Time { return now }
 	s := start(t, cfg)
 	request := &throughlinev1.RelatedRequest{ArticleId: "a0", PageSize: 1}
@@ -86,15 +96,15 @@ func TestRelatedPageExpires(t *testing.T) {
 }
 
 func TestRelatedRefusals(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	section := int32(0)
-	negative := int32(-1)
+	negative, many := int32(-1), int32(99)
 	for name, c := range map[string]struct {
 		in     *throughlinev1.RelatedRequest
 		fields []string
 	}{
 		"no seed":          {&throughlinev1.RelatedRequest{}, []string{"article_id"}},
-		"two seeds":        {&throughlinev1.RelatedRequest{ArticleId: "a0", StoryId: "s1"}, []string{"article_id"}},
+		"two seeds":        {&throughlinev1.RelatedRequest{ArticleId: "a0", StoryId: fire}, []string{"article_id"}},
 		"title, no text":   {&throughlinev1.RelatedRequest{ArticleId: "a0", Title: "x"}, []string{"title"}},
 		"time, no text":    {&throughlinev1.RelatedRequest{ArticleId: "a0", PublishedTime: timestamppb.New(day(1))}, []string{"published_time"}},
 		"section, no id":   {&throughlinev1.RelatedRequest{Text: "x", Section: &section}, []string{"section"}},
@@ -109,7 +119,8 @@ func TestRelatedRefusals(t *testing.T) {
 		"page size":        {&throughlinev1.RelatedRequest{ArticleId: "a0", PageSize: 201}, []string{"page_size"}},
 		"order of times": {&throughlinev1.RelatedRequest{ArticleId: "a0", Filter: &throughlinev1.ArticleFilter{
 			PublishedAfter: timestamppb.New(day(2)), PublishedBefore: timestamppb.New(day(2))}}, []string{"filter.published_after"}},
-		"engine refuses": {&throughlinev1.RelatedRequest{LikedArticleIds: []string{"a0"}}, []string{"liked_article_ids"}},
+		"engine refuses": {&throughlinev1.RelatedRequest{ArticleId: "a0", Section: &many}, []string{"section"}},
+		"far future":     {&throughlinev1.RelatedRequest{Text: "x", PublishedTime: &timestamppb.Timestamp{Seconds: 250_000_000_000}}, []string{"published_time"}},
 		"several":        {&throughlinev1.RelatedRequest{ArticleId: "a0", Title: "x", PageSize: -1}, []string{"title", "page_size"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,21 +134,177 @@ func TestRelatedRefusals(t *testing.T) {
 	wantError(t, err, codes.InvalidArgument, "INVALID_FIELD", "query")
 	_, err = s.coverage.Search(t.Context(), &throughlinev1.SearchRequest{Query: " "})
 	wantError(t, err, codes.InvalidArgument, "NOTHING_TO_COMPARE")
+	for _, text := range []string{" ", "...", "\n\n"} {
+		_, err = s.coverage.Related(t.Context(), &throughlinev1.RelatedRequest{Text: text})
+		wantError(t, err, codes.InvalidArgument, "NOTHING_TO_COMPARE")
+	}
 }
 
 func TestSearchEvidenceHasNoSeedSection(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	got, err := s.coverage.Search(t.Context(), &throughlinev1.SearchRequest{Query: "election"})
-	if err != nil || len(got.GetResults()) != 1 {
+	if err != nil || got.GetResults()[0].GetArticle().GetId() != "b0" {
 		t.Fatalf("%v, %v", got, err)
 	}
-	if e := got.GetResults()[0].GetEvidence()[0]; e.SeedSection != nil {
-		t.Errorf("evidence of a search names section %d of a seed", e.GetSeedSection())
+	for _, r := range got.GetResults() {
+		if e := r.GetEvidence()[0]; e.SeedSection != nil {
+			t.Errorf("%s: evidence of a search names section %d of a seed", r.GetArticle().GetId(), e.GetSeedSection())
+		}
+	}
+}
+
+// Answers name the State that they come from, over HTTP too, and a later page that of the first.
+func TestAnswersNameTheirState(t *testing.T) {
+	p := seeded(t)
+	s := start(t, config(t, p))
+	ctx := t.Context()
+	current := func() string { return strconv.FormatInt(p.States.Current().Version, 10) }
+	named := func(what string, call func(header grpc.CallOption) error, want string) {
+		t.Helper()
+		var header metadata.MD
+		if err := call(grpc.Header(&header)); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if got := header.Get(stateHeader); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s names the State %v, want %s", what, got, want)
+		}
+	}
+	token := ""
+	page := func(header grpc.CallOption) error {
+		got, err := s.coverage.Related(ctx, &throughlinev1.RelatedRequest{ArticleId: "a0", PageSize: 1, PageToken: token}, header)
+		token = got.GetNextPageToken()
+		return err
+	}
+	before := current()
+	named("page 1", page, before)
+	p.Put(t, late())
+	after := current()
+	if after == before {
+		t.Fatal("the State is the same with another article")
+	}
+	named("page 2", page, before)
+	token = ""
+	named("another page 1", page, after)
+	named("Search", func(header grpc.CallOption) error {
+		_, err := s.coverage.Search(ctx, &throughlinev1.SearchRequest{Query: "fire"}, header)
+		return err
+	}, after)
+	named("FindStory", func(header grpc.CallOption) error {
+		_, err := s.clusters.FindStory(ctx, &throughlinev1.FindStoryRequest{Text: "A fire."}, header)
+		return err
+	}, after)
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "/v1/articles/a0/related", ""},
+		{"GET", "/v1/search?query=fire", ""},
+		{"POST", "/v1/stories:find", `{"text": "A fire."}`},
+		{"POST", "/throughline.v1.CoverageService/Search", `{"query": "fire"}`}, // Connect
+	} {
+		code, header, body := exchange(t, c.method, s.http+c.path, c.body)
+		if got := header.Values(stateHeader); code != 200 || !slices.Equal(got, []string{after}) {
+			t.Errorf("%s: %d, names the State %v, want %s: %s", c.path, code, got, after, body)
+		}
+	}
+}
+
+// A stream has no header for each answer: its trailer names the State of the last one.
+func TestBatchNamesItsLastState(t *testing.T) {
+	p := seeded(t)
+	cfg := config(t, p)
+	var log captured
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s := start(t, cfg)
+	stream, err := s.coverage.BatchRelated(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(id string) {
+		t.Helper()
+		if err := stream.Send(&throughlinev1.BatchRelatedRequest{Request: &throughlinev1.RelatedRequest{ArticleId: id, PageSize: 1}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask("a0")
+	p.Put(t, late())
+	ask("a0")
+	want := []string{strconv.FormatInt(p.States.Current().Version, 10)}
+	ask("nope") // an answer that comes from no State
+	stream.CloseSend()
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	if got := stream.Trailer().Get(stateHeader); !slices.Equal(got, want) {
+		t.Errorf("the trailer names the State %v, want %v", got, want)
+	}
+	header, err := stream.Header()
+	if err != nil || len(header.Get(stateHeader)) > 0 {
+		t.Errorf("the header is %v, %v", header, err)
+	}
+
+	response, err := http.Post(s.http+"/v1/related:batch", "application/x-ndjson", strings.NewReader(`{"request": {"articleId": "a0"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		t.Fatal(err)
+	}
+	if got := response.Trailer.Values(stateHeader); !slices.Equal(got, want) || len(response.Header.Values(stateHeader)) > 0 {
+		t.Errorf("over HTTP the trailer is %v and the header %v, want the State %v in the trailer", response.Trailer, response.Header, want)
+	}
+	if text := log.String(); strings.Contains(text, "header") {
+		t.Errorf("the log says %s", text)
+	}
+}
+
+func TestFailuresOfTheEndpointAndTheStore(t *testing.T) {
+	p := seeded(t)
+	s := start(t, config(t, p))
+	ctx := t.Context()
+	p.embedder.Fail(&embed.EndpointError{Reason: embed.ErrQuota, Detail: "a secret"})
+	_, err := s.coverage.Search(ctx, &throughlinev1.SearchRequest{Query: "election"})
+	if e := wantError(t, err, codes.ResourceExhausted, "EMBEDDER_QUOTA"); !e.retry || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+	_, err = s.coverage.Related(ctx, &throughlinev1.RelatedRequest{Text: "A text."})
+	wantError(t, err, codes.ResourceExhausted, "EMBEDDER_QUOTA")
+	_, err = s.clusters.FindStory(ctx, &throughlinev1.FindStoryRequest{Text: "A text."})
+	wantError(t, err, codes.ResourceExhausted, "EMBEDDER_QUOTA")
+	if _, err := s.coverage.Related(ctx, &throughlinev1.RelatedRequest{ArticleId: "a0"}); err != nil {
+		t.Errorf("an article that is stored needs no endpoint: %v", err)
+	}
+	p.store.FailFrom(1, storetest.Method("QueryBatch"), false, errOverloaded)
+	_, err = s.coverage.Related(ctx, &throughlinev1.RelatedRequest{ArticleId: "a0"})
+	if e := wantError(t, err, codes.ResourceExhausted, "STORE_OVERLOADED"); !e.retry || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Where sections cannot be searched, what the articles themselves show is the answer, and says that
+// it is not all.
+func TestPartialAnswers(t *testing.T) {
+	p := seeded(t)
+	s := start(t, config(t, p))
+	p.store.FailFrom(1, func(method string, req any) bool {
+		batch, ok := req.(*qdrant.QueryBatchPoints)
+		return ok && strings.Contains(batch.GetCollectionName(), "section")
+	}, false, errOverloaded)
+	got, err := s.coverage.Related(t.Context(), &throughlinev1.RelatedRequest{ArticleId: "a0", PageSize: 1})
+	if err != nil || !got.GetPartial() {
+		t.Fatalf("%v, %v", got, err)
+	}
+	p.store.Stop()
+	again, err := s.coverage.Related(t.Context(), &throughlinev1.RelatedRequest{ArticleId: "a0", PageSize: 1, PageToken: got.GetNextPageToken()})
+	if err != nil || !again.GetPartial() {
+		t.Fatalf("its second page: %v, %v", again, err)
 	}
 }
 
 func TestBatchRelatedAnswersEachInOrder(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	stream, err := s.coverage.BatchRelated(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -150,8 +317,9 @@ func TestBatchRelatedAnswersEachInOrder(t *testing.T) {
 		{Key: strings.Repeat("k", 2000), Request: &throughlinev1.RelatedRequest{ArticleId: "a0"}},
 		{Key: "k5", Request: &throughlinev1.RelatedRequest{ArticleId: "b0"}},
 	}
+	const rounds = 4 // more than one batch
 	go func() {
-		for range 20 {
+		for range rounds {
 			for _, r := range requests {
 				if stream.Send(r) != nil {
 					return
@@ -160,7 +328,7 @@ func TestBatchRelatedAnswersEachInOrder(t *testing.T) {
 		}
 		stream.CloseSend()
 	}()
-	for i := range 20 * len(requests) {
+	for i := range rounds * len(requests) {
 		got, err := stream.Recv()
 		if err != nil {
 			t.Fatal(err)
@@ -195,8 +363,8 @@ func TestBatchRelatedAnswersEachInOrder(t *testing.T) {
 }
 
 func TestMissingEnginesAreUnimplemented(t *testing.T) {
-	cfg := config(t, seeded())
-	cfg.Coverage, cfg.Stories = nil, nil
+	cfg := config(t, shared(t))
+	cfg.Related, cfg.Stories = nil, nil
 	s := start(t, cfg)
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
@@ -229,10 +397,18 @@ func TestMissingEnginesAreUnimplemented(t *testing.T) {
 	}
 }
 
-func TestFrozenIsBounded(t *testing.T) {
+func TestResultCacheIsBounded(t *testing.T) {
+	p := shared(t)
 	now := time.Unix(0, 0)
-	f := newFrozen(func() time.Time { return now }, time.Minute, 10)
-	list := func(n int) Ranking { return ranking{results: make([]related.Result, n)} }
+	f := newResultCache(func() time.Time { return now }, time.Minute, 10)
+	list := func(n int) *related.List {
+		t.Helper()
+		l, err := p.Related.Search(t.Context(), related.SearchRequest{Query: "fire", ListOptions: related.ListOptions{Limit: n}})
+		if err != nil || l.Len() != n {
+			t.Fatalf("%v results, %v; want %d", l.Len(), err, n)
+		}
+		return l
+	}
 	var cursors []string
 	for range 5 { // 15 results: the first two lists go
 		cursors = append(cursors, position{id: f.put(list(3))}.cursor())

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"throughline/embed"
-	"throughline/internal/article"
+	"throughline/internal/news"
 	"throughline/internal/related"
 	"throughline/internal/store"
 )
@@ -22,7 +24,7 @@ import (
 // Domain is the domain of every ErrorInfo.
 const Domain = "throughline"
 
-// apiError is an error as a client sees it. Everything in it is written here or came from the request.
+// apiError is an error as a client sees it. All its text is of this package or of the request.
 type apiError struct {
 	code     codes.Code
 	reason   string // ErrorInfo.reason: stable, for programs
@@ -41,7 +43,7 @@ func (e *apiError) Error() string {
 
 func (e *apiError) Unwrap() error { return e.cause }
 
-// toStatus is the error as it travels. requestID may be empty.
+// toStatus is the error as a gRPC status. requestID may be empty.
 func (e *apiError) toStatus(requestID string) *status.Status {
 	details := append([]protoadapt.MessageV1{
 		&errdetails.ErrorInfo{Reason: e.reason, Domain: Domain, Metadata: e.metadata},
@@ -57,7 +59,7 @@ func (e *apiError) toStatus(requestID string) *status.Status {
 	return detailed
 }
 
-// violation is one field that cannot be used and why.
+// violation is a field that cannot be used, and why.
 type violation struct{ field, reason string }
 
 // invalid refuses a request for its fields; there is at least one violation.
@@ -65,7 +67,7 @@ func invalid(violations ...violation) *apiError {
 	bad := &errdetails.BadRequest{}
 	texts := make([]string, 0, len(violations))
 	for _, v := range violations {
-		field, reason := strings.ToValidUTF8(v.field, "\uFFFD"), strings.ToValidUTF8(v.reason, "\uFFFD")
+		field, reason := validUTF8(v.field), validUTF8(v.reason)
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: field, Description: reason})
 		texts = append(texts, field+": "+reason)
 	}
@@ -75,16 +77,17 @@ func invalid(violations ...violation) *apiError {
 	}
 }
 
-// unsupported refuses a field that the API has but this server does not act on, rather than ignore it.
+// unsupported refuses a field that the API has but this server does not use: ignoring it would
+// mislead.
 func unsupported(field string) *apiError {
 	e := invalid(violation{field, "is not supported by this server yet"})
 	e.reason = "UNSUPPORTED_FIELD"
 	return e
 }
 
-// notFound says that a resource of the kind ("article", "story", ...) is not there.
+// notFound is the error for an unknown resource of a kind, e.g. "article" or "story".
 func notFound(kind, id string) *apiError {
-	id = strings.ToValidUTF8(id, "\uFFFD")
+	id = validUTF8(id)
 	return &apiError{
 		code: codes.NotFound, reason: strings.ToUpper(kind) + "_NOT_FOUND", message: fmt.Sprintf("%s %q not found", kind, id),
 		metadata: map[string]string{"id": id},
@@ -98,29 +101,26 @@ func resourceType(kind string) string {
 	if kind == "operation" {
 		return "google.longrunning.Operation"
 	}
-	if kind == "" {
-		return "throughline.v1"
-	}
 	return "throughline.v1." + strings.ToUpper(kind[:1]) + kind[1:]
 }
 
-// unbuilt answers a method that this server has no engine for.
+// unbuilt is the error of a method that this server has no engine for.
 func unbuilt(method string) *apiError {
 	return &apiError{code: codes.Unimplemented, reason: "METHOD_UNIMPLEMENTED", message: method + " is not implemented by this server"}
 }
 
-// errReadOnly refuses writes where there is no writer.
+// errReadOnly is the error of writes where there is no writer.
 var errReadOnly = &apiError{code: codes.FailedPrecondition, reason: "READ_ONLY",
 	message: "this server is read-only: send writes to the one that writes"}
 
-// retryAfter says that the same request may succeed later.
+// retryAfter is an error after which the same request may succeed later.
 func retryAfter(code codes.Code, reason, message string, after time.Duration) *apiError {
 	return &apiError{code: code, reason: reason, message: message,
 		details: []protoadapt.MessageV1{&errdetails.RetryInfo{RetryDelay: durationpb.New(after)}}}
 }
 
-// fieldError puts the field paths of an engine's error below a field of the request: what is "title" to the article
-// package is "article.title" to the caller of PutArticle.
+// fieldError puts the field paths of an engine's error below a field of the request: "title" to
+// package news is "article.title" to the caller of PutArticle.
 type fieldError struct {
 	prefix string
 	err    error
@@ -136,113 +136,98 @@ func under(prefix string, err error) error {
 	return &fieldError{prefix, err}
 }
 
-// row says what a client is told about one kind of error.
+// row is what a client gets for one kind of error.
 type row struct {
-	is  error                     // matched with errors.Is
-	say func(err error) *apiError // the cause is filled in by classify
+	is              error // matched with errors.Is
+	code            codes.Code
+	reason, message string
+	retry           time.Duration // after which the request may succeed; 0: never
 }
 
-func fixed(code codes.Code, reason, message string) func(error) *apiError {
-	return func(error) *apiError { return &apiError{code: code, reason: reason, message: message} }
-}
-
-func later(code codes.Code, reason, message string, after time.Duration) func(error) *apiError {
-	return func(error) *apiError { return retryAfter(code, reason, message, after) }
+// say makes the error of a row, without a cause, which classify sets.
+func (r row) say() *apiError {
+	if r.retry > 0 {
+		return retryAfter(r.code, r.reason, r.message, r.retry)
+	}
+	return &apiError{code: r.code, reason: r.reason, message: r.message}
 }
 
 const misconfigured = "the embedding endpoint does not work with this server's settings; its log says what to change"
 
-// table maps the errors of the engines to what clients are told; the first row that matches counts. Errors that carry a
-// field or an id are told apart by type in classify.
+// table maps the errors of the engines to what clients get; the first row that matches counts.
+// classifyTyped handles errors with a field or an id before it.
 var table = []row{
-	// A call that ran out of time says so, whatever it broke on its way down.
-	{context.DeadlineExceeded, later(codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the answer was ready", time.Second)},
-	{context.Canceled, fixed(codes.Canceled, "CANCELLED", "the call was cancelled")},
+	// First, because a call that ran out of time may have caused other errors.
+	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the answer was ready", time.Second},
+	{context.Canceled, codes.Canceled, "CANCELLED", "the call was cancelled", 0},
 
-	{store.ErrNotFound, fixed(codes.NotFound, "NOT_FOUND", "not found")},
-	{store.ErrReadOnly, fixed(errReadOnly.code, errReadOnly.reason, errReadOnly.message)},
-	{store.ErrLeaseHeld, fixed(codes.FailedPrecondition, "WRITER_ELSEWHERE", "another server writes to this store: send writes to it")},
-	{store.ErrLeaseLost, fixed(codes.FailedPrecondition, "WRITER_ELSEWHERE", "this server may not write any more: another one took over")},
-	{store.ErrOverloaded, later(codes.ResourceExhausted, "STORE_OVERLOADED", "the store refuses more requests for now", time.Second)},
-	{store.ErrUnavailable, later(codes.Unavailable, "STORE_UNAVAILABLE", "the store does not answer", time.Second)},
-	{store.ErrClosed, later(codes.Unavailable, "SHUTTING_DOWN", "the server is shutting down", time.Second)},
-	{store.ErrUnauthorized, fixed(codes.Internal, "STORE_CREDENTIALS", "the store refuses this server's credentials")},
-	{store.ErrInvalid, fixed(codes.InvalidArgument, "INVALID_INPUT", "the request cannot be carried out as given")},
+	{store.ErrNotFound, codes.NotFound, "NOT_FOUND", "not found", 0},
+	{store.ErrReadOnly, errReadOnly.code, errReadOnly.reason, errReadOnly.message, 0},
+	{store.ErrLeaseHeld, codes.FailedPrecondition, "WRITER_ELSEWHERE", "another server writes to this store: send writes to it", 0},
+	{store.ErrLeaseLost, codes.FailedPrecondition, "WRITER_ELSEWHERE", "this server may not write any more: another one took over", 0},
+	{store.ErrOverloaded, codes.ResourceExhausted, "STORE_OVERLOADED", "the store refuses more requests for now", time.Second},
+	{store.ErrUnavailable, codes.Unavailable, "STORE_UNAVAILABLE", "the store does not answer", time.Second},
+	{store.ErrClosed, codes.Unavailable, "SHUTTING_DOWN", "the server is shutting down", time.Second},
+	{store.ErrUnauthorized, codes.Internal, "STORE_CREDENTIALS", "the store refuses this server's credentials", 0},
+	{store.ErrInvalid, codes.InvalidArgument, "INVALID_INPUT", "the request cannot be carried out as given", 0},
 
-	{embed.ErrUnreachable, later(codes.Unavailable, "EMBEDDER_UNAVAILABLE", "the embedding endpoint does not answer", 2*time.Second)},
-	{embed.ErrBusy, later(codes.Unavailable, "EMBEDDER_UNAVAILABLE", "the embedding endpoint is overloaded", 2*time.Second)},
-	{embed.ErrQuota, later(codes.ResourceExhausted, "EMBEDDER_QUOTA", "the quota of the embedding endpoint is used up", time.Minute)},
-	{embed.ErrAuth, fixed(codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured)},
-	{embed.ErrRejected, fixed(codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured)},
-	{embed.ErrTooLarge, fixed(codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured)},
-	{embed.ErrBadResponse, fixed(codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured)},
-	{embed.ErrDimensions, fixed(codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured)},
+	{embed.ErrUnreachable, codes.Unavailable, "EMBEDDER_UNAVAILABLE", "the embedding endpoint does not answer", 2 * time.Second},
+	{embed.ErrBusy, codes.Unavailable, "EMBEDDER_UNAVAILABLE", "the embedding endpoint is overloaded", 2 * time.Second},
+	{embed.ErrQuota, codes.ResourceExhausted, "EMBEDDER_QUOTA", "the quota of the embedding endpoint is used up", time.Minute},
+	{embed.ErrAuth, codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured, 0},
+	{embed.ErrRejected, codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured, 0},
+	{embed.ErrTooLarge, codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured, 0},
+	{embed.ErrBadResponse, codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured, 0},
+	{embed.ErrDimensions, codes.Internal, "EMBEDDER_MISCONFIGURED", misconfigured, 0},
 
-	{related.ErrNoVectors, fixed(codes.InvalidArgument, "NOTHING_TO_COMPARE", "the seed has no words to compare with")},
+	{related.ErrNoVectors, codes.InvalidArgument, "NOTHING_TO_COMPARE", "the seed has no words to compare with", 0},
 }
 
-// classify turns any error into what a client is told. Anything unknown is INTERNAL and says nothing more: a status that
-// came from behind is no exception, since its text is not ours.
+// classify turns any error into what a client gets. An unknown error is INTERNAL without details,
+// also when it is a gRPC status: its text is of a server behind this one.
 func classify(err error) *apiError {
-	var known *apiError
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*apiError](err); ok {
 		return known
 	}
-	if e := classifyTyped(err); e != nil {
-		e.cause = err
-		return e
-	}
-	for _, r := range table {
-		if errors.Is(err, r.is) {
-			e := r.say(err)
-			e.cause = err
-			return e
+	e := classifyTyped(err)
+	if e == nil {
+		i := slices.IndexFunc(table, func(r row) bool { return errors.Is(err, r.is) })
+		if i < 0 {
+			return &apiError{code: codes.Internal, reason: "INTERNAL", message: "internal error; the server's log has it under the request id", cause: err}
 		}
+		e = table[i].say()
 	}
-	return &apiError{code: codes.Internal, reason: "INTERNAL", message: "internal error; the server's log has it under the request id", cause: err}
+	e.cause = err
+	return e
 }
 
-// classifyTyped handles the errors that say which field or which id; nil for all others.
+// classifyTyped handles errors that name a field or an id. It returns nil for all others.
 func classifyTyped(err error) *apiError {
 	prefix := ""
-	var placed *fieldError
-	if errors.As(err, &placed) {
+	if placed, ok := errors.AsType[*fieldError](err); ok {
 		prefix = placed.prefix
 	}
-	var item *article.ItemError
-	if errors.As(err, &item) && item.Field != "" {
-		return invalid(violation{joinPath(prefix, or(articleFields[item.Field], item.Field)), fmt.Sprint(item.Err)})
+	if item, ok := errors.AsType[*news.ItemError](err); ok && item.Field != "" {
+		return invalid(violation{joinPath(prefix, cmp.Or(apiNames[item.Field], item.Field)), fmt.Sprint(item.Err)})
 	}
-	var stored *store.InvalidError
-	if errors.As(err, &stored) {
+	if stored, ok := errors.AsType[*store.InvalidError](err); ok {
 		return invalid(violation{joinPath(prefix, stored.Field), stored.Reason})
 	}
-	var asked *related.FieldError
-	if errors.As(err, &asked) {
+	if asked, ok := errors.AsType[*related.FieldError](err); ok {
 		return invalid(violation{joinPath(prefix, asked.Field), asked.Reason})
 	}
-	var missing *store.NotFoundError
-	if errors.As(err, &missing) {
+	if missing, ok := errors.AsType[*store.NotFoundError](err); ok {
 		return notFound(missing.Kind, missing.ID)
 	}
 	return nil
 }
 
-// articleFields are the fields of article.Article that the API has other names for.
-var articleFields = map[string]string{"date": "published_time", "heading": "sections"}
+// apiNames are the API's names of fields of a news.ItemError, where they differ.
+var apiNames = map[string]string{"date": "published_time", "heading": "sections"}
 
 func joinPath(prefix, field string) string {
 	if prefix == "" || field == "" {
 		return prefix + field
 	}
 	return prefix + "." + field
-}
-
-// fault reports whether an error is this server's to look into.
-func fault(code codes.Code) bool {
-	switch code {
-	case codes.Internal, codes.Unknown, codes.DataLoss:
-		return true
-	}
-	return false
 }

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 
 	"throughline/embed"
-	"throughline/internal/article"
+	"throughline/internal/news"
 	"throughline/internal/related"
 	"throughline/internal/store"
 )
@@ -43,14 +43,14 @@ func TestErrorTable(t *testing.T) {
 		"invalid field":    {&store.InvalidError{ID: "x", Field: "title", Reason: "is bad"}, codes.InvalidArgument, "INVALID_FIELD", false, []string{"title"}, ""},
 		"no words":         {related.ErrNoVectors, codes.InvalidArgument, "NOTHING_TO_COMPARE", false, nil, ""},
 		"coverage field":   {&related.FieldError{Field: "section", Reason: "is too high"}, codes.InvalidArgument, "INVALID_FIELD", false, []string{"section"}, ""},
-		"article field":    {under("article", &article.ItemError{Field: "url", Err: errors.New("is bad")}), codes.InvalidArgument, "INVALID_FIELD", false, []string{"article.url"}, ""},
+		"article field":    {under("article", &news.ItemError{Field: "url", Err: errors.New("is bad")}), codes.InvalidArgument, "INVALID_FIELD", false, []string{"article.url"}, ""},
 		"endpoint":         {&embed.EndpointError{Reason: embed.ErrBusy, Detail: "secret"}, codes.Unavailable, "EMBEDDER_UNAVAILABLE", true, nil, ""},
 		"quota":            {&embed.EndpointError{Reason: embed.ErrQuota, Detail: "secret"}, codes.ResourceExhausted, "EMBEDDER_QUOTA", true, nil, ""},
 		"broken endpoint":  {&embed.EndpointError{Reason: embed.ErrAuth, Endpoint: "secret"}, codes.Internal, "EMBEDDER_MISCONFIGURED", false, nil, ""},
-		"article date":     {&article.ItemError{Field: "date", Err: errors.New("is bad")}, codes.InvalidArgument, "INVALID_FIELD", false, []string{"published_time"}, ""},
+		"article date":     {&news.ItemError{Field: "date", Err: errors.New("is bad")}, codes.InvalidArgument, "INVALID_FIELD", false, []string{"published_time"}, ""},
 		"backend's status": {status.Error(codes.NotFound, "collection secret"), codes.Internal, "INTERNAL", false, nil, ""},
 		"anything":         {errors.New("secret"), codes.Internal, "INTERNAL", false, nil, ""},
-		"panic":            {&panicError{"secret", []byte("stack")}, codes.Internal, "INTERNAL", false, nil, ""},
+		"panic":            {errors.New("panic: secret\nstack"), codes.Internal, "INTERNAL", false, nil, ""},
 		"unsupported":      {unsupported("filter"), codes.InvalidArgument, "UNSUPPORTED_FIELD", false, []string{"filter"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestErrorTable(t *testing.T) {
 
 func TestEveryRowIsToldApart(t *testing.T) {
 	for i, r := range table {
-		e := r.say(r.is)
+		e := r.say()
 		if e.reason == "" || e.message == "" || e.code == codes.OK {
 			t.Errorf("row %d says %+v", i, e)
 		}

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// counted counts and times the calls of one of the Handlers like those of a method of a service named http.
+// counted counts and times the calls of one of Config.Handlers as a method of a service named http.
 func (s *Server) counted(pattern string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorded := &recorder{ResponseWriter: w, code: http.StatusOK}

@@ -7,9 +7,10 @@ import (
 	"testing"
 )
 
-// Handlers get their paths, even those within /v1/, and leave the rest to the API; their calls are counted.
+// Handlers get their paths, even those within /v1/, and leave the rest to the API; their calls are
+// counted.
 func TestHandlers(t *testing.T) {
-	cfg := config(t, seeded())
+	cfg := config(t, shared(t))
 	cfg.Handlers = map[string]http.Handler{
 		"/v1/echo/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodDelete {

@@ -2,11 +2,15 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,15 +23,128 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
+	"throughline/embed/embedtest"
+	"throughline/internal/news"
+	"throughline/internal/producttest"
+	"throughline/internal/storetest"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, end := range slices.Backward(atEnd) {
+		end()
+	}
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
-// config is a server over m with everything on and no waiting.
-func config(t testing.TB, m *memory) Config {
+// atEnd ends what all tests share.
+var atEnd []func()
+
+// lasting is a test whose cleanup waits for the end of all tests.
+type lasting struct{ testing.TB }
+
+func (lasting) Cleanup(end func()) { atEnd = append(atEnd, end) }
+
+var made *product
+
+// shared is a seeded product for tests that only read it and make nothing fail.
+func shared(t testing.TB) *product {
+	t.Helper()
+	if made == nil {
+		made = seeded(lasting{t})
+	}
+	return made
+}
+
+// product is the whole product behind a server, with what makes it fail.
+type product struct {
+	*producttest.Product
+	store    *storetest.Faults
+	embedder *embedtest.Hashed
+	clock    *clock
+}
+
+// clock is the time of the product.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// errOverloaded is an answer of the storage server after which nothing is tried again: overload by
+// this one request.
+var errOverloaded = status.Error(codes.ResourceExhausted, "message larger than max at a secret address")
+
+// empty is a product that nothing is stored in.
+func empty(t testing.TB) *product {
+	return assemble(t, producttest.Options{})
+}
+
+func assemble(t testing.TB, o producttest.Options) *product {
+	t.Helper()
+	p := &product{store: &storetest.Faults{}, embedder: &embedtest.Hashed{}, clock: &clock{}}
+	o.Faults, o.Embedder, o.Now = p.store, p.embedder, p.clock.now
+	p.Product = producttest.New(t, o)
+	return p
+}
+
+// What seeded arranges its articles into.
+const (
+	fire, election, soup                = "story-1", "story-2", "story-3" // of a0 to a6, b0 and b1, c0 to c2
+	fireTopic, electionTopic, soupTopic = "topic-4", "topic-5", "topic-6"
+	cityTheme, soupTheme                = "theme-7", "theme-8" // cityTheme has the fire and the election
+)
+
+// seeded is a product with the articles of library, arranged.
+func seeded(t testing.TB) *product {
+	t.Helper()
+	p := empty(t)
+	p.Arrange(t, 4, library()...)
+	return p
+}
+
+// library is 13 articles: three stories and d0, which stands alone. Those of the soup and d0 have
+// no time.
+func library() []news.Article {
+	var all []news.Article
+	for i, text := range []string{
+		"The fire in the concert hall began at night.",
+		"Firefighters fought the fire in the concert hall until morning.",
+		"Nobody was hurt when the concert hall burned in the fire.",
+		"The mayor visited the burned concert hall after the fire.",
+		"The concert hall fire was put out, police said.",
+		"Police look for the cause of the concert hall fire.",
+		"Musicians mourn the concert hall after the fire.",
+	} {
+		all = append(all, article(fmt.Sprintf("a%d", i), "Fire in the concert hall", []string{"Herald", "Courier"}[i%2], day(1+i), text))
+	}
+	all = append(all,
+		article("b0", "Election of the mayor contested", "Herald", day(3), "Votes of the election of the mayor were counted again after the fire."),
+		article("b1", "Election of the mayor contested", "Herald", day(9), "Votes for the mayor go to court, police and lawyers said."),
+	)
+	for i, text := range []string{
+		"Bean soup needs beans, water, patience.", "Thick bean soup has beans, garlic.", "Cook bean soup with garlic, serve it hot.",
+	} {
+		all = append(all, article(fmt.Sprintf("c%d", i), "Bean soup recipe", "Blog", time.Time{}, text))
+	}
+	return append(all, article("d0", "A quiet day", "Herald", time.Time{}, "Nothing happened."))
+}
+
+func article(id, title, source string, published time.Time, text string) news.Article {
+	return news.Article{ID: id, Title: title, Source: source, Published: published, Sections: []news.Section{{Text: text}}}
+}
+
+// day is a fixed time of publication.
+func day(n int) time.Time { return time.Date(2024, 3, n, 0, 0, 0, 0, time.UTC) }
+
+// config is a server of p with everything on.
+func config(t testing.TB, p *product) Config {
 	return Config{
-		Reader: m, Writer: m, Coverage: m, Stories: library{m},
+		Reader: p.Store, Writer: p.Ingest, Related: p.Related, Stories: p.Stories,
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    time.Now, Drain: 2 * time.Second, ReadyEvery: 10 * time.Millisecond,
 	}
@@ -58,7 +175,7 @@ func start(t testing.TB, cfg Config) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener := bufconn.Listen(1 << 20)
+	listener := bufconn.Listen(64 << 10)
 	web, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -93,8 +210,8 @@ func start(t testing.TB, cfg Config) *running {
 // discard is a logger for tests that would drown in their own log.
 func discard() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-// told is what the details of an error say.
-type told struct {
+// details is what the details of an error say.
+type details struct {
 	code    codes.Code
 	reason  string
 	fields  map[string]string // BadRequest
@@ -103,9 +220,9 @@ type told struct {
 	request string // RequestInfo
 }
 
-func tellFrom(err error) told {
+func detailsOf(err error) details {
 	st := status.Convert(err)
-	out := told{code: st.Code(), fields: map[string]string{}}
+	out := details{code: st.Code(), fields: map[string]string{}}
 	for _, d := range st.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
@@ -128,9 +245,9 @@ func tellFrom(err error) told {
 }
 
 // wantError fails unless err has the code, the reason and a violation of each field.
-func wantError(t testing.TB, err error, code codes.Code, reason string, fields ...string) told {
+func wantError(t testing.TB, err error, code codes.Code, reason string, fields ...string) details {
 	t.Helper()
-	got := tellFrom(err)
+	got := detailsOf(err)
 	if got.code != code || got.reason != reason {
 		t.Fatalf("got %v %q (%v), want %v %q", got.code, got.reason, err, code, reason)
 	}

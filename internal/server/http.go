@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// webServer is the HTTP port's server. HTTP/2 without TLS is on, so that gRPC works here too.
+// webServer serves the HTTP port. HTTP/2 without TLS is on, so that gRPC works here too.
 func (s *Server) webServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -32,18 +32,19 @@ func (s *Server) webServer() *http.Server {
 	}
 }
 
-// handler routes the HTTP port: the page, what operators look at, and the API in every form that is not gRPC alone.
+// handler routes the HTTP port: the page, the paths for operators, and the API as JSON, Connect,
+// gRPC-Web and gRPC.
 func (s *Server) handler() (http.Handler, error) {
 	transcoder, err := vanguardgrpc.NewTranscoder(s.grpc,
 		vanguard.WithCodec(func(types vanguard.TypeResolver) vanguard.Codec {
-			// A field that is not known is refused: a misspelt filter must not widen a search.
+			// Unknown fields are refused, as a misspelt filter would widen a search.
 			return &vanguard.JSONCodec{
 				MarshalOptions:   protojson.MarshalOptions{Resolver: types},
 				UnmarshalOptions: protojson.UnmarshalOptions{Resolver: types},
 			}
 		}),
 		vanguard.WithDefaultServiceOptions(vanguard.WithMaxMessageBufferBytes(uint32(s.cfg.MaxMessage))),
-		// The one method of the API without an annotation of its own: its proto is not ours.
+		// The one method of the API without an HTTP annotation in its proto, which is not ours.
 		vanguard.WithRules(&annotations.HttpRule{
 			Selector: "google.longrunning.Operations.WaitOperation",
 			Pattern:  &annotations.HttpRule_Post{Post: "/v1/{name=operations/**}:wait"}, Body: "*",
@@ -72,12 +73,12 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}))
-	// Pages of other sites must not write through a reader's browser; programs are not affected.
+	// Pages of other sites must not write through a user's browser. Programs are not affected.
 	return http.NewCrossOriginProtection().Handler(mux), nil
 }
 
-// connectCalls takes JSON that is posted to the name of a method for a Connect call, whose header curl does not send by
-// itself.
+// connectCalls treats JSON that is posted to the name of a method as a Connect call. curl does not
+// send the header of such a call by itself.
 func (s *Server) connectCalls(next http.Handler) http.Handler {
 	const header = "Connect-Protocol-Version"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -104,7 +105,7 @@ func plain(w http.ResponseWriter, code int, text string) {
 	fmt.Fprintln(w, text)
 }
 
-// writeStatus answers with an error in the form that every other error of the JSON API has.
+// writeStatus answers with an error in the form of all errors of the JSON API.
 func writeStatus(w http.ResponseWriter, code int, e *apiError) {
 	body, err := protojson.Marshal(e.toStatus("").Proto())
 	if err != nil {
@@ -115,9 +116,9 @@ func writeStatus(w http.ResponseWriter, code int, e *apiError) {
 	w.Write(append(body, '\n')) // a client that went away needs no answer
 }
 
-// explainErrors gives the details of our errors to those that the transcoder makes itself, e.g. for JSON that cannot be
-// read, and its plain-text ones the form of the rest. It also takes JSON under the content type that curl sends unless
-// told otherwise.
+// explainErrors adds details to the errors that the transcoder makes itself, e.g. for JSON that
+// cannot be read, and gives its plain-text ones the form of the rest. It also accepts JSON under
+// the content type that curl sends by default.
 func explainErrors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/v1/") {
@@ -128,8 +129,8 @@ func explainErrors(next http.Handler) http.Handler {
 		if r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
 			r.Header.Set("Content-Type", "application/json")
 		}
-		// The transcoder takes the path apart as it is and decodes the parts; decoded before, an id with a slash or a colon
-		// would be more than one part.
+		// The transcoder splits the path and then decodes the parts. In a decoded path, an id with
+		// a slash or a colon would be several parts.
 		r.URL.Path, r.URL.RawPath = r.URL.EscapedPath(), ""
 		e := &explainer{ResponseWriter: w}
 		next.ServeHTTP(e, r)
@@ -192,8 +193,8 @@ func (e *explainer) finish() {
 		st = spb.Status{Code: int32(codeOfHTTP(e.code)), Message: strings.TrimSpace(e.body.String())}
 	}
 	if len(st.Details) == 0 {
-		// The services give details to each of their errors, so this one comes from before them. The transcoder reports what
-		// it cannot read as UNKNOWN.
+		// The services add details to all their errors, so this one is of the transcoder. It
+		// reports what it cannot read as UNKNOWN.
 		reason := "MALFORMED_REQUEST"
 		switch {
 		case st.Code == int32(codes.Unknown):
@@ -221,17 +222,16 @@ func (e *explainer) pass() {
 	e.ResponseWriter.Write(e.body.Bytes())
 }
 
-// codeOfHTTP is the status code for an error that HTTP itself has a number for.
+// codesOfHTTP are the gRPC codes for HTTP statuses; see codeOfHTTP for the others.
+var codesOfHTTP = map[int]codes.Code{
+	http.StatusNotFound: codes.NotFound, http.StatusRequestEntityTooLarge: codes.ResourceExhausted,
+	http.StatusMethodNotAllowed: codes.Unimplemented, http.StatusNotImplemented: codes.Unimplemented,
+	http.StatusServiceUnavailable: codes.Unavailable,
+}
+
 func codeOfHTTP(code int) codes.Code {
-	switch code {
-	case http.StatusNotFound:
-		return codes.NotFound
-	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return codes.Unimplemented
-	case http.StatusRequestEntityTooLarge:
-		return codes.ResourceExhausted
-	case http.StatusServiceUnavailable:
-		return codes.Unavailable
+	if known, ok := codesOfHTTP[code]; ok {
+		return known
 	}
 	if code >= http.StatusInternalServerError {
 		return codes.Internal
@@ -239,7 +239,7 @@ func codeOfHTTP(code int) codes.Code {
 	return codes.InvalidArgument
 }
 
-// index is the page where there is no other.
+// index is the default page.
 func index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
@@ -266,31 +266,21 @@ const indexPage = `<!doctype html>
 </html>
 `
 
-// httpCode is the HTTP status for a gRPC one, as google/rpc/code.proto has it.
-func httpCode(code codes.Code) int {
-	switch code {
-	case codes.OK:
-		return http.StatusOK
-	case codes.Canceled:
-		return 499 // client closed request
-	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
-		return http.StatusBadRequest
-	case codes.DeadlineExceeded:
-		return http.StatusGatewayTimeout
-	case codes.NotFound:
-		return http.StatusNotFound
-	case codes.AlreadyExists, codes.Aborted:
-		return http.StatusConflict
-	case codes.PermissionDenied:
-		return http.StatusForbidden
-	case codes.Unauthenticated:
-		return http.StatusUnauthorized
-	case codes.ResourceExhausted:
-		return http.StatusTooManyRequests
-	case codes.Unimplemented:
-		return http.StatusNotImplemented
-	case codes.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
+// httpCodes are the HTTP statuses for gRPC ones, as google/rpc/code.proto has them; 500 for the
+// others.
+var httpCodes = map[codes.Code]int{
+	codes.OK:                 http.StatusOK,
+	codes.Canceled:           499, // client closed request
+	codes.InvalidArgument:    http.StatusBadRequest,
+	codes.FailedPrecondition: http.StatusBadRequest,
+	codes.OutOfRange:         http.StatusBadRequest,
+	codes.DeadlineExceeded:   http.StatusGatewayTimeout,
+	codes.NotFound:           http.StatusNotFound,
+	codes.AlreadyExists:      http.StatusConflict,
+	codes.Aborted:            http.StatusConflict,
+	codes.PermissionDenied:   http.StatusForbidden,
+	codes.Unauthenticated:    http.StatusUnauthorized,
+	codes.ResourceExhausted:  http.StatusTooManyRequests,
+	codes.Unimplemented:      http.StatusNotImplemented,
+	codes.Unavailable:        http.StatusServiceUnavailable,
 }

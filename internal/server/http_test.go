@@ -20,7 +20,6 @@ import (
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 
-	"throughline/internal/store"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -61,10 +60,10 @@ func wantJSONError(t *testing.T, body string, code codes.Code, reason string, fi
 }
 
 func TestJSONCalls(t *testing.T) {
-	m := seeded()
-	m.add("http://example.org/x?y=1", "An id that is a URL", "Herald", "", day(1))
-	m.add("with:colon", "An id with a colon", "Herald", "", day(1))
-	s := start(t, config(t, m))
+	p := seeded(t)
+	p.Put(t, article("http://example.org/x?y=1", "An id that is a URL", "Herald", day(1), "A page."))
+	p.Put(t, article("with:colon", "An id with a colon", "Herald", day(1), "Another page."))
+	s := start(t, config(t, p))
 	for _, c := range []struct {
 		method, path, body string
 		code               int
@@ -73,7 +72,7 @@ func TestJSONCalls(t *testing.T) {
 		{"GET", "/v1/articles/a0", "", 200, `"id":"a0"`},
 		{"GET", "/v1/articles/" + strings.ReplaceAll(url.PathEscape("http://example.org/x?y=1"), ":", "%3A"), "", 200, `"title":"AnidthatisaURL"`},
 		{"GET", "/v1/articles/with%3Acolon", "", 200, `"id":"with:colon"`},
-		{"GET", "/v1/articles?page_size=1&filter.sources=Courier", "", 200, `"id":"a1"`},
+		{"GET", "/v1/articles?page_size=1&filter.sources=Blog", "", 200, `"id":"c`},
 		{"GET", "/v1/articles?pageSize=1", "", 200, `"nextPageToken":"`},
 		{"POST", "/v1/articles", `{"id": "new", "title": "Sent as JSON", "text": "It came over HTTP."}`, 200, `"outcome":"INGEST_OUTCOME_NEW"`},
 		{"PUT", "/v1/articles/new", `{"title": "Sent as JSON", "text": "It came over HTTP."}`, 200, `"outcome":"INGEST_OUTCOME_UNCHANGED"`},
@@ -82,12 +81,12 @@ func TestJSONCalls(t *testing.T) {
 		{"GET", "/v1/articles/a0/related?page_size=2", "", 200, `"id":"a2"`},
 		{"GET", "/v1/search?query=election", "", 200, `"id":"b0"`},
 		{"POST", "/v1/search", `{"query": "election"}`, 200, `"id":"b0"`},
-		{"GET", "/v1/stories?order=STORY_ORDER_LARGEST&pageSize=1", "", 200, `"id":"s1"`},
-		{"GET", "/v1/stories/s0", "", 200, `"id":"s1"`},
-		{"GET", "/v1/topics?level=TOPIC_LEVEL_THEME", "", 200, `"id":"h1"`},
-		{"GET", "/v1/topics/h1", "", 200, `"topics":[`},
-		{"POST", "/v1/stories:find", `{"title": "Election", "text": "Votes."}`, 200, `"storyId":"s2"`},
-		{"POST", "/throughline.v1.ClusterService/GetStory", `{"storyId": "s1"}`, 200, `"id":"s1"`}, // Connect
+		{"GET", "/v1/stories?order=STORY_ORDER_LARGEST&pageSize=1", "", 200, `"id":"story-1"`},
+		{"GET", "/v1/stories/story-1", "", 200, `"id":"story-1"`},
+		{"GET", "/v1/topics?level=TOPIC_LEVEL_THEME", "", 200, `"id":"theme-7"`},
+		{"GET", "/v1/topics/theme-7", "", 200, `"topics":[`},
+		{"POST", "/v1/stories:find", `{"title": "Fire in the concert hall", "text": "The fire in the concert hall was put out."}`, 200, `"storyId":"story-1"`},
+		{"POST", "/throughline.v1.ClusterService/GetStory", `{"storyId": "story-1"}`, 200, `"id":"story-1"`}, // Connect
 	} {
 		code, _, body := exchange(t, c.method, s.http+c.path, c.body)
 		if code != c.code || !strings.Contains(strings.Join(strings.Fields(body), ""), c.want) {
@@ -97,7 +96,7 @@ func TestJSONCalls(t *testing.T) {
 }
 
 func TestJSONErrors(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	for _, c := range []struct {
 		method, path, body string
 		http               int
@@ -128,7 +127,7 @@ func TestJSONErrors(t *testing.T) {
 }
 
 func TestRequestIDIsReturned(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	for sent, kept := range map[string]bool{"mine-1": true, "not fit": false, strings.Repeat("x", 200): false} {
 		_, header, _ := exchange(t, "GET", s.http+"/v1/articles/a0", "", requestIDHeader, sent)
 		if got := header.Get(requestIDHeader); got == "" || (got == sent) != kept {
@@ -137,9 +136,9 @@ func TestRequestIDIsReturned(t *testing.T) {
 	}
 }
 
-// curl sends JSON as a form unless told otherwise; a page of another site may not write at all.
+// curl sends JSON as a form by default. A page of another site may not write at all.
 func TestFormsAndForeignPages(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, seeded(t)))
 	body := `{"id": "x", "title": "A title"}`
 	if code, _, text := exchange(t, "POST", s.http+"/v1/articles", body, "Content-Type", "application/x-www-form-urlencoded"); code != 200 {
 		t.Errorf("curl's content type: %d %s", code, text)
@@ -155,7 +154,7 @@ func TestFormsAndForeignPages(t *testing.T) {
 }
 
 func TestOperatorPaths(t *testing.T) {
-	cfg := config(t, seeded())
+	cfg := config(t, shared(t))
 	cfg.Page = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
 	s := start(t, cfg)
 	if _, err := s.articles.GetArticle(t.Context(), &throughlinev1.GetArticleRequest{ArticleId: "nope"}); err == nil {
@@ -170,7 +169,7 @@ func TestOperatorPaths(t *testing.T) {
 			t.Errorf("%s: %d %s", path, code, body)
 		}
 	}
-	plain := start(t, config(t, seeded()))
+	plain := start(t, config(t, shared(t)))
 	if code, header, body := exchange(t, "GET", plain.http+"/", ""); code != 200 || !strings.Contains(body, "/v1/stories") || !strings.HasPrefix(header.Get("Content-Type"), "text/html") {
 		t.Errorf("the page that is there without another: %d %s", code, body)
 	}
@@ -178,7 +177,7 @@ func TestOperatorPaths(t *testing.T) {
 
 // Names that callers make up must not become labels.
 func TestMetricsStayBounded(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	for i := range 20 {
 		if err := s.conn.Invoke(t.Context(), fmt.Sprintf("/made.up/Method%d", i), &throughlinev1.GetArticleRequest{}, &throughlinev1.Article{}); err == nil {
 			t.Fatal("no error")
@@ -191,10 +190,7 @@ func TestMetricsStayBounded(t *testing.T) {
 }
 
 func TestStreamsOverHTTP(t *testing.T) {
-	m := seeded()
-	m.record(store.Event{Kind: store.StoryCreated, StoryID: "s1"})
-	m.record(store.Event{Kind: store.StoryCreated, StoryID: "s2"})
-	s := start(t, config(t, m))
+	s := start(t, config(t, seeded(t)))
 
 	code, header, body := exchange(t, "POST", s.http+"/v1/articles:ingest",
 		`{"article": {"id": "n1", "title": "One"}}`+"\n\n"+`{"article": {"id": "n2"}}`+"\n"+`{"article": {"id": "n1", "title": "One"}}`)
@@ -211,7 +207,7 @@ func TestStreamsOverHTTP(t *testing.T) {
 	if lines = jsonLines(t, body); code != 200 || len(lines) != 2 || lines[0]["response"] == nil || lines[1]["status"] == nil {
 		t.Errorf("%d %s", code, body)
 	}
-	code, _, body = exchange(t, "GET", s.http+"/v1/stories:watch?stop_at_end=true&afterSequence=1", "")
+	code, _, body = exchange(t, "GET", s.http+"/v1/stories:watch?stop_at_end=true&afterSequence=2", "")
 	if lines = jsonLines(t, body); code != 200 || len(lines) != 1 {
 		t.Errorf("%d %s", code, body)
 	}
@@ -247,7 +243,7 @@ func jsonLines(t *testing.T, body string) (out []map[string]any) {
 
 // Over HTTP/1 too, a client reads an answer before it sends the next request.
 func TestIngestOverHTTPOneByOne(t *testing.T) {
-	s := start(t, config(t, newMemory()))
+	s := start(t, config(t, empty(t)))
 	reader, writer := io.Pipe()
 	request, err := http.NewRequestWithContext(t.Context(), "POST", s.http+"/v1/articles:ingest", reader)
 	if err != nil {
@@ -276,7 +272,7 @@ func TestIngestOverHTTPOneByOne(t *testing.T) {
 }
 
 func TestLongLineIsRefused(t *testing.T) {
-	cfg := config(t, newMemory())
+	cfg := config(t, shared(t))
 	cfg.MaxMessage = 1 << 16
 	s := start(t, cfg)
 	line := `{"article": {"title": "` + strings.Repeat("x", 1<<17) + `"}}`
@@ -289,7 +285,7 @@ func TestLongLineIsRefused(t *testing.T) {
 
 // gRPC works on the HTTP port as well.
 func TestGRPCOnTheHTTPPort(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	conn, err := grpc.NewClient(strings.TrimPrefix(s.http, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -309,7 +305,7 @@ func FuzzJSONStream(f *testing.F) {
 	f.Add([]byte("{}\n{}\n"))
 	f.Add([]byte("\xff\n"))
 	f.Add([]byte(`{"request": {"article_id": "a0", "half_life": "-1s"}}`))
-	cfg := config(f, seeded())
+	cfg := config(f, shared(f))
 	cfg.Logger = discard()
 	s, err := New(cfg)
 	if err != nil {

@@ -8,21 +8,22 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"strings"
 
-	"github.com/google/uuid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
-// requestIDHeader is read from a call's metadata and returned in its header. In errors the id is in RequestInfo.
+// requestIDHeader is read from a call's metadata and returned in its header. In an error,
+// RequestInfo has the id too.
 const requestIDHeader = "x-request-id"
 
-// maxRequestID bounds what a client may make us log.
+// maxRequestID limits what a client can write into the log, in bytes.
 const maxRequestID = 128
 
-// requestIDOf takes the caller's id for a call if it is fit for a log, else makes one.
+// requestIDOf returns the caller's id for a call if it is fit for a log, else a new one.
 func (s *Server) requestIDOf(ctx context.Context) string {
 	if values := metadata.ValueFromIncomingContext(ctx, requestIDHeader); len(values) == 1 && printable(values[0]) {
 		return values[0]
@@ -31,25 +32,21 @@ func (s *Server) requestIDOf(ctx context.Context) string {
 }
 
 func printable(id string) bool {
-	if id == "" || len(id) > maxRequestID {
-		return false
-	}
-	for _, r := range id {
-		if r <= ' ' || r > '~' {
-			return false
-		}
-	}
-	return true
+	other := func(r rune) bool { return r <= ' ' || r > '~' }
+	return id != "" && len(id) <= maxRequestID && !strings.ContainsFunc(id, other)
 }
 
-func randomID() string { return uuid.NewString() }
+// setHeader sets a header of a unary call's answer.
+func (s *Server) setHeader(ctx context.Context, key, value string) {
+	if err := grpc.SetHeader(ctx, metadata.Pairs(key, value)); err != nil {
+		s.log.DebugContext(ctx, "header not sent", "header", key, "error", err)
+	}
+}
 
-// unary is what every call with one request and one response goes through.
+// unary is the interceptor of calls with one request and one response.
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (response any, err error) {
 	id := s.requestIDOf(ctx)
-	if err := grpc.SetHeader(ctx, metadata.Pairs(requestIDHeader, id)); err != nil {
-		s.log.DebugContext(ctx, "no header could be sent", "error", err)
-	}
+	s.setHeader(ctx, requestIDHeader, id)
 	done := s.metrics.start(s.label(info.FullMethod), s.cfg.Now)
 	err = s.guard(func() error {
 		if _, has := ctx.Deadline(); !has && s.cfg.Timeout > 0 {
@@ -68,18 +65,15 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	})
 	err = s.finish(ctx, info.FullMethod, id, err)
 	done(status.Code(err))
-	if err != nil {
-		return nil, err
-	}
-	return response, nil
+	return response, err
 }
 
-// stream is what every stream goes through. It has no deadline of ours: watching has no end.
+// stream is the interceptor of streams. It sets no deadline, since a watch has no end.
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	ctx := stream.Context()
 	id := s.requestIDOf(ctx)
 	if err := stream.SetHeader(metadata.Pairs(requestIDHeader, id)); err != nil {
-		s.log.DebugContext(ctx, "no header could be sent", "error", err)
+		s.log.DebugContext(ctx, "header not sent", "header", requestIDHeader, "error", err)
 	}
 	done := s.metrics.start(s.label(info.FullMethod), s.cfg.Now)
 	err := s.guard(func() error { return handler(srv, &checkedStream{stream, s, info.IsClientStream}) })
@@ -88,7 +82,8 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	return err
 }
 
-// label is the name of a method in metrics. What callers make up shares one, or they could fill memory with labels.
+// label is the name of a method in metrics. All unknown methods share one, so that callers cannot
+// fill memory with labels.
 func (s *Server) label(fullMethod string) string {
 	if s.known[fullMethod] {
 		return fullMethod
@@ -96,12 +91,13 @@ func (s *Server) label(fullMethod string) string {
 	return "/unknown/unknown"
 }
 
-// checkedStream turns a message that cannot be read into our error, and validates the one request of a server stream.
-// Streams of requests validate each on their own, since a bad one must not end the stream.
+// checkedStream refuses a message that cannot be read, and validates the one request of a server
+// stream. The handlers of request streams validate each request themselves: a bad one must not end
+// the stream.
 type checkedStream struct {
 	grpc.ServerStream
 	server *Server
-	many   bool
+	many   bool // a stream of requests
 }
 
 func (c *checkedStream) RecvMsg(m any) error {
@@ -117,7 +113,7 @@ func (c *checkedStream) RecvMsg(m any) error {
 	return c.server.validate(m)
 }
 
-// SendMsg tells a client that went away from a failure of ours.
+// SendMsg returns context.Canceled when the client has gone: that is no failure of this server.
 func (c *checkedStream) SendMsg(m any) error {
 	if err := c.ServerStream.SendMsg(m); err != nil {
 		if ended := c.Context().Err(); ended != nil {
@@ -131,7 +127,7 @@ func (c *checkedStream) SendMsg(m any) error {
 	return nil
 }
 
-// unreceived gives the details of our errors to a failure to receive a request. io.EOF stays, as do the ends of a call.
+// unreceived classifies a failure to receive a request. io.EOF stays as it is.
 func unreceived(err error) error {
 	if errors.Is(err, io.EOF) {
 		return err
@@ -148,29 +144,23 @@ func unreceived(err error) error {
 	return malformed(st.Message())
 }
 
-// malformed refuses a request that is not what it should be even before its fields are looked at.
+// malformed refuses a request that cannot be decoded.
 func malformed(reason string) *apiError {
 	return &apiError{code: codes.InvalidArgument, reason: "MALFORMED_REQUEST", message: "the request cannot be read: " + reason}
 }
 
-// guard runs one call and makes an error of a panic, so that one bad request does not take the others down.
+// guard runs a call and returns a panic as an error, so that one bad request does not end the
+// others.
 func (s *Server) guard(call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &panicError{p, debug.Stack()}
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
 	return call()
 }
 
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
-
-// finish turns the outcome of a call into what the client gets, and logs it.
+// finish logs the outcome of a call and returns the error that the client gets.
 func (s *Server) finish(ctx context.Context, method, id string, err error) error {
 	if err == nil {
 		s.log.DebugContext(ctx, "call", "method", method, "request_id", id)
@@ -178,14 +168,14 @@ func (s *Server) finish(ctx context.Context, method, id string, err error) error
 	}
 	e := classify(err)
 	if st, ok := status.FromError(err); ok && !ours(method) {
-		// The library's own services: health and reflection. Their text is theirs to give.
+		// Health and reflection are services of the library; their text is safe to pass on.
 		e = &apiError{code: st.Code(), reason: "PROTOCOL", message: st.Message(), cause: err}
 	}
 	level := slog.LevelDebug
-	switch {
-	case fault(e.code):
+	switch e.code {
+	case codes.Internal, codes.Unknown, codes.DataLoss: // faults of this server
 		level = slog.LevelError
-	case e.code == codes.Unavailable:
+	case codes.Unavailable:
 		level = slog.LevelWarn
 	}
 	attrs := []slog.Attr{
@@ -206,12 +196,12 @@ func ours(method string) bool {
 	return slices.Contains(Services, service)
 }
 
-// itemStatus is the status of one item of a stream, logged like a call.
+// itemStatus logs the error of one item of a stream like that of a call, and returns its status.
 func (s *Server) itemStatus(ctx context.Context, method string, err error) *status.Status {
 	return status.Convert(s.finish(ctx, method, s.cfg.NewID(), err))
 }
 
-// unknownMethod answers calls of services and methods that there are not.
+// unknownMethod answers calls of unknown services and methods.
 func unknownMethod(_ any, stream grpc.ServerStream) error {
 	name, _ := grpc.MethodFromServerStream(stream)
 	return unbuilt(name)

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// metrics counts and times calls. Labels have few values: method names come from the registered services only.
+// metrics counts and times calls. Labels have few values: see Server.label.
 type metrics struct {
 	calls   *prometheus.CounterVec   // service, method, code
 	seconds *prometheus.HistogramVec // service, method
@@ -36,7 +36,7 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-// start counts a call in; what it returns counts it out.
+// start counts a call that begins. The returned function counts its end.
 func (m *metrics) start(fullMethod string, now func() time.Time) func(codes.Code) {
 	service, method := splitMethod(fullMethod)
 	began := now()

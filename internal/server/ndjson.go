@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,9 +23,10 @@ import (
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
-// jsonStream is a streaming method over plain HTTP, which the transcoder leaves out: one JSON object a line, requests in
-// the body or, for a method with one request, in the query; responses as they come. An error before the first response is
-// an ordinary HTTP error; after it, the last line is {"error": STATUS}.
+// jsonStream is a streaming method over plain HTTP, which the transcoder does not have. Each line
+// is one JSON object: requests in the body, responses as they come. A method with one request takes
+// it from the query. An error before the first response is an ordinary HTTP error; after it, the
+// last line is {"error": STATUS}.
 type jsonStream struct {
 	server  *Server
 	pattern string // of http.ServeMux
@@ -33,24 +35,16 @@ type jsonStream struct {
 	desc    grpc.StreamDesc
 }
 
+// jsonStreams are the streaming methods. Each of these services has one.
 func (s *Server) jsonStreams() []*jsonStream {
+	one := func(pattern string, service any, of grpc.ServiceDesc) *jsonStream {
+		return &jsonStream{s, pattern, "/" + of.ServiceName + "/" + of.Streams[0].StreamName, service, of.Streams[0]}
+	}
 	return []*jsonStream{
-		{s, "POST /v1/articles:ingest", throughlinev1.ArticleService_IngestArticles_FullMethodName,
-			&articleService{server: s}, streamOf(throughlinev1.ArticleService_ServiceDesc, "IngestArticles")},
-		{s, "POST /v1/related:batch", throughlinev1.CoverageService_BatchRelated_FullMethodName,
-			&coverageService{server: s}, streamOf(throughlinev1.CoverageService_ServiceDesc, "BatchRelated")},
-		{s, "GET /v1/stories:watch", throughlinev1.ClusterService_WatchStories_FullMethodName,
-			&clusterService{server: s}, streamOf(throughlinev1.ClusterService_ServiceDesc, "WatchStories")},
+		one("POST /v1/articles:ingest", &articleService{server: s}, throughlinev1.ArticleService_ServiceDesc),
+		one("POST /v1/related:batch", &coverageService{server: s}, throughlinev1.CoverageService_ServiceDesc),
+		one("GET /v1/stories:watch", &clusterService{server: s}, throughlinev1.ClusterService_ServiceDesc),
 	}
-}
-
-func streamOf(service grpc.ServiceDesc, name string) grpc.StreamDesc {
-	for _, desc := range service.Streams {
-		if desc.StreamName == name {
-			return desc
-		}
-	}
-	return grpc.StreamDesc{}
 }
 
 func (j *jsonStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -60,9 +54,10 @@ func (j *jsonStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx = metadata.NewIncomingContext(ctx, metadata.Pairs(requestIDHeader, id))
 	}
 	control := http.NewResponseController(w)
-	// HTTP/1 otherwise reads the whole body before the first response. HTTP/2 is duplex anyway and says it cannot be set.
+	// Without this, HTTP/1 reads the whole body before the first response. HTTP/2 needs it not and
+	// does not support it.
 	if err := control.EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		j.server.log.DebugContext(ctx, "no full duplex", "error", err)
+		j.server.log.DebugContext(ctx, "HTTP without full duplex", "error", err)
 	}
 	stream := &httpStream{ctx: ctx, w: w, control: control}
 	if j.desc.ClientStreams {
@@ -76,7 +71,8 @@ func (j *jsonStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	stream.end(err)
 }
 
-// httpStream is a stream of JSON lines as the handlers know streams. Like any, one goroutine reads and one writes.
+// httpStream is a stream of JSON lines as a grpc.ServerStream. One goroutine may read and one may
+// write.
 type httpStream struct {
 	ctx     context.Context
 	w       http.ResponseWriter
@@ -92,20 +88,24 @@ type httpStream struct {
 
 func (h *httpStream) Context() context.Context { return h.ctx }
 
-// SetHeader keeps what the interceptors set; it is sent with the first response.
+// SetHeader sends headers with the first response.
 func (h *httpStream) SetHeader(md metadata.MD) error {
+	h.addHeader("", md)
+	return nil
+}
+
+func (h *httpStream) addHeader(prefix string, md metadata.MD) {
 	for key, values := range md {
 		for _, value := range values {
-			h.w.Header().Add(key, value)
+			h.w.Header().Add(prefix+key, value)
 		}
 	}
-	return nil
 }
 
 func (h *httpStream) SendHeader(md metadata.MD) error { return h.SetHeader(md) }
 
-// SetTrailer does nothing: no handler here sets one.
-func (h *httpStream) SetTrailer(metadata.MD) {}
+// SetTrailer sends trailers after the last response.
+func (h *httpStream) SetTrailer(md metadata.MD) { h.addHeader(http.TrailerPrefix, md) }
 
 func (h *httpStream) SendMsg(m any) error {
 	message, ok := m.(proto.Message)
@@ -119,16 +119,21 @@ func (h *httpStream) SendMsg(m any) error {
 	return h.writeLine(line)
 }
 
-func (h *httpStream) writeLine(line []byte) error {
+func (h *httpStream) begin() {
 	if !h.begun {
 		h.begun = true
 		h.w.Header().Set("Content-Type", "application/x-ndjson")
 		h.w.WriteHeader(http.StatusOK)
 	}
-	if _, err := h.w.Write(append(line, '\n')); err != nil {
-		return status.Error(codes.Canceled, err.Error())
+}
+
+func (h *httpStream) writeLine(line []byte) error {
+	h.begin()
+	_, err := h.w.Write(append(line, '\n'))
+	if err == nil {
+		err = h.control.Flush()
 	}
-	if err := h.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return status.Error(codes.Canceled, err.Error())
 	}
 	return nil
@@ -157,7 +162,7 @@ func (h *httpStream) RecvMsg(m any) error {
 	}
 }
 
-// nextLine reads one line of bounded length; io.EOF after the last one.
+// nextLine reads one line of at most h.longest bytes. After the last one it returns io.EOF.
 func (h *httpStream) nextLine() ([]byte, error) {
 	h.line++
 	var line []byte
@@ -213,13 +218,10 @@ func (h *httpStream) fromQuery(m proto.Message) error {
 	return nil
 }
 
-// end tells what ended the stream. err is a status.
+// end writes how the stream ended. err is a status, nil for success.
 func (h *httpStream) end(err error) {
 	if err == nil {
-		if !h.begun {
-			h.w.Header().Set("Content-Type", "application/x-ndjson")
-			h.w.WriteHeader(http.StatusOK)
-		}
+		h.begin()
 		return
 	}
 	st := status.Convert(err)
@@ -232,6 +234,6 @@ func (h *httpStream) end(err error) {
 		return
 	}
 	h.w.Header().Set("Content-Type", "application/json")
-	h.w.WriteHeader(httpCode(st.Code()))
+	h.w.WriteHeader(cmp.Or(httpCodes[st.Code()], http.StatusInternalServerError))
 	h.w.Write(append(body, '\n'))
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,34 +23,40 @@ import (
 // operationPrefix starts the name of every operation.
 const operationPrefix = "operations/"
 
-// keptOperations is how many finished operations are remembered.
+// keptOperations is how many operations are kept.
 const keptOperations = 100
 
-// operations are the jobs of this process. They end with it: what a job changed is in the ledger, not here.
+// operations are the jobs of this process. They end with it; what a job changed is in the ledger.
 type operations struct {
 	now   func() time.Time
 	newID func() string
 
-	// jobs is the context of all jobs; close ends it and waits for them.
+	// jobs is the context of all jobs. close cancels it and waits for them.
 	jobs   context.Context
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
-	all    []*operation // by start
+	all    []*operation // in order of start
 }
 
-// operation is one job. Its fields are guarded by operations.mu, but for what never changes.
+// operation is one job. operations.mu guards metadata, response and failure.
 type operation struct {
 	name     string
 	cancel   context.CancelFunc
-	finished chan struct{} // closed when result is there
+	finished chan struct{} // closed when response or failure is set
 
 	metadata *throughlinev1.ReclusterMetadata
-	response *throughlinev1.ReclusterResponse
+	response *throughlinev1.ReclusterResponse // without memberships
 	failure  *apiError
+	// memberships are kept until the next job starts; nil: not asked for.
+	memberships []*throughlinev1.ArticleMembership
 }
+
+// maxMemberships is how many bytes the memberships of a job may take. Clients of this program
+// receive messages of up to 64 MiB.
+const maxMemberships = 60 << 20
 
 func newOperations(now func() time.Time, newID func() string) *operations {
 	o := &operations{now: now, newID: newID}
@@ -75,8 +82,8 @@ func (op *operation) over() bool {
 	}
 }
 
-// message is the operation as it travels; it needs o.mu.
-func (o *operations) message(op *operation) (*longrunning.Operation, error) {
+// message is the operation as a message, with or without memberships. It needs o.mu.
+func (o *operations) message(op *operation, memberships bool) (*longrunning.Operation, error) {
 	metadata, err := anypb.New(op.metadata)
 	if err != nil {
 		return nil, err
@@ -87,7 +94,12 @@ func (o *operations) message(op *operation) (*longrunning.Operation, error) {
 	case op.failure != nil:
 		out.Result = &longrunning.Operation_Error{Error: op.failure.toStatus("").Proto()}
 	default:
-		response, err := anypb.New(op.response)
+		full := op.response
+		if memberships && op.memberships != nil {
+			full = proto.CloneOf(full)
+			full.Memberships = op.memberships
+		}
+		response, err := anypb.New(full)
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +108,7 @@ func (o *operations) message(op *operation) (*longrunning.Operation, error) {
 	return out, nil
 }
 
-// startReclustering starts the one job there may be.
+// startReclustering starts a job. Only one may run.
 func (s *Server) startReclustering(engine Stories, opts stories.ReclusterOptions) (*longrunning.Operation, error) {
 	o := s.operations
 	o.mu.Lock()
@@ -110,6 +122,7 @@ func (s *Server) startReclustering(engine Stories, opts stories.ReclusterOptions
 				message:  "a job is running already: wait for it or cancel it",
 				metadata: map[string]string{"operation": other.name}}
 		}
+		other.memberships = nil
 	}
 	ctx, cancel := context.WithCancel(o.jobs)
 	op := &operation{
@@ -122,10 +135,10 @@ func (s *Server) startReclustering(engine Stories, opts stories.ReclusterOptions
 		defer cancel()
 		s.recluster(ctx, engine, op, opts)
 	})
-	return o.message(op)
+	return o.message(op, true)
 }
 
-// forget drops the oldest finished operations beyond what is kept; it needs o.mu.
+// forget drops the oldest finished operations beyond keptOperations. It needs o.mu.
 func (o *operations) forget() {
 	for extra := len(o.all) - keptOperations; extra > 0; extra-- {
 		at := slices.IndexFunc(o.all, (*operation).over)
@@ -138,7 +151,7 @@ func (o *operations) forget() {
 
 func (s *Server) recluster(ctx context.Context, engine Stories, op *operation, opts stories.ReclusterOptions) {
 	o := s.operations
-	var found stories.Summary
+	var found *stories.Arrangement
 	err := s.guard(func() (err error) {
 		found, err = engine.Recluster(ctx, opts, func(stage string, done float64) {
 			o.mu.Lock()
@@ -147,6 +160,10 @@ func (s *Server) recluster(ctx context.Context, engine Stories, op *operation, o
 		})
 		return err
 	})
+	var memberships []*throughlinev1.ArticleMembership
+	if err == nil && opts.TopicStrengths {
+		memberships, err = fromMemberships(found)
+	}
 	if err != nil {
 		s.log.WarnContext(ctx, "clustering failed", "operation", op.name, "error", err)
 	}
@@ -157,22 +174,43 @@ func (s *Server) recluster(ctx context.Context, engine Stories, op *operation, o
 		op.failure = classify(err)
 	} else {
 		op.metadata.Stage, op.metadata.Progress = "done", 1
-		op.response = fromSummary(found)
+		op.response, op.memberships = fromSummary(found.Summary), memberships
 	}
 	close(op.finished)
 }
 
-// find needs o.mu.
-func (o *operations) find(name string) (*operation, error) {
-	for _, op := range o.all {
-		if op.name == name {
-			return op, nil
+// fromMemberships converts the memberships of an arrangement, unless they take more than
+// maxMemberships.
+func fromMemberships(a *stories.Arrangement) ([]*throughlinev1.ArticleMembership, error) {
+	out := make([]*throughlinev1.ArticleMembership, len(a.Memberships))
+	size := 0
+	for i, m := range a.Memberships {
+		out[i] = &throughlinev1.ArticleMembership{
+			ArticleId: m.ArticleID, StoryId: m.StoryID, TopicId: m.TopicID, ThemeId: m.ThemeID,
+			Probability: m.Probability, TopicStrength: float64(a.TopicStrengths[i]),
 		}
+		size += proto.Size(out[i]) + 6 // and its tag and length
 	}
-	return nil, notFound("operation", name)
+	if size > maxMemberships {
+		return nil, &apiError{code: codes.ResourceExhausted, reason: "MEMBERSHIPS_TOO_LARGE", message: fmt.Sprintf(
+			"the memberships of %d articles do not fit into one answer (got %d MiB, limit %d): leave out include_memberships",
+			len(out), size>>20, maxMemberships>>20)}
+	}
+	return out, nil
 }
 
-// operationsService is google.longrunning.Operations over this process's jobs.
+// with calls fn with an operation. It holds o.mu meanwhile.
+func (o *operations) with(name string, fn func(*operation) error) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at := slices.IndexFunc(o.all, func(op *operation) bool { return op.name == name })
+	if at < 0 {
+		return notFound("operation", name)
+	}
+	return fn(o.all[at])
+}
+
+// operationsService is google.longrunning.Operations for the jobs of this process.
 type operationsService struct {
 	longrunning.UnimplementedOperationsServer
 	server *Server
@@ -180,16 +218,15 @@ type operationsService struct {
 
 func (s *operationsService) GetOperation(_ context.Context, in *longrunning.GetOperationRequest) (*longrunning.Operation, error) {
 	o := s.server.operations
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	op, err := o.find(in.GetName())
-	if err != nil {
-		return nil, err
-	}
-	return o.message(op)
+	var out *longrunning.Operation
+	err := o.with(in.GetName(), func(op *operation) (err error) {
+		out, err = o.message(op, true)
+		return err
+	})
+	return out, err
 }
 
-// ListOperations lists the latest first.
+// ListOperations lists the operations, the latest first.
 func (s *operationsService) ListOperations(_ context.Context, in *longrunning.ListOperationsRequest) (*longrunning.ListOperationsResponse, error) {
 	switch {
 	case in.GetFilter() != "":
@@ -201,31 +238,25 @@ func (s *operationsService) ListOperations(_ context.Context, in *longrunning.Li
 	case in.GetPageSize() < 0 || in.GetPageSize() > keptOperations:
 		return nil, invalid(violation{"page_size", fmt.Sprintf("must be from 0 to %d", keptOperations)})
 	}
-	page, err := s.server.pager.pageOf("ListOperations", proto.Message(in))
-	if err != nil {
-		return nil, err
-	}
-	cursor, err := page.cursor(in.GetPageToken())
+	page, cursor, err := s.server.pager.open("ListOperations", in)
 	if err != nil {
 		return nil, err
 	}
 	o := s.server.operations
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	// The cursor is the name of the last operation shown; those after it started earlier.
+	// The cursor is the name of the last operation shown. Those after it started earlier.
 	from := len(o.all)
 	if cursor != "" {
 		from = slices.IndexFunc(o.all, func(op *operation) bool { return op.name == cursor })
 		if from < 0 {
-			e := badToken("has expired: ask for the first page again")
-			e.reason = "PAGE_TOKEN_EXPIRED"
-			return nil, e
+			return nil, expiredToken()
 		}
 	}
 	out := &longrunning.ListOperationsResponse{}
-	for size := pageSize(in.GetPageSize(), 50); from > 0 && len(out.Operations) < size; {
+	for size := cmp.Or(int(in.GetPageSize()), 50); from > 0 && len(out.Operations) < size; {
 		from--
-		message, err := o.message(o.all[from])
+		message, err := o.message(o.all[from], false)
 		if err != nil {
 			return nil, err
 		}
@@ -238,48 +269,37 @@ func (s *operationsService) ListOperations(_ context.Context, in *longrunning.Li
 }
 
 func (s *operationsService) CancelOperation(_ context.Context, in *longrunning.CancelOperationRequest) (*emptypb.Empty, error) {
-	o := s.server.operations
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	op, err := o.find(in.GetName())
-	if err != nil {
-		return nil, err
-	}
-	op.cancel()
-	return &emptypb.Empty{}, nil
+	return &emptypb.Empty{}, s.server.operations.with(in.GetName(), func(op *operation) error {
+		op.cancel()
+		return nil
+	})
 }
 
 // DeleteOperation forgets a finished operation. It does not cancel one that runs.
 func (s *operationsService) DeleteOperation(_ context.Context, in *longrunning.DeleteOperationRequest) (*emptypb.Empty, error) {
 	o := s.server.operations
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	op, err := o.find(in.GetName())
-	if err != nil {
-		return nil, err
-	}
-	if !op.over() {
-		return nil, &apiError{code: codes.FailedPrecondition, reason: "OPERATION_RUNNING", message: "the operation is running: cancel it first"}
-	}
-	o.all = slices.DeleteFunc(o.all, func(other *operation) bool { return other == op })
-	return &emptypb.Empty{}, nil
+	return &emptypb.Empty{}, o.with(in.GetName(), func(op *operation) error {
+		if !op.over() {
+			return &apiError{code: codes.FailedPrecondition, reason: "OPERATION_RUNNING", message: "the operation is running: cancel it first"}
+		}
+		o.all = slices.DeleteFunc(o.all, func(other *operation) bool { return other == op })
+		return nil
+	})
 }
 
 // WaitOperation returns the operation when it is done or the time is up, whichever comes first.
 func (s *operationsService) WaitOperation(ctx context.Context, in *longrunning.WaitOperationRequest) (*longrunning.Operation, error) {
 	o := s.server.operations
-	o.mu.Lock()
-	op, err := o.find(in.GetName())
-	o.mu.Unlock()
-	if err != nil {
+	var op *operation
+	if err := o.with(in.GetName(), func(found *operation) error { op = found; return nil }); err != nil {
 		return nil, err
 	}
-	var f fields
+	var d decoder
 	limit := s.server.cfg.Timeout
 	if in.GetTimeout() != nil {
-		limit = f.duration("timeout", in.GetTimeout())
+		limit = d.duration("timeout", in.GetTimeout())
 	}
-	if err := f.err(); err != nil {
+	if err := d.err(); err != nil {
 		return nil, err
 	}
 	wait, cancel := context.WithTimeout(ctx, limit)
@@ -294,5 +314,5 @@ func (s *operationsService) WaitOperation(ctx context.Context, in *longrunning.W
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.message(op)
+	return o.message(op, true)
 }

@@ -10,22 +10,22 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// macSize is how much of the HMAC-SHA256 a token carries, in bytes: 2^-128 for a guess.
+// macSize is how much of the HMAC-SHA256 is in a token, in bytes: a guess is right once in 2^128.
 const macSize = 16
 
-// pager makes and reads page tokens. A token is a cursor that only this server can read the meaning of, under a MAC over
-// the cursor and the request it belongs to. So a token cannot be forged, and one of another request is refused: its cursor
-// would point into another list.
+// pager makes and reads page tokens. A token is a cursor with a MAC over the cursor and the request
+// it belongs to. It cannot be forged, and the token of another request is refused: its cursor would
+// point into another list.
 type pager struct{ key []byte }
 
-// page is the request for one page of a list: what stays the same from page to page.
+// page is what the requests for all pages of a list have in common.
 type page struct {
 	pager   *pager
 	request [sha256.Size]byte
 	method  string
 }
 
-// pageOf fingerprints a request without its paging fields; page_size may change between pages (AIP-158).
+// pageOf hashes a request without its paging fields: page_size may change between pages (AIP-158).
 func (p *pager) pageOf(method string, request proto.Message) (page, error) {
 	bare := proto.Clone(request)
 	message := bare.ProtoReflect()
@@ -34,12 +34,30 @@ func (p *pager) pageOf(method string, request proto.Message) (page, error) {
 			message.Clear(field)
 		}
 	}
-	// Deterministic within one build, which is all that a token outlives at worst by being refused.
+	// Deterministic within one build. Another build may refuse a token, which costs a first page.
 	bytes, err := proto.MarshalOptions{Deterministic: true}.Marshal(bare)
 	if err != nil {
-		return page{}, fmt.Errorf("fingerprint a request: %w", err)
+		return page{}, fmt.Errorf("hash a request: %w", err)
 	}
 	return page{pager: p, request: sha256.Sum256(bytes), method: method}, nil
+}
+
+// paged is a request for one page of a list.
+type paged interface {
+	proto.Message
+	GetPageToken() string
+	GetPageSize() int32
+}
+
+// open reads a request for one page: its list, and the cursor in its token, which is empty for the
+// first page.
+func (p *pager) open(method string, request paged) (page, string, error) {
+	of, err := p.pageOf(method, request)
+	if err != nil {
+		return page{}, "", err
+	}
+	cursor, err := of.cursor(request.GetPageToken())
+	return of, cursor, err
 }
 
 func (p page) mac(cursor []byte) []byte {
@@ -49,7 +67,7 @@ func (p page) mac(cursor []byte) []byte {
 	return h.Sum(nil)[:macSize]
 }
 
-// token is the page token for a cursor; none for an empty one.
+// token is the page token for a cursor; empty for an empty one.
 func (p page) token(cursor string) string {
 	if cursor == "" {
 		return ""
@@ -79,10 +97,8 @@ func badToken(reason string) *apiError {
 	return e
 }
 
-// pageSize applies a method's default. Limits are in the protos.
-func pageSize(asked int32, otherwise int) int {
-	if asked == 0 {
-		return otherwise
-	}
-	return int(asked)
+func expiredToken() *apiError {
+	e := badToken("has expired: ask for the first page again")
+	e.reason = "PAGE_TOKEN_EXPIRED"
+	return e
 }

@@ -20,7 +20,8 @@ func listRequest(t *rapid.T, label string) *throughlinev1.ListArticlesRequest {
 	}
 }
 
-// A token is good for its own request with any page_size, and for nothing else; no change of a bit goes unnoticed.
+// A token is good for its own request with any page_size, and for nothing else; no change of a bit
+// goes unnoticed.
 func TestTokensBelongToTheirRequest(t *testing.T) {
 	p := &pager{[]byte("key")}
 	rapid.Check(t, func(t *rapid.T) {

@@ -2,20 +2,22 @@ package server
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"google.golang.org/grpc/codes"
 )
 
-// arrival is one request of a stream, or what ended it: io.EOF for the client's orderly end.
+// arrival is one request of a stream, or the error that ended it: io.EOF where the client ended it.
 type arrival[T any] struct {
 	request T
 	err     error
 }
 
-// receive reads the requests of a stream into a channel that holds at most size of them; an error is the last arrival. The
-// reader ends with the stream, at the latest when its handler returns; the server waits for it at shutdown. (The handler
-// cannot: what it reads from ends only after the handler.)
+// receive reads the requests of a stream into a channel that holds at most size of them. An error
+// is the last arrival. The goroutine that reads ends with the stream, which is after its handler;
+// so not the handler but the server waits for it, at shutdown.
 func receive[T any](s *Server, ctx context.Context, recv func() (T, error), size int) <-chan arrival[T] {
 	out := make(chan arrival[T], size)
 	s.receivers.Go(func() {
@@ -34,12 +36,12 @@ func receive[T any](s *Server, ctx context.Context, recv func() (T, error), size
 	return out
 }
 
-// gatherBytes is how much is taken together at most, unless one request alone is larger.
+// gatherBytes is how much is taken together at most, in bytes, unless one request alone is larger.
 const gatherBytes = 4 << 20
 
-// gather waits for the next request and takes whatever has arrived behind it, within bounds. So a client that waits for
-// each answer is served at once, and one that does not gets batches, with no timer that would suit neither. What came
-// before an error is returned with it.
+// gather waits for the next request and takes what has arrived behind it, at most so many and
+// gatherBytes. A client that waits for each answer is served at once, and one that does not gets
+// batches, without a timer. Requests that came before an error are returned with it.
 func gather[T any](draining context.Context, arrived <-chan arrival[T], most int, size func(T) int) ([]T, error) {
 	var taken []T
 	select {
@@ -65,6 +67,24 @@ func gather[T any](draining context.Context, arrived <-chan arrival[T], most int
 		}
 	}
 	return taken, nil
+}
+
+// inChunks calls handle with the requests of a stream, as gather takes them, until the client ends
+// it. What handle returns comes before an error of the stream.
+func inChunks[T any](s *Server, ctx context.Context, recv func() (T, error), most int, size func(T) int, handle func([]T) error) error {
+	arrived := receive(s, ctx, recv, most)
+	for {
+		chunk, err := gather(s.draining, arrived, most, size)
+		if failed := handle(chunk); failed != nil {
+			return failed
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func shuttingDown() error {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"buf.build/go/protovalidate"
 	longrunning "cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -25,35 +27,36 @@ import (
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
-// Config is what a Server is made of. Reader, Logger and Now are needed; zero values of the rest mean what is said beside
-// them. An engine that is missing leaves its methods UNIMPLEMENTED.
+// Config is what a Server is made of. Reader, Logger and Now are needed; what zero values of the
+// rest mean is said beside them. The methods of a missing engine are UNIMPLEMENTED.
 type Config struct {
-	Reader   Reader
-	Writer   Writer // nil: the server is read-only
-	Coverage Coverage
-	Stories  Stories
-	// Ready reports whether the engines can answer. It is asked every ReadyEvery; nil: they always can.
+	Reader  Reader
+	Writer  Writer // nil: the server is read-only
+	Related Related
+	Stories Stories
+	// Ready reports whether the engines can answer. It is called every ReadyEvery. nil: they always
+	// can.
 	Ready func(ctx context.Context) error
 
 	Logger *slog.Logger
 	Now    func() time.Time
 	NewID  func() string // ids of requests and operations; nil: random UUIDs
 
-	// Handlers answer further paths of the HTTP port, by their pattern for [http.ServeMux]. They go before the API, whose
-	// JSON form has all of /v1/ otherwise.
+	// Handlers answer further paths of the HTTP port, by their pattern for [http.ServeMux]. They go
+	// before the API, which has all other paths of /v1/.
 	Handlers map[string]http.Handler
 	Page     http.Handler         // answers GET / on the HTTP port; nil: a plain page with calls to try
 	Registry *prometheus.Registry // where metrics go and what /metrics shows; nil: one of its own
 
-	// TokenKey signs page tokens. Servers that share a store and a key can continue each other's lists of stored things.
-	// Empty: random, so tokens end with the process.
+	// TokenKey signs page tokens. Servers that share a store and a key can continue each other's
+	// lists, except ranked ones. Empty: random, so tokens end with the process.
 	TokenKey []byte
 
 	Timeout     time.Duration // of a unary call whose client set no deadline; 0: 30 s
 	Drain       time.Duration // how long running calls may take to end at shutdown; 0: 10 s
 	ReadyEvery  time.Duration // 0: 5 s
-	KeepPages   time.Duration // how long a ranking is kept for its next page; 0: 15 min
-	KeepResults int           // how many results of such rankings are kept in all, some 5 kB each; 0: 20,000
+	KeepPages   time.Duration // how long a ranked list is kept for its next page; 0: 15 min
+	KeepResults int           // how many results such lists may hold together, some 5 kB each; 0: 20,000
 	MaxMessage  int           // largest request in bytes; 0: 16 MiB
 	MaxStreams  uint32        // concurrent calls of one connection; 0: 1,000
 }
@@ -63,7 +66,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("server: Config needs Reader, Logger and Now")
 	}
 	if c.NewID == nil {
-		c.NewID = randomID
+		c.NewID = uuid.NewString
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
@@ -72,28 +75,20 @@ func (c Config) withDefaults() (Config, error) {
 		c.TokenKey = make([]byte, 32)
 		rand.Read(c.TokenKey) // never fails, as documented
 	}
-	c.Timeout = or(c.Timeout, 30*time.Second)
-	c.Drain = or(c.Drain, 10*time.Second)
-	c.ReadyEvery = or(c.ReadyEvery, 5*time.Second)
-	c.KeepPages = or(c.KeepPages, 15*time.Minute)
-	c.KeepResults = or(c.KeepResults, 20_000)
-	c.MaxMessage = or(c.MaxMessage, 16<<20)
-	c.MaxStreams = or(c.MaxStreams, 1000)
+	c.Timeout = cmp.Or(c.Timeout, 30*time.Second)
+	c.Drain = cmp.Or(c.Drain, 10*time.Second)
+	c.ReadyEvery = cmp.Or(c.ReadyEvery, 5*time.Second)
+	c.KeepPages = cmp.Or(c.KeepPages, 15*time.Minute)
+	c.KeepResults = cmp.Or(c.KeepResults, 20_000)
+	c.MaxMessage = cmp.Or(c.MaxMessage, 16<<20)
+	c.MaxStreams = cmp.Or(c.MaxStreams, 1000)
 	if c.KeepResults < related.Depth {
-		return c, fmt.Errorf("server: KeepResults is %d, less than one list of %d", c.KeepResults, related.Depth)
+		return c, fmt.Errorf("server: KeepResults is too small for one list (got %d, want at least %d)", c.KeepResults, related.Depth)
 	}
 	return c, nil
 }
 
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
-}
-
-// Services are the services whose health is reported, beside "" for all.
+// Services are the services whose health is reported. "" stands for all of them.
 var Services = []string{
 	throughlinev1.ArticleService_ServiceDesc.ServiceName,
 	throughlinev1.CoverageService_ServiceDesc.ServiceName,
@@ -108,28 +103,29 @@ type Server struct {
 	validator  protovalidate.Validator
 	metrics    *metrics
 	pager      *pager
-	frozen     *frozen
+	results    *resultCache
 	operations *operations
 	health     *health.Server
 	grpc       *grpc.Server
 	http       http.Handler
-	known      map[string]bool // full names of the methods that there are
+	known      map[string]bool // full names of all methods
 
-	// draining ends when the server begins to stop: streams that would never end do then.
+	// draining ends when the server begins to stop. It ends streams that would never end by
+	// themselves.
 	draining context.Context
 	drain    context.CancelFunc
-	// receivers are the goroutines that read streams of requests; they end with their streams.
+	// receivers are the goroutines that read streams of requests. They end with their streams.
 	receivers sync.WaitGroup
 }
 
-// New makes a server and checks everything that can be checked before the first call.
+// New makes a server. It checks all that can be checked before the first call.
 func New(cfg Config) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, known: map[string]bool{},
-		pager: &pager{cfg.TokenKey}, frozen: newFrozen(cfg.Now, cfg.KeepPages, cfg.KeepResults)}
+		pager: &pager{cfg.TokenKey}, results: newResultCache(cfg.Now, cfg.KeepPages, cfg.KeepResults)}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	if s.validator, err = newValidator(); err != nil {
 		return nil, err
@@ -144,12 +140,14 @@ func New(cfg Config) (*Server, error) {
 		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(cfg.MaxMessage),
-		// The defaults of the library trust the client: no limit on streams, 16 MiB of headers, two minutes to shake hands.
+		// The library's defaults trust the client: any number of streams, 16 MiB of headers, two
+		// minutes for a handshake.
 		grpc.MaxConcurrentStreams(cfg.MaxStreams),
 		grpc.MaxHeaderListSize(64<<10),
 		grpc.ConnectionTimeout(20*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 20 * time.Second}),
-		// A long watch needs pings to stay open behind proxies, so they are allowed more often than every five minutes.
+		// A long watch needs pings to stay open behind proxies. The default allows one in five
+		// minutes.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 20 * time.Second, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
 	)
@@ -172,11 +170,11 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Handler answers the HTTP port; for tests and for servers that bring their own listener.
+// Handler answers the HTTP port, for callers that have their own listener.
 func (s *Server) Handler() http.Handler { return s.http }
 
-// Serve answers calls on both listeners until ctx is done, then lets running calls end for at most Config.Drain and stops.
-// It closes the listeners and returns when everything that it started has ended. It returns nil after an orderly stop.
+// Serve answers calls on both listeners until ctx ends. It then gives running calls Config.Drain to
+// end, closes the listeners and returns when all that it started has ended; nil after such a stop.
 // httpListener may be nil.
 func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
@@ -210,7 +208,7 @@ func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Liste
 	return err
 }
 
-// stop refuses new calls, ends watches and jobs, and waits for the rest until Config.Drain has passed.
+// stop refuses new calls, ends watches and jobs, and waits at most Config.Drain for other calls.
 func (s *Server) stop(web *http.Server) {
 	s.setReady(false)
 	s.drain()
@@ -219,7 +217,7 @@ func (s *Server) stop(web *http.Server) {
 	defer cancel()
 	var wait sync.WaitGroup
 	if web != nil {
-		// First: its calls run inside the gRPC server.
+		// Its calls run inside the gRPC server.
 		wait.Go(func() {
 			if err := web.Shutdown(limit); err != nil {
 				s.log.Warn("calls over HTTP were cut off at shutdown", "after", s.cfg.Drain, "error", err)
@@ -246,21 +244,7 @@ func (s *Server) stop(web *http.Server) {
 	wait.Wait()
 }
 
-// pause waits for a while, unless ctx or the server ends before.
-func (s *Server) pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.draining.Done():
-		return s.draining.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
-// watchReadiness keeps the reported health true: SERVING only while the engines can answer.
+// watchReadiness reports SERVING while the engines can answer, and NOT_SERVING while they cannot.
 func (s *Server) watchReadiness(ctx context.Context) {
 	before := error(errNotAsked)
 	for ctx.Err() == nil {
@@ -277,8 +261,11 @@ func (s *Server) watchReadiness(ctx context.Context) {
 			s.setReady(now == nil)
 		}
 		before = now
-		if s.pause(ctx, s.cfg.ReadyEvery) != nil {
+		select {
+		case <-ctx.Done():
+		case <-s.draining.Done():
 			return
+		case <-time.After(s.cfg.ReadyEvery):
 		}
 	}
 }
@@ -294,12 +281,12 @@ func (s *Server) checkReady(ctx context.Context) error {
 	return s.cfg.Ready(ctx)
 }
 
-// setReady reports every service that has its engine as serving or none.
+// setReady reports the health of every service. One without an engine is never ready.
 func (s *Server) setReady(ready bool) {
 	built := map[string]bool{
 		"": true,
 		throughlinev1.ArticleService_ServiceDesc.ServiceName:  true,
-		throughlinev1.CoverageService_ServiceDesc.ServiceName: s.cfg.Coverage != nil,
+		throughlinev1.CoverageService_ServiceDesc.ServiceName: s.cfg.Related != nil,
 		throughlinev1.ClusterService_ServiceDesc.ServiceName:  s.cfg.Stories != nil,
 		longrunning.Operations_ServiceDesc.ServiceName:        s.cfg.Stories != nil,
 	}
@@ -312,7 +299,7 @@ func (s *Server) setReady(ready bool) {
 	}
 }
 
-// writer is the way to write, or why there is none.
+// writer returns the writer, or the error where there is none.
 func (s *Server) writer() (Writer, error) {
 	if s.cfg.Writer == nil {
 		return nil, errReadOnly

@@ -2,13 +2,11 @@ package server
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,8 +15,11 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
 
 	"throughline/internal/related"
+	"throughline/internal/store"
+	"throughline/internal/storetest"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -39,7 +40,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"no clock":    func(c *Config) { c.Now = nil },
 		"few results": func(c *Config) { c.KeepResults = related.Depth - 1 },
 	} {
-		cfg := config(t, newMemory())
+		cfg := config(t, shared(t))
 		spoil(&cfg)
 		if _, err := New(cfg); err == nil {
 			t.Errorf("%s: no error", name)
@@ -48,16 +49,14 @@ func TestConfigIsChecked(t *testing.T) {
 }
 
 func TestHealthFollowsReadiness(t *testing.T) {
-	var broken atomic.Bool
-	broken.Store(true)
-	cfg := config(t, seeded())
-	cfg.Coverage = nil
-	cfg.Ready = func(context.Context) error {
-		if broken.Load() {
-			return errors.New("no store")
-		}
-		return nil
+	p := empty(t)
+	fail := func() {
+		p.store.FailFrom(1, func(string, any) bool { return true }, false, status.Error(codes.Unauthenticated, "no store"))
 	}
+	fail()
+	cfg := config(t, p)
+	cfg.Related = nil
+	cfg.Ready = p.Store.Ready
 	s := start(t, cfg)
 	health := grpc_health_v1.NewHealthClient(s.conn)
 	check := func(service string) grpc_health_v1.HealthCheckResponse_ServingStatus {
@@ -74,7 +73,7 @@ func TestHealthFollowsReadiness(t *testing.T) {
 			t.Errorf("%q is %v before it is ready", service, got)
 		}
 	}
-	broken.Store(false)
+	p.store.Stop()
 	waitFor(t, func() bool { return check("") == serving })
 	for _, service := range Services {
 		want := serving
@@ -85,14 +84,14 @@ func TestHealthFollowsReadiness(t *testing.T) {
 			t.Errorf("%q is %v, want %v", service, got, want)
 		}
 	}
-	broken.Store(true)
+	fail()
 	waitFor(t, func() bool { return check("") == not })
 	_, err := health.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "nope"})
 	wantError(t, err, codes.NotFound, "PROTOCOL")
 }
 
 func TestReflectionListsTheServices(t *testing.T) {
-	s := start(t, config(t, seeded()))
+	s := start(t, config(t, shared(t)))
 	v1, err := grpc_reflection_v1.NewServerReflectionClient(s.conn).ServerReflectionInfo(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -116,12 +115,12 @@ func TestReflectionListsTheServices(t *testing.T) {
 }
 
 func TestDeadlines(t *testing.T) {
-	m := seeded()
-	m.fail = func(op string) error { return nil }
-	cfg := config(t, m)
-	cfg.Timeout = 20 * time.Millisecond
-	cfg.Coverage = slow{m}
+	t.Parallel() // it waits more than it works
+	p := seeded(t)
+	cfg := config(t, p)
+	cfg.Timeout = 10 * time.Millisecond
 	s := start(t, cfg)
+	_, answer := p.store.Hold(storetest.Method("QueryBatch"))
 	// The server's own, as the client has none.
 	_, err := s.coverage.Related(t.Context(), &throughlinev1.RelatedRequest{ArticleId: "a0"})
 	wantError(t, err, codes.DeadlineExceeded, "DEADLINE_EXCEEDED")
@@ -142,25 +141,9 @@ func TestDeadlines(t *testing.T) {
 	// The client's, which is longer than the server's own.
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
+	time.AfterFunc(2*cfg.Timeout, answer)
 	if _, err := s.coverage.Search(ctx, &throughlinev1.SearchRequest{Query: "election"}); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// slow answers related coverage when the call runs out, and a search when the server's own deadline would have passed.
-type slow struct{ *memory }
-
-func (s slow) Related(ctx context.Context, _ related.Request) (Ranking, error) {
-	<-ctx.Done()
-	return nil, ctx.Err()
-}
-
-func (s slow) Search(ctx context.Context, r related.SearchRequest) (Ranking, error) {
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(100 * time.Millisecond):
-		return s.memory.Search(ctx, r)
 	}
 }
 
@@ -182,25 +165,26 @@ func (c *captured) String() string {
 	return c.text.String()
 }
 
+// panicking does so when one article is read.
+type panicking struct{ Reader }
+
+func (panicking) Get(context.Context, []string, store.With) ([]*store.Stored, error) {
+	panic("a secret of the store")
+}
+
 // A panic costs one call. Its text is in the log with the request's id, and nowhere else.
 func TestPanicsAreContained(t *testing.T) {
-	m := seeded()
-	m.fail = func(op string) error {
-		if op == "get" || op == "search" {
-			panic("a secret of the store")
-		}
-		return nil
-	}
-	cfg := config(t, m)
+	cfg := config(t, shared(t))
+	cfg.Reader = panicking{cfg.Reader}
 	var log captured
 	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s := start(t, cfg)
 	ctx := metadata.AppendToOutgoingContext(t.Context(), requestIDHeader, "request-7")
 	var header metadata.MD
 	_, err := s.articles.GetArticle(ctx, &throughlinev1.GetArticleRequest{ArticleId: "a0"}, grpc.Header(&header))
-	told := wantError(t, err, codes.Internal, "INTERNAL")
-	if told.request != "request-7" || strings.Contains(err.Error(), "secret") {
-		t.Errorf("the client is told %v with request id %q", err, told.request)
+	e := wantError(t, err, codes.Internal, "INTERNAL")
+	if e.request != "request-7" || strings.Contains(err.Error(), "secret") {
+		t.Errorf("the client gets %v with request id %q", err, e.request)
 	}
 	if got := header.Get(requestIDHeader); len(got) != 1 || got[0] != "request-7" {
 		t.Errorf("the header says %v", got)
@@ -214,7 +198,7 @@ func TestPanicsAreContained(t *testing.T) {
 }
 
 func TestMalformedAndOversizedMessages(t *testing.T) {
-	cfg := config(t, seeded())
+	cfg := config(t, shared(t))
 	cfg.MaxMessage = 1 << 16
 	s := start(t, cfg)
 	var out throughlinev1.Article
@@ -224,7 +208,7 @@ func TestMalformedAndOversizedMessages(t *testing.T) {
 	err = s.conn.Invoke(t.Context(), throughlinev1.ArticleService_GetArticle_FullMethodName, []byte("\x0a\x01\xff"), &out, grpc.ForceCodec(rawCodec{}))
 	wantError(t, err, codes.InvalidArgument, "MALFORMED_REQUEST")
 	_, err = s.articles.PutArticle(t.Context(), &throughlinev1.PutArticleRequest{Article: &throughlinev1.Article{Text: strings.Repeat("x", 1<<17)}})
-	if tellFrom(err).code != codes.ResourceExhausted {
+	if detailsOf(err).code != codes.ResourceExhausted {
 		t.Error(err)
 	}
 	stream, err := s.articles.IngestArticles(t.Context())
@@ -234,7 +218,7 @@ func TestMalformedAndOversizedMessages(t *testing.T) {
 	if err := stream.Send(&throughlinev1.IngestArticlesRequest{Article: &throughlinev1.Article{Text: strings.Repeat("x", 1<<17)}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = stream.Recv(); tellFrom(err).code != codes.ResourceExhausted {
+	if _, err = stream.Recv(); detailsOf(err).code != codes.ResourceExhausted {
 		t.Error(err)
 	}
 }
@@ -248,16 +232,9 @@ func (rawCodec) Unmarshal([]byte, any) error   { return nil }
 
 // Shutdown lets a running call end.
 func TestShutdownWaitsForCalls(t *testing.T) {
-	m := seeded()
-	entered, leave := make(chan struct{}), make(chan struct{})
-	m.fail = func(op string) error {
-		if op == "search" {
-			close(entered)
-			<-leave
-		}
-		return nil
-	}
-	s := start(t, config(t, m))
+	p := seeded(t)
+	s := start(t, config(t, p))
+	entered, leave := p.store.Hold(storetest.Method("QueryBatch"))
 	answered := make(chan error, 1)
 	go func() {
 		_, err := s.coverage.Search(context.Background(), &throughlinev1.SearchRequest{Query: "election"})
@@ -267,7 +244,7 @@ func TestShutdownWaitsForCalls(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
 	<-s.draining.Done()
-	close(leave)
+	leave()
 	if err := <-answered; err != nil {
 		t.Errorf("the running call: %v", err)
 	}
@@ -278,13 +255,13 @@ func TestShutdownWaitsForCalls(t *testing.T) {
 
 // Shutdown does not wait for ever.
 func TestShutdownHasALimit(t *testing.T) {
-	cfg := config(t, seeded())
-	cfg.Drain = 50 * time.Millisecond
+	t.Parallel() // it waits more than it works
+	p := seeded(t)
+	cfg := config(t, p)
+	cfg.Drain = 20 * time.Millisecond
 	cfg.Timeout = time.Hour
-	m := seeded()
-	entered := make(chan struct{})
-	cfg.Coverage = entering{slow{m}, entered}
 	s := start(t, cfg)
+	entered, _ := p.store.Hold(storetest.Method("QueryBatch"))
 	answered := make(chan error, 1)
 	go func() {
 		_, err := s.coverage.Related(context.Background(), &throughlinev1.RelatedRequest{ArticleId: "a0"})
@@ -299,18 +276,8 @@ func TestShutdownHasALimit(t *testing.T) {
 	}
 }
 
-type entering struct {
-	slow
-	entered chan struct{}
-}
-
-func (e entering) Related(ctx context.Context, r related.Request) (Ranking, error) {
-	close(e.entered)
-	return e.slow.Related(ctx, r)
-}
-
 func TestServeReportsABrokenListener(t *testing.T) {
-	s, err := New(config(t, seeded()))
+	s, err := New(config(t, shared(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

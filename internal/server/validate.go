@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
@@ -12,9 +13,9 @@ import (
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
-// newValidator compiles the rules of every request message at once, so that a rule that does not compile stops the
-// start and not a call.
-func newValidator() (protovalidate.Validator, error) {
+// newValidator compiles the rules of every request message, so that a rule that does not compile
+// stops the start and not a call. The rules are part of the program, so this happens once.
+var newValidator = sync.OnceValues(func() (protovalidate.Validator, error) {
 	var descriptors []protoreflect.MessageDescriptor
 	for _, file := range []protoreflect.FileDescriptor{
 		throughlinev1.File_throughline_v1_article_service_proto,
@@ -33,7 +34,7 @@ func newValidator() (protovalidate.Validator, error) {
 		return nil, fmt.Errorf("compile the validation rules of the API: %w", err)
 	}
 	return v, nil
-}
+})
 
 // validate applies the rules in the protos. A message without rules passes.
 func (s *Server) validate(message any) error {
@@ -42,19 +43,18 @@ func (s *Server) validate(message any) error {
 		return fmt.Errorf("a request of type %T is not a message", message)
 	}
 	err := s.validator.Validate(m)
-	var refused *protovalidate.ValidationError
-	if errors.As(err, &refused) {
-		violations := make([]violation, 0, len(refused.Violations))
-		for _, v := range refused.Violations {
-			violations = append(violations, toViolation(v))
+	if refused, ok := errors.AsType[*protovalidate.ValidationError](err); ok {
+		violations := make([]violation, len(refused.Violations))
+		for i, v := range refused.Violations {
+			violations[i] = toViolation(v)
 		}
 		return invalid(violations...)
 	}
 	return err
 }
 
-// toViolation finds the field of a violated rule. A rule of a whole message has none, nor a path to itself: ours name it in
-// their id, before the dot.
+// toViolation finds the field of a violated rule. A rule of a whole message has no field; ours name
+// it in their id, before the dot.
 func toViolation(v *protovalidate.Violation) violation {
 	path := protovalidate.FieldPathString(v.Proto.GetField())
 	if len(v.Proto.GetRule().GetElements()) == 0 {

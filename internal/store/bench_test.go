@@ -8,6 +8,8 @@ import (
 
 	"throughline/cluster/vector"
 	"throughline/embed"
+	"throughline/internal/lexical"
+	"throughline/internal/news"
 )
 
 // benchStore opens a store on a file, with vectors as long as the built-in model's.
@@ -48,10 +50,10 @@ func benchSparse(r *rand.Rand, n int) vector.Sparse {
 }
 
 func benchPut(r *rand.Rand, id string) Put {
-	p := Put{Article: Article{ID: id, Title: id, Source: "s", Language: "en"},
-		Vectors: Vectors{Dense: benchUnit(r), Full: benchSparse(r, 180), Lead: benchSparse(r, 30), Names: benchSparse(r, 20)}}
+	p := Put{Article: news.Article{ID: id, Title: id, Source: "s", Language: "en"}, Vectors: Vectors{Dense: benchUnit(r),
+		Lex: lexical.Vectors{Full: benchSparse(r, 180), Lead: benchSparse(r, 30), Names: benchSparse(r, 20)}}}
 	for i := range 4 {
-		p.Sections = append(p.Sections, Section{Index: i, Text: fmt.Sprintf("%0600d", i), Dense: benchUnit(r), Lexical: benchSparse(r, 60)})
+		p.Sections = append(p.Sections, Section{Index: i, Section: news.Section{Text: fmt.Sprintf("%0600d", i)}, Dense: benchUnit(r), Lexical: benchSparse(r, 60)})
 	}
 	return p
 }
@@ -78,7 +80,8 @@ func BenchmarkPut(b *testing.B) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "articles/s")
 }
 
-// BenchmarkQuery asks what one related-coverage request asks: dense and lexical, articles and sections, 5,000 articles.
+// BenchmarkQuery asks what one related-coverage request asks: dense and lexical, articles and
+// sections, 5,000 articles.
 func BenchmarkQuery(b *testing.B) {
 	s := benchStore(b)
 	r := rand.New(rand.NewPCG(1, 1))

@@ -19,11 +19,12 @@ import (
 const (
 	defaultPort    = "6334"
 	defaultTimeout = 60 * time.Second
-	// dialTimeout is how long Dial waits for an answer: longer than a handshake across an ocean and a retry or two, short
-	// enough that somebody who mistyped an address is still looking.
+	// dialTimeout is how long Dial waits for an answer: longer than a handshake across an ocean
+	// with a retry or two, short enough for somebody who mistyped an address.
 	dialTimeout = 10 * time.Second
-	// maxMessage bounds what is received in one message. gRPC's default of 4 MiB is about a thousand vectors of 1,024
-	// dimensions; requests are sized to stay far below this one, so it only guards memory.
+	// maxMessage bounds what is received in one message. gRPC's default of 4 MiB is about a
+	// thousand vectors of 1,024 dimensions; requests are sized to stay far below this one, so it
+	// only guards memory.
 	maxMessage = 256 << 20
 )
 
@@ -32,23 +33,23 @@ type DialConfig struct {
 	Addr   string      // host:port of the gRPC interface; the port defaults to 6334
 	APIKey string      // sent with every request when set
 	TLS    *tls.Config // nil: no TLS
-	// Timeout bounds one request, its retries included, beside the context's own deadline; default 60 s.
+	// Timeout bounds one request, its retries included, beside the context's own deadline; default
+	// 60 s.
 	Timeout time.Duration
 	Logger  *slog.Logger // retries are logged at debug level; default: discard
 }
 
 // Conn is a connection to a server. It is safe for concurrent use; several stores may share it.
 type Conn struct {
-	client  *qdrant.Client
-	timeout time.Duration
-	log     *slog.Logger
-	// ownProcess: the server lives in this process and nobody else can reach it, so a lease of another process is that of
-	// a dead one.
+	client *qdrant.Client
+	// ownProcess: the server runs in this process and no other can reach it, so a lease of another
+	// process is that of a dead one.
 	ownProcess bool
 	closers    []func() error
 }
 
-// Dial connects to a Qdrant server and makes one authenticated request, so that a wrong address or key fails here.
+// Dial connects to a Qdrant server and makes one authenticated request, so that a wrong address or
+// key fails here.
 func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
 	host, port, err := splitAddr(cfg.Addr)
 	if err != nil {
@@ -71,17 +72,17 @@ func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
 	return c, nil
 }
 
-// newConn makes a Conn of a client configuration. The interceptors in extra run inside the retries, once per attempt.
+// newConn makes a Conn. The interceptors in extra run inside the retries, once per attempt.
 func newConn(cfg qdrant.Config, apiKey string, timeout time.Duration, log *slog.Logger, extra ...grpc.UnaryClientInterceptor) (*Conn, error) {
-	// One connection: go-client's pool multiplies retries, and gRPC multiplexes. The version check would log to the
-	// default logger; what an older server lacks shows in its answers.
+	// One connection: go-client's pool multiplies retries, and gRPC multiplexes. The version check
+	// is skipped because it logs to the default logger.
 	cfg.PoolSize = 1
 	cfg.SkipCompatibilityCheck = true
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	// Interceptors are chained: one that is merely set replaces the client's own.
-	chain := []grpc.UnaryClientInterceptor{retrier(log)}
+	// WithUnaryInterceptor instead of a chain would replace the client's own interceptor.
+	chain := []grpc.UnaryClientInterceptor{bounded(timeout), retrier(log)}
 	if apiKey != "" {
 		chain = append(chain, authenticator(apiKey))
 	}
@@ -92,7 +93,7 @@ func newConn(cfg qdrant.Config, apiKey string, timeout time.Duration, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{client: client, timeout: timeout, log: log}, nil
+	return &Conn{client: client}, nil
 }
 
 // authenticator adds the API key. go-client's own way warns on the default logger.
@@ -104,31 +105,29 @@ func authenticator(key string) grpc.UnaryClientInterceptor {
 
 func splitAddr(addr string) (string, int, error) {
 	if addr == "" {
-		return "", 0, errors.New("empty; give host:port of Qdrant's gRPC interface")
+		return "", 0, errors.New("empty (want host:port of Qdrant's gRPC interface)")
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		if strings.ContainsAny(addr, ":[]") && net.ParseIP(addr) == nil {
-			return "", 0, fmt.Errorf("%q is not host:port", addr)
+			return "", 0, badAddr(addr)
 		}
 		host, port = addr, defaultPort
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 || host == "" {
-		return "", 0, fmt.Errorf("%q is not host:port", addr)
+		return "", 0, badAddr(addr)
 	}
 	return host, int(n), nil
 }
 
-// Ready makes an authenticated request and reports whether it was answered. Qdrant's health check answers without
-// authentication, so it would say yes to a client whose every request will be refused.
+func badAddr(addr string) error { return fmt.Errorf("invalid (got %q, want host:port)", addr) }
+
+// Ready makes an authenticated request. Qdrant's health check would not do: it answers without
+// authentication, so it succeeds for a client whose every other request is refused.
 func (c *Conn) Ready(ctx context.Context) error {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
-	if _, err := c.client.ListCollections(ctx); err != nil {
-		return translate("list collections", "", err)
-	}
-	return nil
+	_, err := c.client.ListCollections(ctx)
+	return translate("list collections", "", err)
 }
 
 // Close closes the connection. Close the stores first.
@@ -140,9 +139,13 @@ func (c *Conn) Close() error {
 	return err
 }
 
-// bound gives a request its deadline: the caller's or the connection's, whichever is earlier.
-func (c *Conn) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, c.timeout)
+// bounded sets the deadline of a request: the caller's or after a time, whichever is earlier.
+func bounded(after time.Duration) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		ctx, cancel := context.WithTimeout(ctx, after)
+		defer cancel()
+		return invoke(ctx, method, req, reply, cc, opts...)
+	}
 }
 
 func orDiscard(log *slog.Logger) *slog.Logger {

@@ -180,7 +180,8 @@ func TestCompleted(t *testing.T) {
 	}
 }
 
-// TestUnconfirmedWriteIsAnError: a write that is answered without being applied is not acknowledged.
+// TestUnconfirmedWriteIsAnError: a write that is answered without being applied is not
+// acknowledged.
 func TestUnconfirmedWriteIsAnError(t *testing.T) {
 	e := embeddedEnv(t)
 	state := qdrant.UpdateStatus_Completed
@@ -202,7 +203,7 @@ func TestUnconfirmedWriteIsAnError(t *testing.T) {
 		t.Error("acknowledged without being applied")
 	}
 	state = qdrant.UpdateStatus_WaitTimeout
-	if err := s.PutStories(t.Context(), []Story{{ID: "s"}}); !errors.Is(err, ErrUnavailable) {
+	if err := s.Apply(t.Context(), &Plan{NewStories: []Story{story("s", 1)}}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	state = qdrant.UpdateStatus_Completed

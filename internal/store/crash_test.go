@@ -12,13 +12,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"throughline/internal/news"
 )
 
 // childFile names the store's file for a child process that this test kills.
-const childFile = "THROUGHLINE_POINTS_TEST_CHILD"
+const childFile = "THROUGHLINE_STORE_TEST_CHILD"
 
-// runChild puts articles without end, a batch at a time, over a few ids so that most puts replace. It prints "ID VERSION"
-// once a put is acknowledged.
+// runChild puts articles without end, a batch at a time, over a few ids so that most puts replace,
+// and files each batch in a new story. It prints "ID VERSION" once a put is acknowledged, and "s
+// VERSION" once a plan is.
 func runChild(path string) int {
 	conn, err := Local(path, nil)
 	if err != nil {
@@ -49,11 +52,23 @@ func runChild(path string) int {
 			}
 			fmt.Printf("%s %d\n", items[i].Article.ID, version)
 		}
+		name := fmt.Sprintf("s%d", version)
+		p := &Plan{Topics: []Topic{topic("t" + name)}, NewStories: []Story{story(name, len(items))}, Events: events(version, 1)}
+		for _, item := range items {
+			p.Memberships = append(p.Memberships, Membership{ArticleID: item.Article.ID, Revision: item.Article.Revision,
+				Membership: news.Membership{StoryID: name, TopicID: "t" + name}})
+		}
+		if err := s.Apply(context.Background(), p); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		fmt.Printf("s %d\n", version)
 	}
 }
 
-// TestKill kills a writing process at random moments and looks at what it leaves: everything acknowledged is there, in that
-// version or a later one, and nothing is half visible.
+// TestKill kills a writing process at random moments and looks at what it leaves: everything
+// acknowledged is there, in that version or a later one, nothing is half visible, and every story
+// that an article names exists.
 func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	acked := map[string]int{}
@@ -70,7 +85,29 @@ func TestKill(t *testing.T) {
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
+		if s.Clean() {
+			t.Errorf("round %d: clean after a kill", round)
+		}
+		checkVisible(t, s)
+		checkNames(t, s)
+		if _, err := s.RepairSections(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		versions := checkWhole(t, s)
+		ledger, err := s.Events(t.Context(), 0, MaxLimit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, event := range ledger {
+			if event.Sequence != int64(i+1) {
+				t.Errorf("round %d: event %d has the number %d", round, i+1, event.Sequence)
+			}
+			if version, err := strconv.Atoi(event.StoryID[1:]); err != nil {
+				t.Error(err)
+			} else {
+				versions["s"] = max(versions["s"], version)
+			}
+		}
 		for id, version := range acked {
 			if versions[id] < version {
 				t.Errorf("round %d: %s: acknowledged version %d, stored %d", round, id, version, versions[id])
@@ -118,24 +155,23 @@ func killWriter(t *testing.T, path string, start int, writing time.Duration, ack
 	cmd.Wait() // says that it was killed
 }
 
-// checkWhole fails the test unless every article is whole and of one version, and no section is stored beside those. It
-// returns the version of each.
-func checkWhole(t *testing.T, s *Store) map[string]int {
+// checkVisible fails the test unless every article is whole and of one version. It returns the
+// version of each, and how many sections the articles name.
+func checkVisible(t *testing.T, s *Store) (versions map[string]int, sections int64) {
 	t.Helper()
-	versions := map[string]int{}
-	sections := int64(0)
+	versions = map[string]int{}
 	var ids []string
 	counts := map[string]int{}
-	err := s.Scan(t.Context(), WithVectors, func(st *Stored) error {
+	err := s.Scan(t.Context(), news.Filter{}, WithVectors, func(st *Stored) error {
 		a := st.Article
 		title, version, ok := strings.Cut(a.Title, " v")
 		n, err := strconv.Atoi(version)
-		if !ok || err != nil || title != a.ID || a.Hash != a.Title || a.Words != 100+n || len(st.Vectors.Dense) != testDim {
+		if !ok || err != nil || title != a.ID || a.ContentHash != a.Title || a.Words != 100+n || len(st.Vectors.Dense) != testDim {
 			t.Errorf("mixed article %+v", a)
 		}
 		versions[a.ID] = n
-		counts[a.ID] = a.Sections
-		sections += int64(a.Sections)
+		counts[a.ID] = a.SectionCount
+		sections += int64(a.SectionCount)
 		ids = append(ids, a.ID)
 		return nil
 	})
@@ -156,6 +192,14 @@ func checkWhole(t *testing.T, s *Store) map[string]int {
 			}
 		}
 	}
+	return versions, sections
+}
+
+// checkWhole is checkVisible, and fails the test also when sections are stored that no article
+// names.
+func checkWhole(t *testing.T, s *Store) map[string]int {
+	t.Helper()
+	versions, sections := checkVisible(t, s)
 	stored, err := s.Counts(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -3,110 +3,108 @@ package store
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"iter"
 
 	"github.com/qdrant/go-client/qdrant"
 
 	"throughline/cluster/vector"
+	"throughline/internal/lexical"
+	"throughline/internal/news"
 )
 
 // Fields that are read where a whole article is not needed.
 var (
-	knownFields  = []string{fieldArticle, fieldHash, fieldRevision}
-	commitFields = []string{fieldArticle, fieldRevision, fieldSections}
-	filingFields = []string{fieldArticle, fieldRevision, fieldSections, fieldStory, fieldTopics, fieldCopyOf, fieldProbability}
+	knownFields          = []string{fieldArticle, fieldHash, fieldFiled}
+	commitFields         = []string{fieldArticle, fieldRevision, fieldSections}
+	membershipReadFields = []string{fieldArticle, fieldRevision, fieldFiled, fieldSections, fieldStory, fieldTopic, fieldTheme, fieldCopyOf, fieldProbability}
 )
-
-// none is the sparse vector of what has none.
-var none vector.Sparse
 
 // maxSections bounds what a reader believes of an article's number of sections.
 const maxSections = 1 << 20
 
-func encodeArticle(a *Article, v *Vectors) (*qdrant.PointStruct, error) {
-	fields, err := toPayload(map[string]any{
-		fieldArticle: a.ID, fieldTitle: a.Title, fieldTitleDerived: a.TitleDerived, fieldURL: a.URL, fieldSource: a.Source,
-		fieldLanguage: a.Language, fieldAuthors: a.Authors, fieldPublished: a.Published, fieldDateOnly: a.DateOnly,
-		fieldSections: a.Sections, fieldRevision: a.Revision, fieldHash: a.Hash, fieldWords: a.Words, fieldIngested: a.Ingested,
-		fieldStory: a.StoryID, fieldTopics: a.TopicIDs, fieldCopyOf: a.CopyOf, fieldProbability: a.Probability, fieldDenseOf: v.DenseOf,
-		fieldShingles: encodeShingles(v.Shingles),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.PointStruct{Id: articlePoint(a.ID), Payload: fields,
-		Vectors: encodeVectors(v.Dense, v.Full, v.Lead, v.Names)}, nil
+func encodeArticle(a *news.Article, v *Vectors) (*qdrant.PointStruct, error) {
+	more := map[string]any{fieldDenseOf: v.DenseOf, fieldShingles: encodeNumbers(v.Lex.Shingles)}
+	return newPoint(articlePoint(a.ID), articleFields(a), more, v)
 }
 
-func decodeArticle(p payload) Article {
-	return Article{
-		ID: p.text(fieldArticle), Title: p.text(fieldTitle), TitleDerived: p.yes(fieldTitleDerived), URL: p.text(fieldURL),
-		Source: p.text(fieldSource), Language: p.text(fieldLanguage), Authors: p.texts(fieldAuthors),
-		Published: p.time(fieldPublished), DateOnly: p.yes(fieldDateOnly), Sections: int(min(max(p.number(fieldSections), 0), maxSections)),
-		Revision: p.number(fieldRevision), Hash: p.text(fieldHash), Words: int(p.number(fieldWords)),
-		Ingested: p.time(fieldIngested), StoryID: p.text(fieldStory), TopicIDs: p.texts(fieldTopics),
-		CopyOf: p.text(fieldCopyOf), Probability: p.real(fieldProbability),
+func decodeArticle(p payload) news.Article {
+	var a news.Article
+	decodeFields(articleFields(&a), p)
+	a.SectionCount = min(max(a.SectionCount, 0), maxSections)
+	if p[fieldFiled] == nil {
+		a.FiledRevision = a.Revision
 	}
+	return a
 }
 
-func encodeShingles(shingles []uint32) string {
-	data := make([]byte, 0, 4*len(shingles))
-	for _, h := range shingles {
-		data = binary.LittleEndian.AppendUint32(data, h)
-	}
+// encodeNumbers is the base64 of little-endian numbers.
+func encodeNumbers[T uint32 | float32](numbers []T) string {
+	data, _ := binary.Append(nil, binary.LittleEndian, numbers) // fails for other types only
 	return base64.RawStdEncoding.EncodeToString(data)
 }
 
-// decodeShingles returns nothing for what was not written by encodeShingles.
-func decodeShingles(text string) []uint32 {
+// decodeNumbers returns nil for no numbers, and for text that encodeNumbers cannot have written.
+func decodeNumbers[T uint32 | float32](text string) []T {
 	data, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil || len(data)%4 != 0 || len(data) == 0 {
+	if err != nil || len(data) == 0 || len(data)%4 != 0 {
 		return nil
 	}
-	shingles := make([]uint32, len(data)/4)
-	for i := range shingles {
-		shingles[i] = binary.LittleEndian.Uint32(data[4*i:])
-		if i > 0 && shingles[i] <= shingles[i-1] {
+	numbers := make([]T, len(data)/4)
+	if _, err := binary.Decode(data, binary.LittleEndian, numbers); err != nil {
+		return nil
+	}
+	return numbers
+}
+
+// decodeShingles returns nil for text that is not of ascending hashes.
+func decodeShingles(text string) []uint32 {
+	shingles := decodeNumbers[uint32](text)
+	for i := 1; i < len(shingles); i++ {
+		if shingles[i] <= shingles[i-1] {
 			return nil
 		}
 	}
 	return shingles
 }
 
-// encodeSection stores with each section what filters need of its article, so that a search over sections is filtered
-// before it ranks.
-func encodeSection(a *Article, s *Section) (*qdrant.PointStruct, error) {
-	fields, err := toPayload(map[string]any{
+// encodeSection adds the fields of the article that filters need.
+func encodeSection(a *news.Article, s *Section) (*qdrant.PointStruct, error) {
+	return newPoint(sectionPoint(a.ID, s.Index, a.Revision), sectionMemberships(&a.Membership), map[string]any{
 		fieldArticle: a.ID, fieldIndex: s.Index, fieldRevision: a.Revision, fieldHeading: s.Heading, fieldText: s.Text,
-		fieldSource: a.Source, fieldLanguage: a.Language, fieldPublished: a.Published,
-		fieldStory: a.StoryID, fieldTopics: a.TopicIDs, fieldDenseOf: s.DenseOf,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.PointStruct{Id: sectionPoint(a.ID, s.Index, a.Revision), Payload: fields,
-		Vectors: encodeVectors(s.Dense, s.Lexical, none, none)}, nil
+		fieldSource: a.Source, fieldLanguage: a.Language, fieldPublished: a.Published, fieldDenseOf: s.DenseOf,
+	}, &Vectors{Dense: s.Dense, Lex: lexical.Vectors{Full: s.Lexical}})
 }
 
 func decodeSection(point *qdrant.RetrievedPoint) Section {
 	p := payload(point.GetPayload())
 	v := decodeVectors(point.GetVectors())
-	return Section{ArticleID: p.text(fieldArticle), Index: int(p.number(fieldIndex)), Heading: p.text(fieldHeading),
-		Text: p.text(fieldText), Dense: v.Dense, DenseOf: p.text(fieldDenseOf), Lexical: v.Full}
+	return Section{ArticleID: p.text(fieldArticle), Index: int(p.number(fieldIndex)),
+		Section: news.Section{Heading: p.text(fieldHeading), Text: p.text(fieldText)},
+		Dense:   v.Dense, DenseOf: p.text(fieldDenseOf), Lexical: v.Lex.Full}
 }
 
-// encodeVectors leaves out what is empty: a point need not have every vector of its collection, and a sparse vector without
-// terms matches nothing anyway. The map is never nil, because Qdrant refuses a point without one.
-func encodeVectors(dense []float32, full, lead, names vector.Sparse) *qdrant.Vectors {
+// Names of the vectors.
+const (
+	denseName   = "dense"   // articles, sections, stories, topics
+	lexicalName = "lexical" // Lex.Full of articles and stories, Section.Lexical
+	leadName    = "lead"    // articles, stories
+	namesName   = "names"   // articles, stories
+)
+
+// encodeVectors leaves out empty vectors: a point need not have every vector of its collection, and
+// a sparse vector without terms matches nothing. The map is never nil, because Qdrant refuses a
+// point without one. A nil v has no vectors.
+func encodeVectors(v *Vectors) *qdrant.Vectors {
 	named := map[string]*qdrant.Vector{}
-	if len(dense) > 0 {
-		named[Dense] = qdrant.NewVectorDense(dense)
+	if v == nil {
+		return qdrant.NewVectorsMap(named)
 	}
-	for _, s := range []struct {
-		name   string
-		sparse vector.Sparse
-	}{{Lexical, full}, {Lead, lead}, {Names, names}} {
-		if len(s.sparse.Terms) > 0 {
-			named[s.name] = qdrant.NewVectorSparse(s.sparse.Terms, s.sparse.Weights)
+	if len(v.Dense) > 0 {
+		named[denseName] = qdrant.NewVectorDense(v.Dense)
+	}
+	for name, sparse := range map[string]vector.Sparse{lexicalName: v.Lex.Full, leadName: v.Lex.Lead, namesName: v.Lex.Names} {
+		if len(sparse.Terms) > 0 {
+			named[name] = qdrant.NewVectorSparse(sparse.Terms, sparse.Weights)
 		}
 	}
 	return qdrant.NewVectorsMap(named)
@@ -118,14 +116,14 @@ func decodeVectors(out *qdrant.VectorsOutput) Vectors {
 		s := named[name].GetSparseVector()
 		return vector.Sparse{Terms: s.GetIndices(), Weights: s.GetValues()}
 	}
-	return Vectors{Dense: named[Dense].GetDenseVector().GetData(),
-		Full: sparse(Lexical), Lead: sparse(Lead), Names: sparse(Names)}
+	return Vectors{Dense: named[denseName].GetDenseVector().GetData(),
+		Lex: lexical.Vectors{Full: sparse(lexicalName), Lead: sparse(leadName), Names: sparse(namesName)}}
 }
 
-// names are the vectors to ask the server for.
+// names are the names of the vectors to read.
 func (w With) names() []string {
 	var names []string
-	for bit, name := range map[With]string{WithDense: Dense, WithFull: Lexical, WithLead: Lead, WithNames: Names} {
+	for bit, name := range map[With]string{WithDense: denseName, WithFull: lexicalName, WithLead: leadName, WithNames: namesName} {
 		if w&bit != 0 {
 			names = append(names, name)
 		}
@@ -133,7 +131,7 @@ func (w With) names() []string {
 	return names
 }
 
-// size estimates the bytes of a point in a request: what bounds a batch. Texts dominate, then vectors.
+// size estimates the bytes of a point in a request. Texts dominate, then vectors.
 func size(point *qdrant.PointStruct) int {
 	n := 64
 	for _, v := range point.GetVectors().GetVectors().GetVectors() {
@@ -148,27 +146,26 @@ func size(point *qdrant.PointStruct) int {
 	return n
 }
 
-// Bounds of one write request: large enough that the round trip does not count, small enough that a request is quick and a
-// retry cheap.
+// Bounds of one write request: large enough that the round trip does not count, small enough that a
+// request is quick and its retry cheap.
 const (
 	maxBatchBytes  = 4 << 20
 	maxBatchPoints = 512
 )
 
-// batches cuts points into requests. It returns the end of each.
-func batches(points []*qdrant.PointStruct) []int {
-	var ends []int
-	bytes, from := 0, 0
-	for i, p := range points {
-		n := size(p)
-		if i > from && (bytes+n > maxBatchBytes || i-from == maxBatchPoints) {
-			ends = append(ends, i)
-			bytes, from = 0, i
+// batches cuts points into requests: from and to of each.
+func batches(points []*qdrant.PointStruct) iter.Seq2[int, int] {
+	return func(yield func(from, to int) bool) {
+		for from, to := 0, 0; from < len(points); from = to {
+			bytes := 0
+			for ; to < len(points) && to-from < maxBatchPoints; to++ {
+				if bytes += size(points[to]); bytes > maxBatchBytes && to > from {
+					break
+				}
+			}
+			if !yield(from, to) {
+				return
+			}
 		}
-		bytes += n
 	}
-	if len(points) > from {
-		ends = append(ends, len(points))
-	}
-	return ends
 }

@@ -9,22 +9,26 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"throughline/embed"
+	"throughline/internal/qdrantlite"
 )
 
 // Errors that callers tell apart with errors.Is.
 var (
+	ErrStop         = errors.New("stop scanning") // returned by a callback: ends the scan
 	ErrNotFound     = errors.New("not found")
 	ErrInvalid      = errors.New("invalid input")
 	ErrReadOnly     = errors.New("the store is open for reading only")
 	ErrClosed       = errors.New("the store is closed")
 	ErrLeaseHeld    = errors.New("another writer holds the lease")
 	ErrLeaseLost    = errors.New("the writer's lease is lost")
+	ErrLocked       = qdrantlite.ErrLocked // another process has the embedded store's file open
 	ErrUnavailable  = errors.New("the storage server does not answer")
 	ErrOverloaded   = errors.New("the storage server refuses more requests for now")
 	ErrUnauthorized = errors.New("the storage server refuses the credentials")
 )
 
-// errNoCollection is a collection that does not exist. It is not ErrNotFound: nobody asked for a collection.
+// errNoCollection is a collection that does not exist. It is not ErrNotFound, because callers ask
+// for articles and the like.
 var errNoCollection = errors.New("the collection does not exist")
 
 // NotFoundError says what is not stored. It is ErrNotFound.
@@ -36,7 +40,7 @@ type NotFoundError struct {
 func (e *NotFoundError) Error() string        { return fmt.Sprintf("%s %q not found", e.Kind, e.ID) }
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
-// InvalidError says which field of which input cannot be stored and why. It is ErrInvalid.
+// InvalidError says which field of which input is invalid and why. It is ErrInvalid.
 type InvalidError struct {
 	ID     string // of the article, story or topic; empty when the input has no id
 	Field  string // e.g. sections[3].text
@@ -51,10 +55,13 @@ func (e *InvalidError) Error() string {
 }
 func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 
-// SpaceMismatchError says that a prefix holds vectors of another embedding space: they cannot be compared.
+// SpaceMismatchError says that a prefix holds vectors of another embedding space: they cannot be
+// compared.
 type SpaceMismatchError struct {
-	Prefix                              string
-	Stored, Asked                       embed.Space // Stored has no Model when only a collection's name is left to tell
+	Prefix string
+	// Stored has no Model when the store's description is gone and only a collection's name is
+	// left.
+	Stored, Asked                       embed.Space
 	StoredChunker, AskedChunker         string
 	StoredFingerprint, AskedFingerprint string // as they appear in collection names
 }
@@ -117,8 +124,8 @@ func (e *LeaseLostError) Error() string {
 }
 func (e *LeaseLostError) Is(target error) bool { return target == ErrLeaseLost }
 
-// BackendError is a request that the server did not carry out. Its text names the operation and the kind of failure only;
-// what the server said is in Detail, for logs.
+// BackendError is a request that the server did not carry out. Its text names only the operation
+// and the kind of failure; the server's own message is in Detail, for logs.
 type BackendError struct {
 	Op         string // e.g. "upsert"
 	Collection string
@@ -142,7 +149,7 @@ func (e *BackendError) Error() string {
 // context.DeadlineExceeded.
 func (e *BackendError) Unwrap() error { return e.kind }
 
-// LogValue adds what the server said.
+// LogValue adds the server's own message.
 func (e *BackendError) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("op", e.Op), slog.String("collection", e.Collection),
 		slog.String("code", e.Code.String()), slog.String("detail", e.Detail))

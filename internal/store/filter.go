@@ -6,11 +6,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/qdrant/go-client/qdrant"
+
+	"throughline/internal/news"
 )
 
-// conditions translates a filter of articles or sections; nil lets everything pass. Both collections carry the same fields,
-// so one translation serves both.
-func (f *Filter) conditions() (*qdrant.Filter, error) {
+// conditions translates a filter of articles or sections; nil lets everything pass. Both
+// collections have the same fields, but for Pending, which is only for articles.
+func conditions(f *news.Filter) (*qdrant.Filter, error) {
 	for _, list := range []struct {
 		field  string
 		values []string
@@ -25,68 +27,67 @@ func (f *Filter) conditions() (*qdrant.Filter, error) {
 	var b builder
 	b.any(fieldSource, f.Sources)
 	b.any(fieldLanguage, f.Languages)
-	b.any(fieldTopics, f.TopicIDs)
+	b.either(f.TopicIDs, fieldTopic, fieldTheme)
 	b.any(fieldStory, f.StoryIDs)
 	b.between(fieldPublished, f.After, f.Before)
 	b.none(fieldSource, f.ExcludeSources)
 	b.none(fieldStory, f.ExcludeStoryIDs)
 	b.none(fieldArticle, f.ExcludeArticleIDs)
+	if f.Pending {
+		b.must = append(b.must, pending().Must...)
+	}
 	return b.filter(), nil
 }
 
-// storyConditions translates a filter of a query over stories, which must not be merged away.
-func (f *Filter) storyConditions() (*qdrant.Filter, error) {
-	for _, list := range []struct {
-		field  string
-		values []string
-	}{
-		{"sources", f.Sources}, {"exclude_sources", f.ExcludeSources}, {"languages", f.Languages}, {"exclude_article_ids", f.ExcludeArticleIDs},
-	} {
-		if len(list.values) > 0 {
-			return nil, &InvalidError{Field: "filter." + list.field, Reason: "does not apply to stories"}
-		}
-	}
-	sf := StoryFilter{TopicIDs: f.TopicIDs, After: f.After, Before: f.Before}
-	if err := checkValues("story_ids", f.StoryIDs); err != nil {
-		return nil, err
-	}
-	if err := checkValues("exclude_story_ids", f.ExcludeStoryIDs); err != nil {
-		return nil, err
-	}
-	b, err := sf.builder()
-	if err != nil {
-		return nil, err
-	}
-	b.any(fieldStory, f.StoryIDs)
-	b.none(fieldStory, f.ExcludeStoryIDs)
-	return b.filter(), nil
-}
-
-func (f *StoryFilter) builder() (*builder, error) {
+// storyConditions translates a filter of stories.
+func storyConditions(f *news.StoryFilter) (*qdrant.Filter, error) {
 	if err := checkValues("topic_ids", f.TopicIDs); err != nil {
 		return nil, err
 	}
-	b := &builder{}
+	var b builder
 	if !f.Merged {
 		b.any(fieldState, []string{stateLive})
 	}
-	if len(f.TopicIDs) > 0 {
-		b.must = append(b.must, qdrant.NewFilterAsCondition(&qdrant.Filter{Should: []*qdrant.Condition{
-			qdrant.NewMatchKeywords(fieldTopic, f.TopicIDs...), qdrant.NewMatchKeywords(fieldTheme, f.TopicIDs...)}}))
-	}
+	b.either(f.TopicIDs, fieldTopic, fieldTheme)
 	// Two spans overlap when each begins before the other ends.
 	b.between(fieldLast, f.After, time.Time{})
 	b.between(fieldFirst, time.Time{}, f.Before)
 	if f.MinArticles > 0 {
 		b.must = append(b.must, qdrant.NewRange(fieldArticles, &qdrant.Range{Gte: qdrant.PtrOf(float64(f.MinArticles))}))
 	}
-	return b, nil
+	return b.filter(), nil
+}
+
+// topicConditions translates a filter of topics.
+func topicConditions(f *news.TopicFilter) (*qdrant.Filter, error) {
+	var b builder
+	if f.Level != "" {
+		if f.Level != news.LevelTopic && f.Level != news.LevelTheme {
+			return nil, &InvalidError{Field: "filter.level", Reason: fmt.Sprintf("unknown level (got %q, want %q or %q)", f.Level, news.LevelTopic, news.LevelTheme)}
+		}
+		b.any(fieldLevel, []string{string(f.Level)})
+	}
+	if f.ParentID != "" {
+		if err := checkValues("parent_id", []string{f.ParentID}); err != nil {
+			return nil, err
+		}
+		b.any(fieldParent, []string{f.ParentID})
+	}
+	return b.filter(), nil
+}
+
+// pending selects the articles whose membership is still to be decided.
+func pending() *qdrant.Filter {
+	return must(qdrant.NewMatchInt(fieldFiled, 0))
 }
 
 // live selects the stories that were not merged away.
 func live() *qdrant.Filter {
-	return &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchKeyword(fieldState, stateLive)}}
+	return must(qdrant.NewMatchKeyword(fieldState, stateLive))
 }
+
+// must selects what meets all conditions.
+func must(conditions ...*qdrant.Condition) *qdrant.Filter { return &qdrant.Filter{Must: conditions} }
 
 // builder collects conditions; empty lists and zero times add none.
 type builder struct{ must, mustNot []*qdrant.Condition }
@@ -103,8 +104,16 @@ func (b *builder) none(field string, values []string) {
 	}
 }
 
-// between keeps what has the field with a value in [after, before). Milliseconds are exact in a float64 for the next
-// 280,000 years.
+// either keeps what has one of the values in one of two fields.
+func (b *builder) either(values []string, first, second string) {
+	if len(values) > 0 {
+		b.must = append(b.must, qdrant.NewFilterAsCondition(&qdrant.Filter{Should: []*qdrant.Condition{
+			qdrant.NewMatchKeywords(first, values...), qdrant.NewMatchKeywords(second, values...)}}))
+	}
+}
+
+// between keeps what has the field with a value in [after, before). Milliseconds are exact in a
+// float64 for the next 280,000 years.
 func (b *builder) between(field string, after, before time.Time) {
 	if after.IsZero() && before.IsZero() {
 		return
@@ -126,7 +135,7 @@ func (b *builder) filter() *qdrant.Filter {
 	return &qdrant.Filter{Must: b.must, MustNot: b.mustNot}
 }
 
-// checkValues refuses what cannot be sent.
+// checkValues fails for values that cannot be sent.
 func checkValues(field string, values []string) error {
 	for i, v := range values {
 		if !utf8.ValidString(v) {

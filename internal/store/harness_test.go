@@ -20,6 +20,8 @@ import (
 
 	"throughline/cluster/vector"
 	"throughline/embed"
+	"throughline/internal/lexical"
+	"throughline/internal/news"
 	"throughline/internal/qdrantlite"
 )
 
@@ -100,7 +102,7 @@ func envOn(t *testing.T, path string) *env {
 	})
 	e := newEnv()
 	e.connect = func(t *testing.T, extra ...grpc.UnaryClientInterceptor) *Conn {
-		conn, err := embedded(srv, nil, extra...)
+		conn, err := Embedded(srv, nil, extra...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,23 +180,33 @@ func (m *maker) sparse() vector.Sparse {
 	return s
 }
 
-// put makes an article whose fields all follow from id and version, so that a mix of versions shows.
+// put makes an article whose fields all follow from id and version, so that a mix of versions
+// shows.
 func (m *maker) put(id string, version, sections int) Put {
 	tag := fmt.Sprintf("%s v%d", id, version)
 	p := Put{
-		Article: Article{ID: id, Title: tag, URL: "https://example.com/" + id, Source: fmt.Sprintf("source%d", version%3),
+		Article: news.Article{ID: id, Title: tag, URL: "https://example.com/" + id, Source: fmt.Sprintf("source%d", version%3),
 			Language: "en", Authors: []string{"A", "B"}, Published: time.Date(2024, 3, 1+version%28, 6, 0, 0, 123e6, time.UTC),
-			Hash: tag, Words: 100 + version},
-		Vectors: Vectors{Dense: m.unit(), Full: m.sparse(), Lead: m.sparse(), Names: m.sparse(), Shingles: []uint32{3, 1 << 20, 1<<32 - 1}},
+			Record: news.Record{ContentHash: tag}},
+		Vectors: Vectors{Dense: m.unit(), Lex: lexical.Vectors{Full: m.sparse(), Lead: m.sparse(), Names: m.sparse(),
+			Words: 100 + version, Shingles: []uint32{3, 1 << 20, 1<<32 - 1}}},
 	}
 	for i := range sections {
-		p.Sections = append(p.Sections, Section{Index: i, Heading: fmt.Sprintf("H%d", i), Text: fmt.Sprintf("%s section %d", tag, i),
-			Dense: m.unit(), Lexical: m.sparse()})
+		p.Sections = append(p.Sections, Section{Index: i, Dense: m.unit(), Lexical: m.sparse(),
+			Section: news.Section{Heading: fmt.Sprintf("H%d", i), Text: fmt.Sprintf("%s section %d", tag, i)}})
 	}
 	return p
 }
 
-// mustPut puts articles and fails the test unless all are stored.
+// story makes a story that counts some articles.
+func story(id string, articles int) Story {
+	return Story{Story: news.Story{ID: id, Articles: articles}}
+}
+
+// topic makes a topic.
+func topic(id string) Topic { return Topic{Topic: news.Topic{ID: id, Level: news.LevelTopic}} }
+
+// mustPut puts articles and fails the test unless all are stored. Of a slice it sets what Put sets.
 func mustPut(t *testing.T, s *Store, items ...Put) {
 	t.Helper()
 	for i, err := range s.Put(t.Context(), items) {
@@ -202,6 +214,36 @@ func mustPut(t *testing.T, s *Store, items ...Put) {
 			t.Fatalf("put %q: %v", items[i].Article.ID, err)
 		}
 	}
+}
+
+func mustApply(t *testing.T, s *Store, p *Plan) {
+	t.Helper()
+	if err := s.Apply(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustGet reads one article without vectors.
+func mustGet(t *testing.T, s *Store, id string) news.Article {
+	t.Helper()
+	got, err := s.Get(t.Context(), []string{id}, WithNothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0] == nil {
+		t.Fatalf("article %q is not stored", id)
+	}
+	return got[0].Article
+}
+
+// sectionsOf counts the sections that a search finds which is narrowed by a filter.
+func sectionsOf(t *testing.T, s *Store, filter news.Filter) int {
+	t.Helper()
+	hits, err := s.Query(t.Context(), []Query{{Of: Sections, Dense: newMaker(1).unit(), Limit: 1000, Filter: filter}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(hits[0])
 }
 
 func dot(a, b []float32) float64 {
@@ -216,7 +258,16 @@ func near(a, b, tolerance float64) bool { return math.Abs(a-b) <= tolerance }
 
 func nanValue() float64 { return math.NaN() }
 
-func points1(p *qdrant.PointStruct) []*qdrant.PointStruct { return []*qdrant.PointStruct{p} }
+// upsertPoint writes a point through the connection, past the store.
+func upsertPoint(t *testing.T, s *Store, collection string, p *qdrant.PointStruct, err error) {
+	t.Helper()
+	if err == nil {
+		err = s.conn.upsert(t.Context(), collection, []*qdrant.PointStruct{p}, upsertOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // counting counts requests.
 type counting struct{ n atomic.Int64 }
@@ -227,7 +278,5 @@ func (c *counting) intercept(ctx context.Context, method string, req, reply any,
 }
 
 func (c *counting) reset() int64 { return c.n.Swap(0) }
-
-type qdrantID = qdrant.PointId
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

@@ -9,8 +9,8 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 )
 
-// Name spaces of the UUIDv5 of each kind, so that an article and a story of the same id are different points. Changing
-// one orphans everything stored under it.
+// Name spaces of the UUIDv5 of each kind, so that an article and a story of the same id are
+// different points. After a change of one, everything stored under it is lost.
 var (
 	articleSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("throughline:article"))
 	sectionSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("throughline:section"))
@@ -23,8 +23,8 @@ func PointID(articleID string) string {
 	return uuid.NewSHA1(articleSpace, []byte(articleID)).String()
 }
 
-// SectionPointID returns the id of a section's point. The numbers come first and end at a space, so no article id can make
-// two sections collide.
+// SectionPointID returns the id of a section's point, a UUIDv5. The numbers come first and end at a
+// space, so no two sections have the same name, whatever the article ids are.
 func SectionPointID(articleID string, index int, revision int64) string {
 	name := strconv.AppendInt(nil, int64(index), 10)
 	name = append(name, ' ')
@@ -45,13 +45,13 @@ func sectionPoint(articleID string, index int, revision int64) *qdrant.PointId {
 	return qdrant.NewIDUUID(SectionPointID(articleID, index, revision))
 }
 
-// checkID says why an id cannot be stored, or nothing.
+// checkID returns why an id cannot be stored, or "".
 func checkID(id string) string {
 	switch {
 	case id == "":
 		return "empty"
 	case len(id) > MaxID:
-		return fmt.Sprintf("%d bytes; at most %d", len(id), MaxID)
+		return fmt.Sprintf("too long (got %d bytes, want at most %d)", len(id), MaxID)
 	case !utf8.ValidString(id):
 		return "not valid UTF-8"
 	}

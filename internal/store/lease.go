@@ -11,7 +11,7 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 )
 
-// process identifies this process in lease records. It is an identity, not a source of behaviour.
+// process identifies this process in lease records.
 var process = uuid.NewString()
 
 const (
@@ -19,7 +19,7 @@ const (
 	minLeaseTTL     = time.Second
 	// leaseBeats is how many heartbeats fit into a lease: two may be missed.
 	leaseBeats = 3
-	// leasePoll is how often a waiting Open looks whether the lease has ended.
+	// leasePoll is how often a waiting Open reads the lease.
 	leasePoll = 200 * time.Millisecond
 )
 
@@ -30,25 +30,26 @@ const (
 	fieldProcess = "process" // of its process
 	fieldEpoch   = "epoch"   // how many leases were granted, this one included
 	fieldExpires = "expires" // milliseconds; 0: given back
-	fieldClean   = "clean"   // the holder left nothing to repair
+	fieldClean   = "clean"   // the holder closed the store and left it clean
 )
 
-// record is a lease as read.
-type record struct {
-	exists         bool
-	owner, token   string
-	process        string
-	epoch          int64
-	expires        time.Time
-	released, good bool
+// leaseRecord is a lease as stored.
+type leaseRecord struct {
+	exists          bool
+	owner, token    string
+	process         string
+	epoch           int64
+	expires         time.Time
+	released, clean bool
 }
 
-// lease is the right to write to one prefix. Qdrant has no locks, but an upsert can carry a condition on what it replaces,
-// so of two writers that want the lease at once one finds its condition false; reading back says which.
+// lease is the right to write to one prefix. Qdrant has no locks, but an upsert can carry a
+// condition on the point that it replaces. So of two writers that take the lease at once, one does
+// not write; both read the record to see which.
 //
-// Validity is judged by the clock of the holder, from the moment before a renewal was sent, so a holder stops writing
-// before others may start, up to the difference of their clocks. What that leaves open is closed by revisions: see the
-// package comment.
+// A lease is valid by the clock of its holder, from the moment before a renewal was sent, so a
+// holder stops writing before others may start, up to the difference of their clocks. Revisions
+// cover that difference: see the package comment.
 type lease struct {
 	conn   *Conn
 	meta   string
@@ -59,8 +60,8 @@ type lease struct {
 	now    func() time.Time
 
 	epoch int64
-	first bool // there was no record of a writer before
-	clean bool // the writer before left cleanly
+	first bool // there was no lease record before
+	clean bool // the last writer closed the store and left it clean
 
 	mu    sync.Mutex
 	until time.Time
@@ -70,24 +71,20 @@ type lease struct {
 	done chan struct{}      // closed when it has ended
 }
 
-func (l *lease) read(ctx context.Context) (record, error) {
-	points, err := l.conn.get(ctx, l.meta, []*qdrant.PointId{qdrant.NewIDNum(leasePoint)}, nil, nil)
-	if err != nil || len(points) == 0 {
-		return record{}, err
-	}
-	p := payload(points[0].GetPayload())
-	return record{exists: true, owner: p.text(fieldOwner), token: p.text(fieldToken), process: p.text(fieldProcess),
+func (l *lease) read(ctx context.Context) (leaseRecord, error) {
+	p, err := l.conn.record(ctx, l.meta, leasePoint)
+	return leaseRecord{exists: p != nil, owner: p.text(fieldOwner), token: p.text(fieldToken), process: p.text(fieldProcess),
 		epoch: p.number(fieldEpoch), expires: time.UnixMilli(p.number(fieldExpires)),
-		released: p.number(fieldExpires) == 0, good: p.yes(fieldClean)}, nil
+		released: p.number(fieldExpires) == 0, clean: p.yes(fieldClean)}, err
 }
 
-// free reports whether the lease can be taken from whoever is in the record.
-func (l *lease) free(r record) bool {
+// free reports whether the lease of the record has ended, so that it can be taken.
+func (l *lease) free(r leaseRecord) bool {
 	if !r.exists || r.released || !l.now().Before(r.expires) {
 		return true
 	}
-	// The server of this process is reached by nobody else, so whoever wrote from another process is gone: a start
-	// right after a crash need not wait.
+	// No other process reaches a server of this one, so a holder in another process is dead: a
+	// start right after a crash need not wait.
 	return l.conn.ownProcess && r.process != process
 }
 
@@ -100,20 +97,19 @@ func (l *lease) acquire(ctx context.Context, wait time.Duration) error {
 			return err
 		}
 		if pause := min(leasePoll, giveUp.Sub(l.now())); pause > 0 {
-			timer := time.NewTimer(pause)
 			select {
-			case <-timer.C:
+			case <-time.After(pause):
 				continue
 			case <-ctx.Done():
-				timer.Stop()
-				return fmt.Errorf("waiting for the lease of %s: %w", held.owner, ctx.Err())
+				return fmt.Errorf("waiting for the writer's lease (got one held by %s): %w", held.owner, ctx.Err())
 			}
 		}
 		return err
 	}
 }
 
-func (l *lease) try(ctx context.Context) (record, error) {
+// try takes the lease when it is free. It returns the record of the holder.
+func (l *lease) try(ctx context.Context) (leaseRecord, error) {
 	before, err := l.read(ctx)
 	if err != nil {
 		return before, fmt.Errorf("reading the writer's lease: %w", err)
@@ -122,16 +118,15 @@ func (l *lease) try(ctx context.Context) (record, error) {
 		return before, &LeaseHeldError{Prefix: l.prefix, Owner: before.owner, Expires: before.expires}
 	}
 	from := l.now()
-	fields, err := toPayload(map[string]any{fieldOwner: l.owner, fieldToken: l.token, fieldProcess: process,
-		fieldEpoch: before.epoch + 1, fieldExpires: from.Add(l.ttl), fieldClean: false})
+	point, err := newPoint(qdrant.NewIDNum(leasePoint), nil, map[string]any{fieldOwner: l.owner, fieldToken: l.token,
+		fieldProcess: process, fieldEpoch: before.epoch + 1, fieldExpires: from.Add(l.ttl), fieldClean: false}, nil)
 	if err != nil {
 		return before, &InvalidError{Field: "owner", Reason: err.Error()}
 	}
 	opts := upsertOptions{insertOnly: !before.exists}
 	if before.exists {
-		opts.onlyIf = &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchInt(fieldEpoch, before.epoch)}}
+		opts.onlyIf = must(qdrant.NewMatchInt(fieldEpoch, before.epoch))
 	}
-	point := &qdrant.PointStruct{Id: qdrant.NewIDNum(leasePoint), Payload: fields, Vectors: encodeVectors(nil, none, none, none)}
 	if err := l.conn.upsert(ctx, l.meta, []*qdrant.PointStruct{point}, opts); err != nil {
 		return before, fmt.Errorf("taking the writer's lease: %w", err)
 	}
@@ -143,27 +138,32 @@ func (l *lease) try(ctx context.Context) (record, error) {
 		return after, &LeaseHeldError{Prefix: l.prefix, Owner: after.owner, Expires: after.expires}
 	}
 	l.epoch, l.first = after.epoch, !before.exists
-	l.clean = l.first || before.released && before.good
+	l.clean = l.first || before.released && before.clean
 	l.mu.Lock()
 	l.until = from.Add(l.ttl)
 	l.mu.Unlock()
 	return after, nil
 }
 
-// own selects the record while it is this writer's.
+// own selects the lease record while this writer holds the lease.
 func (l *lease) own() *qdrant.Filter {
-	return &qdrant.Filter{Must: []*qdrant.Condition{
-		qdrant.NewHasID(qdrant.NewIDNum(leasePoint)), qdrant.NewMatchKeyword(fieldToken, l.token)}}
+	return must(qdrant.NewHasID(qdrant.NewIDNum(leasePoint)), qdrant.NewMatchKeyword(fieldToken, l.token))
 }
 
-// renew extends the lease. Being unable to is no loss yet: as long as the record is its own, a later renewal succeeds.
-func (l *lease) renew(ctx context.Context) error {
-	from := l.now()
-	fields, err := toPayload(map[string]any{fieldExpires: from.Add(l.ttl)})
+// change sets fields of the lease record while this writer holds the lease.
+func (l *lease) change(ctx context.Context, values map[string]any) error {
+	fields, err := toPayload(values)
 	if err != nil {
 		return err
 	}
-	if err := l.conn.set(ctx, l.meta, []setPayload{{fields, l.own()}}); err != nil {
+	return l.conn.set(ctx, l.meta, []setPayload{{fields, l.own()}})
+}
+
+// renew extends the lease. When it fails the lease is not lost: while no other writer took it, a
+// later renewal succeeds.
+func (l *lease) renew(ctx context.Context) error {
+	from := l.now()
+	if err := l.change(ctx, map[string]any{fieldExpires: from.Add(l.ttl)}); err != nil {
 		return err
 	}
 	r, err := l.read(ctx)
@@ -193,14 +193,7 @@ func (l *lease) held() error {
 	return nil
 }
 
-// validUntil is when the right to write ends unless renewed.
-func (l *lease) validUntil() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.until
-}
-
-// lose gives the lease up for good: something shows that another writer has it.
+// lose gives the lease up for good, because another writer has it.
 func (l *lease) lose() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -210,16 +203,13 @@ func (l *lease) lose() error {
 	return l.lost
 }
 
-// raise moves the epoch above one that is in use without a record of it: the meta collection was removed by hand.
+// raise moves the epoch above one that articles use although the lease record is new: somebody
+// removed the meta collection.
 func (l *lease) raise(ctx context.Context, above int64) error {
 	if l.epoch > above {
 		return nil
 	}
-	fields, err := toPayload(map[string]any{fieldEpoch: above + 1})
-	if err != nil {
-		return err
-	}
-	if err := l.conn.set(ctx, l.meta, []setPayload{{fields, l.own()}}); err != nil {
+	if err := l.change(ctx, map[string]any{fieldEpoch: above + 1}); err != nil {
 		return err
 	}
 	l.epoch = above + 1
@@ -242,7 +232,8 @@ func (l *lease) keep(report func(error)) {
 				return
 			case <-ticker.C:
 			}
-			// A renewal that takes longer than a beat is given up, so that the next one has its chance.
+			// A renewal that takes longer than a beat is given up and tried again with the next
+			// one.
 			one, cancel := context.WithTimeout(ctx, beat)
 			err := l.renew(one)
 			cancel()
@@ -262,11 +253,7 @@ func (l *lease) release(ctx context.Context, clean bool) error {
 		l.stop()
 		<-l.done
 	}
-	fields, err := toPayload(map[string]any{fieldExpires: int64(0), fieldClean: clean})
-	if err != nil {
-		return err
-	}
-	if err := l.conn.set(ctx, l.meta, []setPayload{{fields, l.own()}}); err != nil {
+	if err := l.change(ctx, map[string]any{fieldExpires: int64(0), fieldClean: clean}); err != nil {
 		return fmt.Errorf("giving the writer's lease back: %w", err)
 	}
 	return nil

@@ -2,23 +2,33 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/qdrant/go-client/qdrant"
+
+	"throughline/internal/news"
 )
 
-// ledger numbers events. The id of an event's point is its number, so the order of point ids is the order of events.
+// ledger numbers events. The id of an event's point is its number, so the order of point ids is the
+// order of events.
 type ledger struct {
 	mu   sync.Mutex
-	last int64 // the highest number given out
-	// pending were given numbers, but whether they were written is not known. They go first when anything is appended, so a
-	// number never means two events, and nobody who has read up to a number misses one below it that arrives late.
-	pending []Event
+	last int64 // the highest number that an event got
+	// pending events have a number and may not be written yet. They are written before all later
+	// ones, so that a number never means two events, and no event appears below a number up to
+	// which somebody has read.
+	pending []news.LedgerEvent
 }
 
-// openLedger finds the highest number in use. The ledger has no holes unless somebody made some, so the count is usually it.
+func (l *ledger) lastNumber() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// openLedger finds the highest number in use: usually the count, because only a deletion by hand
+// leaves holes.
 func (s *Store) openLedger(ctx context.Context) error {
 	n, err := s.conn.count(ctx, s.names.ledger, nil)
 	if err != nil {
@@ -31,105 +41,71 @@ func (s *Store) openLedger(ctx context.Context) error {
 	return err
 }
 
-func encodeEvent(e *Event) (*qdrant.PointStruct, error) {
-	fields, err := toPayload(map[string]any{fieldTime: e.Time, fieldKind: string(e.Kind), fieldStory: e.StoryID,
-		fieldArticleIDs: e.ArticleIDs, fieldOtherStories: e.OtherStoryIDs, fieldTitle: e.Title})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.PointStruct{Id: qdrant.NewIDNum(uint64(e.Sequence)), Payload: fields, Vectors: encodeVectors(nil, none, none, none)}, nil
+func encodeEvent(e *news.LedgerEvent) (*qdrant.PointStruct, error) {
+	return newPoint(qdrant.NewIDNum(uint64(e.Sequence)), eventFields(e), nil, nil)
 }
 
-func decodeEvent(point *qdrant.RetrievedPoint) Event {
-	p := payload(point.GetPayload())
-	return Event{Sequence: int64(point.GetId().GetNum()), Time: p.time(fieldTime), Kind: EventKind(p.text(fieldKind)),
-		StoryID: p.text(fieldStory), ArticleIDs: p.texts(fieldArticleIDs), OtherStoryIDs: p.texts(fieldOtherStories),
-		Title: p.text(fieldTitle)}
+func decodeEvent(point *qdrant.RetrievedPoint) news.LedgerEvent {
+	e := news.LedgerEvent{Sequence: int64(point.GetId().GetNum())}
+	decodeFields(eventFields(&e), payload(point.GetPayload()))
+	return e
 }
 
-// Append writes events to the ledger and sets their Sequence: strictly increasing, in the order given, after everything
-// appended before. When it fails, the events keep the numbers that were meant for them, and they may or may not be in the
-// ledger; appending the same slice again completes it and writes nothing twice. Whatever is appended next completes it
-// too, so the ledger has no holes. Events with a Sequence that was never given out are refused.
-func (s *Store) Append(ctx context.Context, events []Event) error {
-	for i := range events {
-		if err := checkEvent(&events[i]); err != nil {
-			return err
-		}
-	}
-	if len(events) == 0 {
-		return nil
-	}
-	end, err := s.begin()
-	if err != nil {
-		return err
-	}
-	defer end()
+// append writes events to the ledger and sets their Sequence: strictly increasing, in the order
+// given, above all earlier ones. An event that has a Sequence was appended before and is skipped.
+// After an error the events stay pending, with their numbers.
+func (s *Store) append(ctx context.Context, events []news.LedgerEvent) error {
 	l := &s.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range events {
-		if events[i].Sequence > l.last {
-			return &InvalidError{ID: events[i].StoryID, Field: "sequence", Reason: fmt.Sprintf("%d was never given out", events[i].Sequence)}
-		}
-	}
-	for i := range events {
 		if events[i].Sequence != 0 {
-			continue // appended before: it is in the ledger, or pending
+			continue
 		}
 		l.last++
 		events[i].Sequence = l.last
-		l.pending = append(l.pending, events[i].clone())
+		if events[i].Time.IsZero() {
+			events[i].Time = s.cfg.Now().UTC()
+		}
+		e := events[i] // a copy, with its lists: the caller may change the event
+		e.ArticleIDs, e.OtherStoryIDs = slices.Clone(e.ArticleIDs), slices.Clone(e.OtherStoryIDs)
+		l.pending = append(l.pending, e)
 	}
-	if err := s.writePending(ctx); err != nil {
-		return err
-	}
-	return s.lease.held()
+	return s.writePending(ctx)
 }
 
-// writePending writes what is pending, in order, and forgets what was written. The numbers are new to the ledger unless a
-// request that was given up on arrived after all, and then it holds the same events.
+// writePending writes the pending events in order. The ledger has none of their numbers yet, unless
+// a request that was given up on arrived after all, and then it has the same events.
 func (s *Store) writePending(ctx context.Context) error {
 	points := make([]*qdrant.PointStruct, len(s.ledger.pending))
-	for i := range s.ledger.pending {
-		point, err := encodeEvent(&s.ledger.pending[i])
-		if err != nil {
-			return &InvalidError{ID: s.ledger.pending[i].StoryID, Field: "event", Reason: err.Error()}
+	for i := range points {
+		var err error
+		if points[i], err = encodeEvent(&s.ledger.pending[i]); err != nil {
+			return err
 		}
-		points[i] = point
 	}
-	from := 0
-	for _, to := range batches(points) {
+	for from, to := range batches(points) {
 		if err := s.conn.upsert(ctx, s.names.ledger, points[from:to], upsertOptions{}); err != nil {
 			return err
 		}
 		s.ledger.pending = slices.Delete(s.ledger.pending, 0, to-from)
-		from = to
 	}
 	return nil
 }
 
-// clone keeps an event apart from the caller's slices.
-func (e Event) clone() Event {
-	e.ArticleIDs, e.OtherStoryIDs = slices.Clone(e.ArticleIDs), slices.Clone(e.OtherStoryIDs)
-	return e
-}
-
-// Events returns up to limit events with a sequence number above after, in order. limit is 1..MaxLimit.
-func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
+// Events returns up to limit events with a sequence number above after, in order. limit is
+// 1..MaxLimit.
+func (s *Store) Events(ctx context.Context, after int64, limit int) ([]news.LedgerEvent, error) {
 	if err := s.readable(); err != nil {
 		return nil, err
 	}
 	if _, err := checkPage(limit, ""); err != nil {
 		return nil, err
 	}
-	var out []Event
+	var out []news.LedgerEvent
 	from := qdrant.NewIDNum(uint64(max(after, 0)) + 1)
 	_, err := s.page(ctx, s.names.ledger, nil, from, limit, func(p *qdrant.RetrievedPoint) {
 		out = append(out, decodeEvent(p))
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return out, err
 }

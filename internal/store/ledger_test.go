@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -10,12 +11,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc"
+
+	"throughline/internal/news"
 )
 
-func events(from, n int) []Event {
-	var out []Event
+// events makes events of the stories s<from>, s<from+1>, ...
+func events(from, n int) []news.LedgerEvent {
+	var out []news.LedgerEvent
 	for i := range n {
-		out = append(out, Event{Time: day(1), Kind: StoryJoined, StoryID: fmt.Sprintf("s%d", from+i), ArticleIDs: []string{"a", "b"}, OtherStoryIDs: []string{"o"}, Title: "T"})
+		out = append(out, news.LedgerEvent{Time: day(1), Kind: news.StoryJoined, StoryID: fmt.Sprintf("s%d", from+i), ArticleIDs: []string{"a", "b"},
+			OtherStoryIDs: []string{"o"}, Title: "T"})
 	}
 	return out
 }
@@ -43,26 +48,18 @@ func TestLedger(t *testing.T) {
 			t.Fatalf("empty ledger: %v, %v", got, err)
 		}
 		first := events(0, 3)
-		if err := s.Append(t.Context(), first); err != nil {
-			t.Fatal(err)
-		}
+		mustApply(t, s, &Plan{Events: first})
 		if first[0].Sequence != 1 || first[2].Sequence != 3 {
 			t.Errorf("numbers %d..%d", first[0].Sequence, first[2].Sequence)
 		}
-		if err := s.Append(t.Context(), first); err != nil { // again: nothing twice
-			t.Fatal(err)
-		}
-		if err := s.Append(t.Context(), events(3, maxBatchPoints+5)); err != nil {
-			t.Fatal(err)
-		}
+		mustApply(t, s, &Plan{Events: first}) // again: nothing twice
+		mustApply(t, s, &Plan{Events: events(3, maxBatchPoints+5)})
 		checkLedger(t, s, maxBatchPoints+8)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 		s = e.open(t)
-		if err := s.Append(t.Context(), events(maxBatchPoints+8, 2)); err != nil {
-			t.Fatal(err)
-		}
+		mustApply(t, s, &Plan{Events: events(maxBatchPoints+8, 2)})
 		checkLedger(t, s, maxBatchPoints+10)
 		got, err := s.Events(t.Context(), 5, 2)
 		if err != nil || len(got) != 2 || got[0].Sequence != 6 || got[1].Sequence != 7 {
@@ -74,47 +71,57 @@ func TestLedger(t *testing.T) {
 		if got, err := s.Events(t.Context(), -7, 1); err != nil || got[0].Sequence != 1 {
 			t.Errorf("after -7: %v, %v", got, err)
 		}
+		if _, err := s.Events(t.Context(), 0, 0); !errors.Is(err, ErrInvalid) {
+			t.Errorf("a limit of 0: %v", err)
+		}
+		now := []news.LedgerEvent{{Kind: news.StoryDeleted, StoryID: "s"}}
+		if mustApply(t, s, &Plan{Events: now}); !now[0].Time.Equal(e.clock()) {
+			t.Errorf("an event without a time happened at %v, want %v", now[0].Time, e.clock())
+		}
 	})
 }
 
-// TestAppendIsRepeated fails one write of an append and repeats it, or appends something else instead.
-func TestAppendIsRepeated(t *testing.T) {
-	for _, repeat := range []bool{true, false} {
-		eachFault(t, false, func(t *testing.T, e *env, f *faults, arm func()) bool {
-			s := e.open(t, f.intercept)
-			if err := s.Append(t.Context(), events(0, 2)); err != nil {
-				t.Fatal(err)
-			}
-			arm()
-			n := maxBatchPoints + 3
-			next := events(2, n)
-			err := s.Append(t.Context(), next)
-			hit := f.disarm()
-			if (err != nil) != hit {
-				t.Errorf("fault met: %v, error: %v", hit, err)
-			}
-			if repeat {
-				if err := s.Append(t.Context(), next); err != nil {
-					t.Fatal(err)
+// TestFailedEventsAreCompleted fails one write of events that got a number. The next plan completes
+// them, be it the same one, an empty one, or another, whose events come after them.
+func TestFailedEventsAreCompleted(t *testing.T) {
+	const n = maxBatchPoints + 3
+	for name, next := range map[string]func(failed *Plan) *Plan{
+		"same":    func(failed *Plan) *Plan { return failed },
+		"empty":   func(*Plan) *Plan { return &Plan{} },
+		"another": func(*Plan) *Plan { return &Plan{Events: events(2+n, 2)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachFault(t, false, func(t *testing.T, e *env, f *faults, arm func()) bool {
+				s := e.open(t, f.intercept)
+				mustApply(t, s, &Plan{Events: events(0, 2)})
+				p := &Plan{Events: events(2, n)}
+				arm()
+				err := s.Apply(t.Context(), p)
+				hit := f.disarm()
+				if (err != nil) != hit || p.Events[n-1].Sequence != 2+n {
+					t.Errorf("fault met: %v, error: %v, last number %d", hit, err, p.Events[n-1].Sequence)
 				}
-			}
-			if err := s.Append(t.Context(), events(2+n, 1)); err != nil {
-				t.Fatal(err)
-			}
-			checkLedger(t, s, 3+n)
-			return hit
+				completing := next(p)
+				mustApply(t, s, completing)
+				want := 2 + n
+				if name == "another" {
+					want += 2
+				}
+				checkLedger(t, s, want)
+				return hit
+			})
 		})
 	}
 }
 
-func TestConcurrentAppends(t *testing.T) {
+func TestEventsOfPlansSideBySide(t *testing.T) {
 	s := embeddedEnv(t).open(t)
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {
 			for range 5 {
 				batch := events(0, 3)
-				if err := s.Append(t.Context(), batch); err != nil {
+				if err := s.Apply(t.Context(), &Plan{Events: batch}); err != nil {
 					t.Error(err)
 				}
 				if batch[1].Sequence != batch[0].Sequence+1 || batch[2].Sequence != batch[0].Sequence+2 {
@@ -138,7 +145,8 @@ func TestConcurrentAppends(t *testing.T) {
 	}
 }
 
-// TestLedgerWithHoles opens ledgers from which points were removed by hand: the next number is above all that are left.
+// TestLedgerWithHoles opens ledgers from which points were removed by hand: the next number is
+// above all that are left.
 func TestLedgerWithHoles(t *testing.T) {
 	for _, keep := range [][]uint64{{}, {1}, {9}, {2, 3}, {1, 40}, {1, 2, 3, 1000}, {7, 8, 9}} {
 		e := embeddedEnv(t)
@@ -167,7 +175,7 @@ func TestLedgerWithHoles(t *testing.T) {
 			return invoke(ctx, method, req, reply, cc, opts...)
 		})
 		next := events(0, 1)
-		if err := s.Append(t.Context(), next); err != nil || next[0].Sequence != last+1 {
+		if err := s.Apply(t.Context(), &Plan{Events: next}); err != nil || next[0].Sequence != last+1 {
 			t.Errorf("%v: next is %d, %v", keep, next[0].Sequence, err)
 		}
 		if requests > 25 {

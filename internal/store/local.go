@@ -10,17 +10,15 @@ import (
 	"throughline/internal/qdrantlite"
 )
 
-// Embedded connects to an embedded server in this process. Closing the Conn does not close the server.
-func Embedded(srv *qdrantlite.Server) (*Conn, error) { return embedded(srv, nil) }
-
-// embedded also puts interceptors around every request.
-func embedded(srv *qdrantlite.Server, log *slog.Logger, extra ...grpc.UnaryClientInterceptor) (*Conn, error) {
+// Embedded connects to an embedded server in this process. Closing the Conn does not close the
+// server. logger may be nil. Interceptors see every attempt of every request.
+func Embedded(srv *qdrantlite.Server, logger *slog.Logger, interceptors ...grpc.UnaryClientInterceptor) (*Conn, error) {
 	conn, err := newConn(qdrant.Config{
 		Host: qdrantlite.Target,
 		// The server closes connections that ping too often, and there is no network to watch.
 		KeepAliveTime: -1,
 		GrpcOptions:   srv.DialOptions(),
-	}, "", 0, orDiscard(log), extra...)
+	}, "", 0, orDiscard(logger), interceptors...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the embedded store: %w", err)
 	}
@@ -28,14 +26,15 @@ func embedded(srv *qdrantlite.Server, log *slog.Logger, extra ...grpc.UnaryClien
 	return conn, nil
 }
 
-// Local opens an embedded server on a file and connects to it; an empty path keeps everything in memory. Closing the Conn
-// closes the server. logger may be nil. A file that another process has open gives qdrantlite.ErrLocked.
-func Local(path string, logger *slog.Logger) (*Conn, error) {
+// Local opens an embedded server on a file and connects to it; an empty path keeps everything in
+// memory. Closing the Conn closes the server. logger may be nil. When another process has the file
+// open, the error is ErrLocked. Interceptors see every attempt of every request.
+func Local(path string, logger *slog.Logger, interceptors ...grpc.UnaryClientInterceptor) (*Conn, error) {
 	srv, err := qdrantlite.Open(qdrantlite.Options{Path: path, Logger: logger})
 	if err != nil {
 		return nil, fmt.Errorf("opening the store's file %q: %w", path, err)
 	}
-	conn, err := embedded(srv, logger)
+	conn, err := Embedded(srv, logger, interceptors...)
 	if err != nil {
 		srv.Close()
 		return nil, err

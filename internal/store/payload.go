@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/qdrant/go-client/qdrant"
@@ -20,15 +19,17 @@ const (
 	fieldDateOnly     = "date_only"
 	fieldSections     = "sections"
 	fieldRevision     = "revision"
+	fieldFiled        = "filed_revision" // 0: pending; absent: of an earlier program, not pending
 	fieldHash         = "hash"
 	fieldWords        = "words"
 	fieldIngested     = "ingested" // milliseconds
 	fieldStory        = "story_id"
-	fieldTopics       = "topic_ids"
+	fieldTopic        = "topic_id"
+	fieldTheme        = "theme_id"
 	fieldCopyOf       = "copy_of"
 	fieldProbability  = "probability"
 	fieldDenseOf      = "dense_of"
-	fieldShingles     = "shingles" // base64 of little-endian uint32, no sparse vector: nothing is searched by them
+	fieldShingles     = "shingles" // base64 of little-endian uint32: not searched, so no sparse vector
 
 	fieldIndex   = "index"
 	fieldHeading = "heading"
@@ -41,8 +42,6 @@ const (
 	fieldStories        = "stories"
 	fieldSources        = "sources"
 	fieldRepresentative = "representative"
-	fieldTopic          = "topic_id"
-	fieldTheme          = "theme_id"
 	fieldMergedInto     = "merged_into"
 	fieldState          = "state" // stateLive or stateMerged
 	fieldVersion        = "version"
@@ -66,8 +65,8 @@ const (
 	stateMerged = "merged"
 )
 
-// toPayload makes a payload of plain values; []string and time.Time are understood, a zero time is left out. Invalid UTF-8
-// gives an error: go-client's other conversion panics.
+// toPayload converts plain values, []string and time.Time; a zero time is left out. Invalid UTF-8
+// is an *InvalidError (go-client's other conversion panics).
 func toPayload(fields map[string]any) (map[string]*qdrant.Value, error) {
 	plain := make(map[string]any, len(fields))
 	for name, value := range fields {
@@ -88,7 +87,7 @@ func toPayload(fields map[string]any) (map[string]*qdrant.Value, error) {
 	}
 	payload, err := qdrant.TryValueMap(plain)
 	if err != nil {
-		return nil, fmt.Errorf("payload: %w", err)
+		return nil, &InvalidError{Field: "payload", Reason: err.Error()}
 	}
 	return payload, nil
 }
@@ -99,7 +98,7 @@ type payload map[string]*qdrant.Value
 func (p payload) text(field string) string { return p[field].GetStringValue() }
 func (p payload) yes(field string) bool    { return p[field].GetBoolValue() }
 
-// number also reads a double: a server that keeps numbers as JSON may give one back for an integer.
+// number also reads a double: a server that keeps numbers as JSON may return one for an integer.
 func (p payload) number(field string) int64 {
 	if v, ok := p[field].GetKind().(*qdrant.Value_DoubleValue); ok {
 		return int64(v.DoubleValue)

@@ -3,21 +3,26 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/qdrant/go-client/qdrant"
+
+	"throughline/internal/news"
 )
 
-// maxPutArticles bounds how many articles share the requests of one commit, and with it the memory of a Put beyond its
-// arguments.
+// maxPutArticles is how many articles at most share the requests of one commit. It bounds the
+// memory of a Put beyond its arguments.
 const maxPutArticles = 256
 
-// Put stores articles with their vectors and sections, replacing earlier revisions. It returns one error per item, nil for
-// what is durable and visible; items are independent of each other, so one that is invalid or fails leaves the others
-// alone. An item whose error is not an *InvalidError may have been stored or not; putting it again is safe.
+// Put stores articles with their vectors and sections, replacing earlier revisions. It returns one
+// error per item, nil for one that is durable and visible. Items are independent of each other: one
+// that is invalid or fails does not affect the others. An item whose error is not an *InvalidError
+// may be stored or not; putting it again is safe.
 //
-// Article.Sections and Revision are set by the store and not read from the item, and so is Ingested when it is zero. The
-// assignment (StoryID, TopicIDs, CopyOf, Probability) that is already stored survives, unless the item brings one of its
-// own. An id that occurs twice is stored in order: the last one wins.
+// The stored record is written back to Article of the items that succeed: the store sets all of
+// Record except ContentHash, and Ingested only when it is zero. A stored Membership stays unless
+// the item has one of its own; in both cases the article is pending afterwards. Of several items
+// with one id the last one wins.
 func (s *Store) Put(ctx context.Context, items []Put) []error {
 	errs := make([]error, len(items))
 	end, err := s.begin()
@@ -29,13 +34,16 @@ func (s *Store) Put(ctx context.Context, items []Put) []error {
 	}
 	defer end()
 
-	// A commit holds each article once, because its sections are all written before the first commit mark.
+	// A commit holds each article once, because its sections are all written before the first
+	// commit mark.
 	var commit []*putting
 	seen := map[string]bool{}
 	flush := func() {
 		s.commit(ctx, commit)
 		for _, p := range commit {
-			errs[p.at] = p.err
+			if errs[p.at] = p.err; p.err == nil {
+				p.item.Article = p.article
+			}
 		}
 		commit = commit[:0]
 		clear(seen)
@@ -56,15 +64,15 @@ func (s *Store) Put(ctx context.Context, items []Put) []error {
 
 // putting is one item on its way through a commit.
 type putting struct {
-	at      int     // in the arguments of Put
-	item    *Put    // as given
-	article Article // as stored
+	at      int          // in the arguments of Put
+	item    *Put         // as given
+	article news.Article // as it is stored
 	err     error
-	// replaces: an older revision is stored, or may be.
+	// replaces: an older revision is stored, or some of its sections may be.
 	replaces bool
 }
 
-// commit writes distinct valid articles by the commit protocol. It sets err of each.
+// commit writes distinct valid articles by the commit protocol. It sets err of each that fails.
 func (s *Store) commit(ctx context.Context, all []*putting) {
 	if len(all) == 0 {
 		return
@@ -80,32 +88,37 @@ func (s *Store) commit(ctx context.Context, all []*putting) {
 			p.err = err
 		}
 	}
-	stored, err := s.filed(ctx, ids)
+	stored, err := s.stored(ctx, ids)
 	if err != nil {
 		fail(all, err)
 		return
 	}
 	for id, old := range stored {
-		// A revision of a later epoch was written by a later holder of the lease. Going above it would undo that put.
+		// A revision of a later epoch was written by a later holder of the lease, whose put must
+		// stay.
 		if old.Revision>>revisionBits > s.lease.epoch {
 			s.log.Error("another writer replaced an article", "article", id)
 			fail(all, s.lease.lose())
 			return
 		}
 	}
-	revision := s.revision.next()
+	revision := s.revision.Add(1)
 	for _, p := range all {
 		old, ok := stored[p.article.ID]
 		p.replaces = ok || s.isDirty(p.article.ID)
-		p.prepare(revision, old)
-		if p.article.Ingested.IsZero() {
-			p.article.Ingested = s.cfg.Now()
+		a := &p.article
+		a.Revision, a.FiledRevision, a.SectionCount, a.Words = revision, 0, len(p.item.Sections), p.item.Vectors.Lex.Words
+		if a.Membership == (news.Membership{}) {
+			a.Membership = old.Membership
+		}
+		if a.Ingested.IsZero() {
+			a.Ingested = s.cfg.Now().UTC().Truncate(time.Millisecond) // as it is read back
 		}
 	}
 
 	s.writeSections(ctx, all)
-	s.writeMarks(ctx, alive(all), revision)
-	committed := alive(all)
+	s.writeMarks(ctx, succeeded(all), revision)
+	committed := succeeded(all)
 	if err := s.lease.held(); err != nil {
 		fail(committed, err)
 	} else {
@@ -113,12 +126,13 @@ func (s *Store) commit(ctx context.Context, all []*putting) {
 	}
 	for _, p := range all {
 		if p.err != nil {
-			s.soil(p.article.ID)
+			s.markDirty(p.article.ID)
 		}
 	}
 }
 
-func alive(all []*putting) []*putting {
+// succeeded returns the items without an error.
+func succeeded(all []*putting) []*putting {
 	var out []*putting
 	for _, p := range all {
 		if p.err == nil {
@@ -128,16 +142,8 @@ func alive(all []*putting) []*putting {
 	return out
 }
 
-// prepare sets what the store decides. old is what is stored, zero for nothing.
-func (p *putting) prepare(revision int64, old Article) {
-	a := &p.article
-	a.Revision, a.Sections = revision, len(p.item.Sections)
-	if a.StoryID == "" && len(a.TopicIDs) == 0 && a.CopyOf == "" {
-		a.StoryID, a.TopicIDs, a.CopyOf, a.Probability = old.StoryID, old.TopicIDs, old.CopyOf, old.Probability
-	}
-}
-
-// writeSections writes the sections of all articles. When a request fails, the articles with a section in it fail.
+// writeSections writes the sections of all articles. When a request fails, the articles with a
+// section in it fail.
 func (s *Store) writeSections(ctx context.Context, all []*putting) {
 	var points []*qdrant.PointStruct
 	var owners []*putting
@@ -150,7 +156,7 @@ func (s *Store) writeSections(ctx context.Context, all []*putting) {
 		for i := range p.item.Sections {
 			point, err := encodeSection(&p.article, &p.item.Sections[i])
 			if err != nil {
-				p.err = &InvalidError{ID: p.article.ID, Field: "sections", Reason: err.Error()}
+				p.err = err
 				break
 			}
 			points, owners = append(points, point), append(owners, p)
@@ -162,30 +168,29 @@ func (s *Store) writeSections(ctx context.Context, all []*putting) {
 	send()
 }
 
-// writeMarks writes the article points. The condition on what is replaced keeps a request that was given up on from undoing
-// a later one, and fences off a writer that lost its lease.
+// writeMarks writes the article points. They replace lower revisions only, so that a request that
+// was given up on does not undo a later one, and a writer that lost its lease is fenced off.
 func (s *Store) writeMarks(ctx context.Context, all []*putting, revision int64) {
 	var points []*qdrant.PointStruct
 	var owners []*putting
 	for _, p := range all {
 		point, err := encodeArticle(&p.article, &p.item.Vectors)
 		if err != nil {
-			p.err = &InvalidError{ID: p.article.ID, Field: "article", Reason: err.Error()}
+			p.err = err
 			continue
 		}
 		points, owners = append(points, point), append(owners, p)
 	}
-	older := &qdrant.Filter{Must: []*qdrant.Condition{
-		qdrant.NewRange(fieldRevision, &qdrant.Range{Lt: qdrant.PtrOf(float64(revision))})}}
+	older := must(qdrant.NewRange(fieldRevision, &qdrant.Range{Lt: qdrant.PtrOf(float64(revision))}))
 	s.send(ctx, s.names.articles, points, owners, upsertOptions{onlyIf: older}, nil)
 }
 
-// send upserts points in requests of bounded size; the owners of the points of a request that fails get its error. A
-// server that does not answer is not asked again: every request would wait for its retries. down is the error of an
-// earlier send that met such a server; what is returned is that for the next.
+// send upserts points in requests of bounded size; owners[i] owns points[i], and the owners of the
+// points of a request that fails get its error. After a request that the server did not answer no
+// more are sent, because each would wait for its retries: down is the error of such a request in an
+// earlier send, nil for none; send returns the one for the next.
 func (s *Store) send(ctx context.Context, collection string, points []*qdrant.PointStruct, owners []*putting, opts upsertOptions, down error) error {
-	from := 0
-	for _, to := range batches(points) {
+	for from, to := range batches(points) {
 		err := down
 		if err == nil {
 			err = s.conn.upsert(ctx, collection, points[from:to], opts)
@@ -198,13 +203,13 @@ func (s *Store) send(ctx context.Context, collection string, points []*qdrant.Po
 				p.err = err
 			}
 		}
-		from = to
 	}
 	return down
 }
 
-// removeOlder deletes the sections of other revisions than the one just committed. That it fails is no failure of the put:
-// nobody sees those sections. The next put of the article, or the next start, tries again.
+// removeOlder deletes the sections of other revisions than the committed one. Its failure is none
+// of the put, because nobody sees those sections; the next put of the article, or the next repair,
+// deletes them.
 func (s *Store) removeOlder(ctx context.Context, committed []*putting, revision int64) {
 	var ids []string
 	for _, p := range committed {
@@ -215,20 +220,19 @@ func (s *Store) removeOlder(ctx context.Context, committed []*putting, revision 
 	if len(ids) == 0 {
 		return
 	}
-	older := &qdrant.Filter{
-		Must:    []*qdrant.Condition{qdrant.NewMatchKeywords(fieldArticle, ids...)},
-		MustNot: []*qdrant.Condition{qdrant.NewMatchInt(fieldRevision, revision)}}
+	older := must(qdrant.NewMatchKeywords(fieldArticle, ids...))
+	older.MustNot = []*qdrant.Condition{qdrant.NewMatchInt(fieldRevision, revision)}
 	if err := s.conn.remove(ctx, s.names.sections, qdrant.NewPointsSelectorFilter(older)); err != nil {
 		s.log.Warn("sections of older revisions were not deleted", "articles", len(ids), "error", err)
-		s.soil(ids...)
+		s.markDirty(ids...)
 		return
 	}
-	s.clean(ids...)
+	s.clearDirty(ids...)
 }
 
-// Delete removes an article and its sections. It is invisible once its point is gone; deleting again, or an id that is not
-// stored, gives a *NotFoundError. When only the sections could not be deleted, Delete fails, and deleting again completes
-// it.
+// Delete removes an article and its sections. An id that is not stored gives a *NotFoundError. When
+// the article is gone but its sections could not be deleted, Delete fails, and a second Delete
+// completes it.
 func (s *Store) Delete(ctx context.Context, id string) error {
 	if reason := checkID(id); reason != "" {
 		return &InvalidError{ID: id, Field: "id", Reason: reason}
@@ -240,7 +244,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	defer end()
 	defer s.stripes.lock([]string{id})()
 
-	stored, err := s.filed(ctx, []string{id})
+	stored, err := s.stored(ctx, []string{id})
 	if err != nil {
 		return err
 	}
@@ -248,10 +252,10 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 		return &NotFoundError{Kind: "article", ID: id}
 	}
 	if err := s.erase(ctx, id); err != nil {
-		s.soil(id)
+		s.markDirty(id)
 		return err
 	}
-	s.clean(id)
+	s.clearDirty(id)
 	return nil
 }
 
@@ -260,17 +264,18 @@ func (s *Store) erase(ctx context.Context, id string) error {
 	if err := s.conn.remove(ctx, s.names.articles, qdrant.NewPointsSelector(articlePoint(id))); err != nil {
 		return err
 	}
-	all := &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchKeyword(fieldArticle, id)}}
+	all := must(qdrant.NewMatchKeyword(fieldArticle, id))
 	if err := s.conn.remove(ctx, s.names.sections, qdrant.NewPointsSelectorFilter(all)); err != nil {
 		return err
 	}
 	return s.lease.held()
 }
 
-// filed reads revision, section count and assignment of articles; those not stored are absent.
-func (s *Store) filed(ctx context.Context, ids []string) (map[string]Article, error) {
-	out := make(map[string]Article, len(ids))
-	err := s.read(ctx, ids, filingFields, func(p payload) {
+// stored reads revision, section count and membership of articles by id; those not stored are
+// absent.
+func (s *Store) stored(ctx context.Context, ids []string) (map[string]news.Article, error) {
+	out := make(map[string]news.Article, len(ids))
+	err := s.read(ctx, ids, membershipReadFields, func(p payload) {
 		a := decodeArticle(p)
 		out[a.ID] = a
 	})

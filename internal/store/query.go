@@ -9,29 +9,31 @@ import (
 	"sync"
 
 	"github.com/qdrant/go-client/qdrant"
+
+	"throughline/internal/news"
 )
 
 // maxQueries bounds one Query call: each query may answer with thousands of hits.
 const maxQueries = 1024
 
-// Query answers all queries with one batched request per collection, sent side by side, and, when sections are among them,
-// one more that checks their articles. Result i belongs to query i, best first; equal scores are ordered by article id,
-// section, story id. While articles are being put, a query over sections may return a few hits fewer than asked for. Which
-// of several equal hits are inside the limit is up to the server.
+// Query sends all queries in one batched request per collection, side by side, and for queries over
+// sections one more request that checks their articles. Result i belongs to query i, best first;
+// equal scores are ordered by article id, then section. The server decides which of several equal
+// hits are inside the limit. While articles are being put, a query over sections may return a few
+// hits fewer than its limit.
 func (s *Store) Query(ctx context.Context, queries []Query) ([][]Hit, error) {
 	if err := s.readable(); err != nil {
 		return nil, err
 	}
 	if len(queries) > maxQueries {
-		return nil, &InvalidError{Field: "queries", Reason: fmt.Sprintf("%d; at most %d", len(queries), maxQueries)}
+		return nil, &InvalidError{Field: "queries", Reason: fmt.Sprintf("too many (got %d, want at most %d)", len(queries), maxQueries)}
 	}
-	plans := map[Collection]*plan{}
+	batches := map[Collection]*queryBatch{}
 	for i := range queries {
 		q := &queries[i]
 		request, err := s.request(q)
 		if err != nil {
-			var invalid *InvalidError
-			if errors.As(err, &invalid) {
+			if invalid, ok := errors.AsType[*InvalidError](err); ok {
 				return nil, &InvalidError{Field: fmt.Sprintf("queries[%d].%s", i, invalid.Field), Reason: invalid.Reason}
 			}
 			return nil, err
@@ -39,187 +41,166 @@ func (s *Store) Query(ctx context.Context, queries []Query) ([][]Hit, error) {
 		if request == nil {
 			continue
 		}
-		if plans[q.Of] == nil {
-			plans[q.Of] = &plan{}
+		if batches[q.Of] == nil {
+			batches[q.Of] = &queryBatch{}
 		}
-		plans[q.Of].at = append(plans[q.Of].at, i)
-		plans[q.Of].requests = append(plans[q.Of].requests, request)
+		batches[q.Of].at = append(batches[q.Of].at, i)
+		batches[q.Of].requests = append(batches[q.Of].requests, request)
 	}
 
-	found := make([][]found, len(queries))
+	hits := make([][]uncheckedHit, len(queries))
 	var wait sync.WaitGroup
-	for of, p := range plans {
-		wait.Go(func() { p.err = s.run(ctx, s.collectionOf(of), p, found) })
+	for of, b := range batches {
+		wait.Go(func() { b.err = s.run(ctx, s.collectionOf(of), b, hits) })
 	}
 	wait.Wait()
-	for _, p := range plans {
-		if p.err != nil {
-			return nil, p.err
+	for _, b := range batches {
+		if b.err != nil {
+			return nil, b.err
 		}
 	}
-	if plans[Sections] != nil {
-		if err := s.dropInvisible(ctx, queries, plans[Sections].at, found); err != nil {
+	if batches[Sections] != nil {
+		if err := s.dropInvisible(ctx, queries, batches[Sections].at, hits); err != nil {
 			return nil, err
 		}
 	}
 	out := make([][]Hit, len(queries))
 	for i := range queries {
-		out[i] = rank(found[i], queries[i].Limit)
+		out[i] = rank(hits[i], queries[i].Limit)
 	}
 	return out, nil
 }
 
-// plan is what is asked of one collection.
-type plan struct {
-	at       []int // which queries
+// queryBatch holds the queries of one collection.
+type queryBatch struct {
+	at       []int // index of each in the arguments of Query
 	requests []*qdrant.QueryPoints
 	err      error
 }
 
-// found is a hit before its article was looked at.
-type found struct {
+// uncheckedHit is a hit whose article was not read yet.
+type uncheckedHit struct {
 	Hit
 	revision int64
 }
 
 func (s *Store) collectionOf(of Collection) string {
-	switch of {
-	case Sections:
+	if of == Sections {
 		return s.names.sections
-	case Stories:
-		return s.names.stories
-	default:
-		return s.names.articles
 	}
+	return s.names.articles
 }
 
-// spare is how many sections more than asked for are fetched, for those of revisions that are being replaced.
+// spare is how many sections are fetched beyond the limit, because some may be of revisions that
+// are being replaced.
 func spare(limit int) int { return limit/8 + 4 }
 
-// request translates a query; nil finds nothing.
+// request translates a query; nil for one that finds nothing.
 func (s *Store) request(q *Query) (*qdrant.QueryPoints, error) {
 	if q.Limit < 1 || q.Limit > MaxLimit {
-		return nil, &InvalidError{Field: "limit", Reason: fmt.Sprintf("%d; 1 to %d", q.Limit, MaxLimit)}
+		return nil, &InvalidError{Field: "limit", Reason: fmt.Sprintf("out of range (got %d, want 1 to %d)", q.Limit, MaxLimit)}
 	}
 	c := &checker{}
-	sparse := len(q.Dense) == 0
-	using := q.Using
+	dense := len(q.Dense) > 0
 	switch {
-	case !sparse && len(q.Sparse.Terms) > 0:
-		c.fail("dense", "given together with sparse")
-	case !sparse:
-		using = cmp.Or(using, Dense)
+	case dense && len(q.Sparse.Terms) > 0:
+		c.fail("dense", "given together with sparse (want one of them)")
+	case dense:
 		c.dense("dense", q.Dense, s.cfg.Space.Dimensions)
 	default:
-		using = cmp.Or(using, Lexical)
 		c.sparse("sparse", q.Sparse)
 	}
-	switch {
-	case q.Of != Articles && q.Of != Sections && q.Of != Stories:
-		c.fail("of", "%d is no collection", q.Of)
-	case sparse == (using == Dense), !slices.Contains([]string{Dense, Lexical, Lead, Names}, using),
-		q.Of == Sections && (using == Lead || using == Names):
-		c.fail("using", "%q is not a vector for this query", using)
+	if q.Of != Articles && q.Of != Sections {
+		c.fail("of", "unknown collection (got %d)", q.Of)
 	}
-	if err := c.result(); err != nil {
-		return nil, err
+	if q.Of == Sections && q.Filter.Pending {
+		c.fail("filter.pending", "not for sections (want a query over articles)")
 	}
-
-	limit := q.Limit
-	fields := []string{fieldArticle}
-	conditions := q.Filter.conditions
-	switch q.Of {
-	case Sections:
-		limit += spare(limit)
-		fields = []string{fieldArticle, fieldIndex, fieldRevision}
-	case Stories:
-		fields = []string{fieldStory}
-		conditions = q.Filter.storyConditions
+	if c.err != nil {
+		return nil, c.err
 	}
-	filter, err := conditions()
+	filter, err := conditions(&q.Filter)
 	if err != nil {
 		return nil, err
 	}
-	if sparse && len(q.Sparse.Terms) == 0 {
+	limit, fields := q.Limit, []string{fieldArticle}
+	if q.Of == Sections {
+		limit += spare(limit)
+		fields = []string{fieldArticle, fieldIndex, fieldRevision}
+	}
+	request := &qdrant.QueryPoints{Filter: filter, Limit: qdrant.PtrOf(uint64(limit)), WithPayload: withPayload(fields), CollectionName: s.collectionOf(q.Of)}
+	switch {
+	case dense:
+		request.Using, request.Query = qdrant.PtrOf(denseName), qdrant.NewQueryDense(q.Dense)
+	case len(q.Sparse.Terms) == 0:
 		return nil, nil
-	}
-	request := &qdrant.QueryPoints{Using: qdrant.PtrOf(using), Filter: filter, Limit: qdrant.PtrOf(uint64(limit)),
-		WithPayload: withPayload(fields), CollectionName: s.collectionOf(q.Of)}
-	if sparse {
-		request.Query = qdrant.NewQuerySparse(q.Sparse.Terms, q.Sparse.Weights)
-	} else {
-		request.Query = qdrant.NewQueryDense(q.Dense)
-	}
-	if q.Exact {
-		request.Params = &qdrant.SearchParams{Exact: qdrant.PtrOf(true)}
+	default:
+		request.Using, request.Query = qdrant.PtrOf(lexicalName), qdrant.NewQuerySparse(q.Sparse.Terms, q.Sparse.Weights)
 	}
 	return request, nil
 }
 
-// run sends one batch and puts the hits of each query in their place.
-func (s *Store) run(ctx context.Context, collection string, p *plan, out [][]found) error {
-	results, err := s.conn.query(ctx, collection, p.requests)
+// run sends one batch and sets out[i] of each of its queries i.
+func (s *Store) run(ctx context.Context, collection string, b *queryBatch, out [][]uncheckedHit) error {
+	results, err := s.conn.query(ctx, collection, b.requests)
 	if err != nil {
 		return err
 	}
 	for i, result := range results {
-		hits := make([]found, 0, len(result.GetResult()))
+		hits := make([]uncheckedHit, 0, len(result.GetResult()))
 		for _, point := range result.GetResult() {
 			f := payload(point.GetPayload())
-			hits = append(hits, found{revision: f.number(fieldRevision), Hit: Hit{ArticleID: f.text(fieldArticle),
-				Section: int(f.number(fieldIndex)), StoryID: f.text(fieldStory), Score: point.GetScore()}})
+			hits = append(hits, uncheckedHit{revision: f.number(fieldRevision), Hit: Hit{ArticleID: f.text(fieldArticle),
+				Section: int(f.number(fieldIndex)), Score: point.GetScore()}})
 		}
-		out[p.at[i]] = hits
+		out[b.at[i]] = hits
 	}
 	return nil
 }
 
-// dropInvisible removes the sections whose article does not name their revision, and those whose copy of the article's
-// assignment let them through a filter that the article itself would not pass.
-func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, found [][]found) error {
+// dropInvisible removes the sections whose article does not name their revision, and those that
+// passed a filter only by their own copy of the membership: the article's counts.
+func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hits [][]uncheckedHit) error {
 	var ids []string
 	for _, i := range at {
-		for _, hit := range found[i] {
+		for _, hit := range hits[i] {
 			ids = append(ids, hit.ArticleID)
 		}
 	}
-	articles := map[string]Article{}
-	err := s.read(ctx, ids, filingFields, func(p payload) {
-		a := decodeArticle(p)
-		articles[a.ID] = a
-	})
+	articles, err := s.stored(ctx, ids)
 	if err != nil {
 		return err
 	}
 	for _, i := range at {
-		kept := found[i][:0]
-		for _, hit := range found[i] {
+		visible := hits[i][:0]
+		for _, hit := range hits[i] {
 			a, ok := articles[hit.ArticleID]
-			if ok && hit.revision == a.Revision && queries[i].Filter.passesFiling(&a) {
-				kept = append(kept, hit)
+			if ok && hit.revision == a.Revision && passesMembership(&queries[i].Filter, &a) {
+				visible = append(visible, hit)
 			}
 		}
-		found[i] = kept
+		hits[i] = visible
 	}
 	return nil
 }
 
-// passesFiling repeats the part of the filter that is about the assignment.
-func (f *Filter) passesFiling(a *Article) bool {
+// passesMembership reports whether an article passes the part of a filter that is about
+// memberships.
+func passesMembership(f *news.Filter, a *news.Article) bool {
 	if len(f.StoryIDs) > 0 && !slices.Contains(f.StoryIDs, a.StoryID) {
 		return false
 	}
 	if a.StoryID != "" && slices.Contains(f.ExcludeStoryIDs, a.StoryID) {
 		return false
 	}
-	return len(f.TopicIDs) == 0 || slices.ContainsFunc(a.TopicIDs, func(id string) bool { return slices.Contains(f.TopicIDs, id) })
+	return len(f.TopicIDs) == 0 || slices.Contains(f.TopicIDs, a.TopicID) || slices.Contains(f.TopicIDs, a.ThemeID)
 }
 
 // rank orders the hits and cuts them to the limit.
-func rank(hits []found, limit int) []Hit {
-	slices.SortFunc(hits, func(a, b found) int {
+func rank(hits []uncheckedHit, limit int) []Hit {
+	slices.SortFunc(hits, func(a, b uncheckedHit) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ArticleID, b.ArticleID),
-			cmp.Compare(a.Section, b.Section), cmp.Compare(a.StoryID, b.StoryID))
+			cmp.Compare(a.Section, b.Section))
 	})
 	out := make([]Hit, min(len(hits), limit))
 	for i := range out {

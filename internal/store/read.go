@@ -2,13 +2,19 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/qdrant/go-client/qdrant"
+	"golang.org/x/sync/errgroup"
+
+	"throughline/internal/news"
 )
 
-// Bounds of one read request: an answer with vectors of 1,024 dimensions and a few hundred terms stays around 2 MiB.
+// Points in one read request: with vectors of 1,024 dimensions and a few hundred terms each, the
+// answer has about 2 MiB.
 const (
 	pageBare    = 1000
 	pageVectors = 256
@@ -21,7 +27,7 @@ func pageSize(with With) int {
 	return pageVectors
 }
 
-// distinct returns the ids that can be stored, each once, in order. Others name nothing, so they are not asked for.
+// distinct returns the valid ids, each once, in order. Nothing is stored under an invalid one.
 func distinct(ids []string) []string {
 	seen := make(map[string]bool, len(ids))
 	var out []string
@@ -34,19 +40,29 @@ func distinct(ids []string) []string {
 	return out
 }
 
+// leastPart is the least number of points of one of the requests that a page is read by. Decoding
+// vectors is most of the work, and each request is decoded on a core of its own.
+const leastPart = 64
+
 // getAll reads points by id in pages.
 func (s *Store) getAll(ctx context.Context, collection string, ids []*qdrant.PointId, fields []string, with With, each func(*qdrant.RetrievedPoint)) error {
-	page, vectors := pageSize(with), with.names()
-	for len(ids) > 0 {
-		n := min(page, len(ids))
-		points, err := s.conn.get(ctx, collection, ids[:n], fields, vectors)
-		if err != nil {
+	vectors := with.names()
+	for page := range slices.Chunk(ids, pageSize(with)) {
+		parts := slices.Collect(slices.Chunk(page, max(leastPart, (len(page)+3)/4)))
+		points := make([][]*qdrant.RetrievedPoint, len(parts))
+		g, ctx := errgroup.WithContext(ctx)
+		for i, part := range parts {
+			g.Go(func() (err error) {
+				points[i], err = s.conn.get(ctx, collection, part, fields, vectors)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
 			return err
 		}
-		for _, p := range points {
+		for _, p := range slices.Concat(points...) {
 			each(p)
 		}
-		ids = ids[n:]
 	}
 	return nil
 }
@@ -66,14 +82,15 @@ func (s *Store) read(ctx context.Context, ids []string, fields []string, each fu
 		func(p *qdrant.RetrievedPoint) { each(payload(p.GetPayload())) })
 }
 
-// Known returns what is stored of the given ids, for deciding what need not be written. Unknown ids are absent.
+// Known returns content hash and filing of articles, by which a caller decides what it need not
+// write. Ids that are not stored are absent.
 func (s *Store) Known(ctx context.Context, ids []string) (map[string]Known, error) {
 	if err := s.readable(); err != nil {
 		return nil, err
 	}
 	out := make(map[string]Known, len(ids))
 	err := s.read(ctx, ids, knownFields, func(p payload) {
-		out[p.text(fieldArticle)] = Known{Hash: p.text(fieldHash), Revision: p.number(fieldRevision)}
+		out[p.text(fieldArticle)] = Known{Hash: p.text(fieldHash), Pending: p[fieldFiled] != nil && p.number(fieldFiled) == 0}
 	})
 	if err != nil {
 		return nil, err
@@ -81,25 +98,13 @@ func (s *Store) Known(ctx context.Context, ids []string) (map[string]Known, erro
 	return out, nil
 }
 
-// Get returns the articles in the order of ids, nil for those not stored. An id that occurs twice gives the same pointer
-// twice.
+// Get returns the articles in the order of ids, nil for those not stored. An id that occurs twice
+// gives the same pointer twice.
 func (s *Store) Get(ctx context.Context, ids []string, with With) ([]*Stored, error) {
 	if err := s.readable(); err != nil {
 		return nil, err
 	}
-	found := make(map[string]*Stored, len(ids))
-	err := s.getAll(ctx, s.names.articles, pointIDs(ids, articlePoint), nil, with, func(p *qdrant.RetrievedPoint) {
-		stored := decodeStored(p)
-		found[stored.Article.ID] = stored
-	})
-	if err != nil {
-		return nil, err
-	}
-	out := make([]*Stored, len(ids))
-	for i, id := range ids {
-		out[i] = found[id]
-	}
-	return out, nil
+	return byID(ctx, s, s.names.articles, ids, articlePoint, with, decodeStored, func(s *Stored) string { return s.Article.ID })
 }
 
 func decodeStored(p *qdrant.RetrievedPoint) *Stored {
@@ -108,14 +113,16 @@ func decodeStored(p *qdrant.RetrievedPoint) *Stored {
 	if len(stored.Vectors.Dense) > 0 {
 		stored.Vectors.DenseOf = fields.text(fieldDenseOf)
 	}
-	if len(stored.Vectors.Full.Terms) > 0 {
-		stored.Vectors.Shingles = decodeShingles(fields.text(fieldShingles))
+	if len(stored.Vectors.Lex.Full.Terms) > 0 {
+		stored.Vectors.Lex.Shingles = decodeShingles(fields.text(fieldShingles))
 	}
+	stored.Vectors.Lex.Words = stored.Article.Words
 	return stored
 }
 
-// Sections returns the sections of the committed revision of each article, in order of index, without vectors unless asked
-// for. Unknown articles are absent, those without sections have an empty list.
+// Sections returns the sections of the committed revision of each article, in order of index,
+// without vectors unless asked for. Unknown articles are absent, those without sections have an
+// empty list.
 func (s *Store) Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]Section, error) {
 	if err := s.readable(); err != nil {
 		return nil, err
@@ -126,45 +133,44 @@ func (s *Store) Sections(ctx context.Context, articleIDs []string, vectors bool)
 	}
 	out := make(map[string][]Section, len(articleIDs))
 	tried := map[string]int64{} // revision of which sections were missing
-	for pending := distinct(articleIDs); len(pending) > 0; {
-		incomplete, err := s.readSections(ctx, pending, with, out)
+	for ids := distinct(articleIDs); len(ids) > 0; {
+		incomplete, err := s.readSections(ctx, ids, with, out)
 		if err != nil {
 			return nil, err
 		}
-		// Missing sections of a revision that is still named when it is looked at again are lost. Otherwise the article was
-		// put again between the two requests: read what it names now.
-		pending = nil
+		// An article whose sections are missing may have been put again between the two requests,
+		// so it is read once more. Sections that are missing of the same revision twice are lost.
+		ids = nil
 		for id, revision := range incomplete {
 			if tried[id] == revision {
 				s.log.Error("an article lacks sections", "article", id)
 				continue
 			}
 			tried[id] = revision
-			pending = append(pending, id)
+			ids = append(ids, id)
 		}
 	}
 	return out, nil
 }
 
-// readSections reads what the articles name now. It returns the articles some of whose sections are gone, with the revision
-// that was looked for.
+// readSections reads the sections that the articles name now. It returns the articles of which
+// sections are missing, with their revision.
 func (s *Store) readSections(ctx context.Context, ids []string, with With, out map[string][]Section) (map[string]int64, error) {
-	marks := map[string]Article{}
+	marks := map[string]news.Article{}
 	var points []*qdrant.PointId
 	err := s.read(ctx, ids, commitFields, func(p payload) {
 		a := decodeArticle(p)
 		marks[a.ID] = a
-		for i := range a.Sections {
+		for i := range a.SectionCount {
 			points = append(points, sectionPoint(a.ID, i, a.Revision))
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	// A point's id says which section it is, so nothing needs sorting: each goes to its index.
 	found := make(map[string][]*Section, len(marks))
 	for id, a := range marks {
-		found[id] = make([]*Section, a.Sections)
+		found[id] = make([]*Section, a.SectionCount)
 	}
 	err = s.getAll(ctx, s.names.sections, points, nil, with, func(p *qdrant.RetrievedPoint) {
 		section := decodeSection(p)
@@ -178,7 +184,7 @@ func (s *Store) readSections(ctx context.Context, ids []string, with With, out m
 	incomplete := map[string]int64{}
 	for _, id := range ids {
 		if _, ok := marks[id]; !ok {
-			delete(out, id) // deleted since it was first looked at
+			delete(out, id) // deleted since it was first read
 			continue
 		}
 		list := make([]Section, 0, len(found[id]))
@@ -195,22 +201,23 @@ func (s *Store) readSections(ctx context.Context, ids []string, with With, out m
 	return incomplete, nil
 }
 
-// checkPage validates the arguments of a listing.
+// checkPage checks the arguments of a listing.
 func checkPage(limit int, cursor string) (*qdrant.PointId, error) {
 	if limit < 1 || limit > MaxLimit {
-		return nil, &InvalidError{Field: "limit", Reason: fmt.Sprintf("%d; 1 to %d", limit, MaxLimit)}
+		return nil, &InvalidError{Field: "limit", Reason: fmt.Sprintf("out of range (got %d, want 1 to %d)", limit, MaxLimit)}
 	}
 	if cursor == "" {
 		return nil, nil
 	}
 	id, err := uuid.Parse(cursor)
 	if err != nil {
-		return nil, &InvalidError{Field: "cursor", Reason: "not one that was returned by a listing"}
+		return nil, &InvalidError{Field: "cursor", Reason: fmt.Sprintf("not of a listing (got %q)", cursor)}
 	}
 	return qdrant.NewIDUUID(id.String()), nil
 }
 
-// page reads up to limit points that match a filter, in requests of bounded size.
+// page reads up to limit points that match a filter, in requests of bounded size. It returns the
+// cursor of the next page, empty after the last one and where point ids are numbers.
 func (s *Store) page(ctx context.Context, collection string, filter *qdrant.Filter, from *qdrant.PointId, limit int, each func(*qdrant.RetrievedPoint)) (string, error) {
 	for limit > 0 {
 		points, next, err := s.conn.scroll(ctx, collection, filter, from, min(limit, pageBare), nil, nil)
@@ -229,11 +236,12 @@ func (s *Store) page(ctx context.Context, collection string, filter *qdrant.Filt
 	return from.GetUuid(), nil
 }
 
-// List pages through the articles that pass the filter, in a fixed order that means nothing (by point id). limit is
-// 1..MaxLimit. cursor is empty for the first page and what the last call returned after that; the returned cursor is empty
-// after the last page. An article put while listing may or may not appear; none appears twice. A cursor that is not one
-// gives an *InvalidError.
-func (s *Store) List(ctx context.Context, filter Filter, limit int, cursor string) ([]Article, string, error) {
+// List returns one page of the articles that pass the filter, ordered by point id (which is a hash
+// of the article id). limit is 1..MaxLimit. cursor is empty for the first page, and for the next
+// ones as the last call returned it; the returned cursor is empty after the last page. An article
+// that is put between two calls may appear or not; none appears twice. An invalid cursor gives an
+// *InvalidError.
+func (s *Store) List(ctx context.Context, filter news.Filter, limit int, cursor string) ([]news.Article, string, error) {
 	if err := s.readable(); err != nil {
 		return nil, "", err
 	}
@@ -241,12 +249,12 @@ func (s *Store) List(ctx context.Context, filter Filter, limit int, cursor strin
 	if err != nil {
 		return nil, "", err
 	}
-	conditions, err := filter.conditions()
+	where, err := conditions(&filter)
 	if err != nil {
 		return nil, "", err
 	}
-	var out []Article
-	next, err := s.page(ctx, s.names.articles, conditions, from, limit, func(p *qdrant.RetrievedPoint) {
+	var out []news.Article
+	next, err := s.page(ctx, s.names.articles, where, from, limit, func(p *qdrant.RetrievedPoint) {
 		out = append(out, decodeArticle(payload(p.GetPayload())))
 	})
 	if err != nil {
@@ -255,51 +263,58 @@ func (s *Store) List(ctx context.Context, filter Filter, limit int, cursor strin
 	return out, next, nil
 }
 
-// scan reads every point that matches a filter, a page at a time.
-func (s *Store) scan(ctx context.Context, collection string, filter *qdrant.Filter, fields []string, with With, each func(*qdrant.RetrievedPoint) error) error {
+// pages calls each for every page of the points that match a filter, until it fails.
+func (s *Store) pages(ctx context.Context, collection string, filter *qdrant.Filter, fields []string, with With, each func([]*qdrant.RetrievedPoint) error) error {
 	var from *qdrant.PointId
 	for {
 		points, next, err := s.conn.scroll(ctx, collection, filter, from, pageSize(with), fields, with.names())
-		if err != nil {
+		if err == nil {
+			err = each(points)
+		}
+		if err != nil || next == nil {
 			return err
-		}
-		for _, p := range points {
-			if err := each(p); err != nil {
-				return err
-			}
-		}
-		if next == nil {
-			return nil
 		}
 		from = next
 	}
 }
 
-// Scan calls fn for every article, in a fixed order that means nothing. It holds one page of articles at a time. An error
-// from fn ends the scan and is returned as it is. An article put during the scan may or may not be seen; none is seen
-// twice. The Stored belongs to fn.
-func (s *Store) Scan(ctx context.Context, with With, fn func(*Stored) error) error {
-	return s.ScanWhere(ctx, Filter{}, with, fn)
+// scan calls each for every point that matches a filter, a page at a time. An error of each ends
+// the scan and is returned, but for ErrStop.
+func (s *Store) scan(ctx context.Context, collection string, filter *qdrant.Filter, fields []string, with With, each func(*qdrant.RetrievedPoint) error) error {
+	err := s.pages(ctx, collection, filter, fields, with, func(page []*qdrant.RetrievedPoint) error {
+		for _, p := range page {
+			if err := each(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, ErrStop) {
+		return nil
+	}
+	return err
 }
 
-// ScanWhere is Scan over the articles that pass the filter.
-func (s *Store) ScanWhere(ctx context.Context, filter Filter, with With, fn func(*Stored) error) error {
+// Scan calls fn for every article that passes the filter, ordered by point id. It holds one page of
+// articles in memory. An error of fn ends the scan and is returned as it is; ErrStop ends it
+// without an error. An article that is put during the scan may be seen or not; none is seen twice.
+// The Stored belongs to fn.
+func (s *Store) Scan(ctx context.Context, filter news.Filter, with With, fn func(*Stored) error) error {
 	if err := s.readable(); err != nil {
 		return err
 	}
-	conditions, err := filter.conditions()
+	where, err := conditions(&filter)
 	if err != nil {
 		return err
 	}
-	return s.scan(ctx, s.names.articles, conditions, nil, with, func(p *qdrant.RetrievedPoint) error {
-		return fn(decodeStored(p))
-	})
+	return s.scan(ctx, s.names.articles, where, nil, with, func(p *qdrant.RetrievedPoint) error { return fn(decodeStored(p)) })
 }
 
 // Counts is how much is stored.
-type Counts struct{ Articles, Sections, Stories, Topics, Events int64 }
+type Counts struct{ Articles, Pending, Sections, Stories, Topics, Events int64 }
 
-// Counts counts exactly. Stories that were merged away are not counted; sections that no article names may be.
+// Counts counts exactly. Stories that were merged into others are not counted; sections that no
+// article names are.
 func (s *Store) Counts(ctx context.Context) (Counts, error) {
 	if err := s.readable(); err != nil {
 		return Counts{}, err
@@ -310,7 +325,7 @@ func (s *Store) Counts(ctx context.Context) (Counts, error) {
 		filter     *qdrant.Filter
 		n          *int64
 	}{
-		{s.names.articles, nil, &out.Articles}, {s.names.sections, nil, &out.Sections}, {s.names.stories, live(), &out.Stories},
+		{s.names.articles, nil, &out.Articles}, {s.names.articles, pending(), &out.Pending}, {s.names.sections, nil, &out.Sections}, {s.names.stories, live(), &out.Stories},
 		{s.names.topics, nil, &out.Topics}, {s.names.ledger, nil, &out.Events},
 	} {
 		n, err := s.conn.count(ctx, c.collection, c.filter)
@@ -320,4 +335,32 @@ func (s *Store) Counts(ctx context.Context) (Counts, error) {
 		*c.n = n
 	}
 	return out, nil
+}
+
+// Extent identifies a set of stored articles: a put raises LastRevision, a deletion lowers
+// Articles.
+type Extent struct {
+	Articles     int64
+	LastRevision int64 // the highest of all articles; 0: none is stored
+}
+
+// Extent returns the extent of the stored articles.
+func (s *Store) Extent(ctx context.Context) (Extent, error) {
+	var e Extent
+	if err := s.readable(); err != nil {
+		return e, err
+	}
+	var err error
+	if e.Articles, err = s.conn.count(ctx, s.names.articles, nil); err != nil {
+		return e, err
+	}
+	e.LastRevision, err = highest(0, func(revision int64) (bool, error) { return s.anyRevisionFrom(ctx, revision) })
+	return e, err
+}
+
+func (s *Store) anyRevisionFrom(ctx context.Context, revision int64) (bool, error) {
+	from := qdrant.PtrOf(float64(revision))
+	points, _, err := s.conn.scroll(ctx, s.names.articles,
+		must(qdrant.NewRange(fieldRevision, &qdrant.Range{Gte: from})), nil, 1, noFields, nil)
+	return len(points) > 0, err
 }

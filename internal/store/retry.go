@@ -18,15 +18,16 @@ import (
 const (
 	retryFirst = 50 * time.Millisecond
 	retryMost  = 2 * time.Second
-	// retryFor is how long a request is tried again before its failure is reported: a restart of a node or the election of
-	// a new leader takes seconds.
+	// retryFor is how long a request is retried before its failure is reported: a restart of a node
+	// or the election of a new leader takes seconds.
 	retryFor = 15 * time.Second
 )
 
-// retrier tries a request again, with growing pauses and jitter, when the server did not carry it out: Unavailable (down, or
-// a shard without replicas) and ResourceExhausted (rate limit; its retry-after trailer is honoured). Every request of
-// this package can be repeated: ids are derived, so writing twice is writing once, and deleting twice is deleting once.
-// The context's deadline bounds the whole; a pause that would pass it is not begun.
+// retrier retries a request, with growing pauses and jitter, when the server did not carry it out:
+// Unavailable (down, or a shard without replicas) and ResourceExhausted (rate limit; its
+// retry-after trailer is honoured). Every request of this package can be repeated: ids are derived,
+// so writing twice is writing once, and deleting twice is deleting once. The context's deadline
+// bounds all attempts together; a pause that would pass it is not begun.
 func retrier(log *slog.Logger) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		pauses := backoff.NewExponentialBackOff()
@@ -44,11 +45,9 @@ func retrier(log *slog.Logger) grpc.UnaryClientInterceptor {
 				return err
 			}
 			log.Debug("trying a storage request again", "method", method, "pause", pause, "code", status.Code(err).String())
-			timer := time.NewTimer(pause)
 			select {
-			case <-timer.C:
+			case <-time.After(pause):
 			case <-ctx.Done():
-				timer.Stop()
 				return err
 			}
 		}
@@ -65,20 +64,18 @@ func retriable(err error) bool {
 	return false
 }
 
-// tooLarge reports whether the client or the server refused the size of a message, which gRPC reports with the code of a
-// rate limit; the same message will not get smaller.
+// tooLarge reports whether client or server refused the size of a message, which no retry makes
+// smaller. gRPC reports it with the code of a rate limit and without details, so the text of the
+// message is the only difference.
 func tooLarge(err error) bool {
 	return strings.Contains(status.Convert(err).Message(), "message larger than max")
 }
 
 func retryAfter(trailer metadata.MD) time.Duration {
-	values := trailer.Get("retry-after")
-	if len(values) == 0 {
-		return 0
+	if values := trailer.Get("retry-after"); len(values) > 0 {
+		if seconds, err := strconv.ParseUint(values[0], 10, 31); err == nil {
+			return time.Duration(seconds) * time.Second
+		}
 	}
-	seconds, err := strconv.ParseUint(values[0], 10, 31)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
+	return 0
 }

@@ -10,15 +10,15 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// translate is the one place where the server's errors become this package's.
+// translate turns an error of the server or of gRPC into a *BackendError.
 func translate(op, collection string, err error) error {
 	if err == nil {
 		return nil
 	}
 	e := &BackendError{Op: op, Collection: collection, Code: status.Code(err), Detail: err.Error()}
-	// go-client turns a rate limit with a retry-after trailer into an error of its own, which has no code.
-	var limited *qdrant.QdrantResourceExhaustedError
-	if errors.As(err, &limited) {
+	// go-client turns a rate limit with a retry-after trailer into its own error, which has no
+	// code.
+	if _, limited := errors.AsType[*qdrant.QdrantResourceExhaustedError](err); limited {
 		e.Code = codes.ResourceExhausted
 	}
 	switch {
@@ -38,8 +38,8 @@ func translate(op, collection string, err error) error {
 	return e
 }
 
-// completed checks the outcome of a write: over gRPC a write can be answered without having been applied, and only
-// Completed says that it was.
+// completed checks the outcome of a write: Qdrant may answer before a write is applied, and only
+// the status Completed says that it is.
 func completed(op, collection string, result *qdrant.UpdateResult) error {
 	switch state := result.GetStatus(); state {
 	case qdrant.UpdateStatus_Completed:
@@ -61,8 +61,6 @@ func (c *Conn) upsert(ctx context.Context, collection string, points []*qdrant.P
 	if len(points) == 0 {
 		return nil
 	}
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	req := &qdrant.UpsertPoints{CollectionName: collection, Wait: qdrant.PtrOf(true), Points: points, UpdateFilter: opts.onlyIf}
 	if opts.insertOnly {
 		req.UpdateMode = qdrant.PtrOf(qdrant.UpdateMode_InsertOnly)
@@ -74,10 +72,8 @@ func (c *Conn) upsert(ctx context.Context, collection string, points []*qdrant.P
 	return completed("upsert", collection, result)
 }
 
-// remove deletes points by filter or by id. Points that do not exist are no error.
+// remove deletes points by filter or by id. A point that does not exist is no error.
 func (c *Conn) remove(ctx context.Context, collection string, which *qdrant.PointsSelector) error {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	result, err := c.client.Delete(ctx, &qdrant.DeletePoints{CollectionName: collection, Wait: qdrant.PtrOf(true), Points: which})
 	if err != nil {
 		return translate("delete", collection, err)
@@ -85,7 +81,8 @@ func (c *Conn) remove(ctx context.Context, collection string, which *qdrant.Poin
 	return completed("delete", collection, result)
 }
 
-// setPayload changes fields of the points that match a filter: an id selector would fail for an id that does not exist.
+// setPayload changes fields of the points that match a filter. A selector of ids would fail for one
+// that does not exist.
 type setPayload struct {
 	payload map[string]*qdrant.Value
 	where   *qdrant.Filter
@@ -96,8 +93,6 @@ func (c *Conn) set(ctx context.Context, collection string, changes []setPayload)
 	if len(changes) == 0 {
 		return nil
 	}
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	req := &qdrant.UpdateBatchPoints{CollectionName: collection, Wait: qdrant.PtrOf(true)}
 	for _, change := range changes {
 		req.Operations = append(req.Operations, qdrant.NewPointsUpdateSetPayload(&qdrant.PointsUpdateOperation_SetPayload{
@@ -119,38 +114,43 @@ func (c *Conn) set(ctx context.Context, collection string, changes []setPayload)
 	return nil
 }
 
-// get reads points by id, in no particular order; ids that do not exist are absent. fields names the payload to read, none
-// of them: all.
+// get reads points by id, in no particular order; ids that do not exist are absent. fields names
+// the payload fields to read, nil: all.
 func (c *Conn) get(ctx context.Context, collection string, ids []*qdrant.PointId, fields, vectors []string) ([]*qdrant.RetrievedPoint, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	points, err := c.client.Get(ctx, &qdrant.GetPoints{CollectionName: collection, Ids: ids,
 		WithPayload: withPayload(fields), WithVectors: withVectors(vectors)})
 	return points, translate("get", collection, err)
 }
 
+// record reads the payload of one point by its number; nil when there is no such point, or no such
+// collection.
+func (c *Conn) record(ctx context.Context, collection string, number uint64) (payload, error) {
+	points, err := c.get(ctx, collection, []*qdrant.PointId{qdrant.NewIDNum(number)}, nil, nil)
+	if errors.Is(err, errNoCollection) || err == nil && len(points) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return payload(points[0].GetPayload()), nil
+}
+
 // scroll reads one page of the points that match a filter, in order of point id.
 func (c *Conn) scroll(ctx context.Context, collection string, filter *qdrant.Filter, from *qdrant.PointId, limit int, fields, vectors []string) ([]*qdrant.RetrievedPoint, *qdrant.PointId, error) {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	points, next, err := c.client.ScrollAndOffset(ctx, &qdrant.ScrollPoints{CollectionName: collection, Filter: filter, Offset: from,
 		Limit: qdrant.PtrOf(uint32(limit)), WithPayload: withPayload(fields), WithVectors: withVectors(vectors)})
 	return points, next, translate("scroll", collection, err)
 }
 
 func (c *Conn) count(ctx context.Context, collection string, filter *qdrant.Filter) (int64, error) {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	n, err := c.client.Count(ctx, &qdrant.CountPoints{CollectionName: collection, Filter: filter, Exact: qdrant.PtrOf(true)})
 	return int64(n), translate("count", collection, err)
 }
 
 func (c *Conn) query(ctx context.Context, collection string, queries []*qdrant.QueryPoints) ([]*qdrant.BatchResult, error) {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	results, err := c.client.QueryBatch(ctx, &qdrant.QueryBatchPoints{CollectionName: collection, QueryPoints: queries})
 	if err != nil {
 		return nil, translate("query", collection, err)
@@ -162,7 +162,7 @@ func (c *Conn) query(ctx context.Context, collection string, queries []*qdrant.Q
 	return results, nil
 }
 
-// noFields as the fields of a read asks for no payload at all.
+// noFields are the fields of a read without payload.
 var noFields = []string{}
 
 func withPayload(fields []string) *qdrant.WithPayloadSelector {

@@ -29,20 +29,20 @@ const (
 
 // schema lists the collections behind aliases.
 var schema = []collection{
-	{name: "articles", dense: true, sparse: []string{Lexical, Lead, Names}, index: map[string]qdrant.FieldType{
-		fieldArticle: keyword, fieldSource: keyword, fieldLanguage: keyword, fieldStory: keyword, fieldTopics: keyword,
+	{name: "articles", dense: true, sparse: []string{lexicalName, leadName, namesName}, index: map[string]qdrant.FieldType{
+		fieldArticle: keyword, fieldSource: keyword, fieldLanguage: keyword, fieldStory: keyword, fieldTopic: keyword, fieldTheme: keyword,
+		fieldPublished: integer, fieldRevision: integer, fieldFiled: integer}},
+	{name: "sections", dense: true, sparse: []string{lexicalName}, index: map[string]qdrant.FieldType{
+		fieldArticle: keyword, fieldSource: keyword, fieldLanguage: keyword, fieldStory: keyword, fieldTopic: keyword, fieldTheme: keyword,
 		fieldPublished: integer, fieldRevision: integer}},
-	{name: "sections", dense: true, sparse: []string{Lexical}, index: map[string]qdrant.FieldType{
-		fieldArticle: keyword, fieldSource: keyword, fieldLanguage: keyword, fieldStory: keyword, fieldTopics: keyword,
-		fieldPublished: integer, fieldRevision: integer}},
-	{name: "stories", dense: true, sparse: []string{Lexical, Lead, Names}, index: map[string]qdrant.FieldType{
+	{name: "stories", dense: true, sparse: []string{lexicalName, leadName, namesName}, index: map[string]qdrant.FieldType{
 		fieldStory: keyword, fieldTopic: keyword, fieldTheme: keyword, fieldState: keyword, fieldFirst: integer, fieldLast: integer,
 		fieldArticles: integer}},
 	{name: "topics", dense: true, index: map[string]qdrant.FieldType{fieldLevel: keyword, fieldParent: keyword}},
 	{name: "ledger", index: map[string]qdrant.FieldType{fieldStory: keyword}},
 }
 
-// metaSchema is the collection that is not behind an alias.
+// metaSchema is the collection of the lease and of the description of the embedding space.
 var metaSchema = collection{index: map[string]qdrant.FieldType{fieldToken: keyword, fieldEpoch: integer}}
 
 // collectionNames are the aliases of one store.
@@ -63,19 +63,19 @@ var (
 	chunkerForm = regexp.MustCompile(`^[A-Za-z0-9]{1,16}$`)
 )
 
-// createRequest is how a collection is made.
+// createRequest is the request that creates the collection.
 func (c collection) createRequest(name string, dim int) *qdrant.CreateCollection {
 	req := &qdrant.CreateCollection{CollectionName: name}
 	params := map[string]*qdrant.VectorParams{}
 	if c.dense {
-		params[Dense] = &qdrant.VectorParams{Size: uint64(dim), Distance: qdrant.Distance_Dot}
+		params[denseName] = &qdrant.VectorParams{Size: uint64(dim), Distance: qdrant.Distance_Dot}
 	}
 	req.VectorsConfig = qdrant.NewVectorsConfigMap(params)
 	if len(c.sparse) > 0 {
 		sparse := map[string]*qdrant.SparseVectorParams{}
 		for _, name := range c.sparse {
 			sparse[name] = &qdrant.SparseVectorParams{}
-			if name == Lexical {
+			if name == lexicalName {
 				sparse[name].Modifier = qdrant.PtrOf(qdrant.Modifier_Idf)
 			}
 		}
@@ -84,34 +84,32 @@ func (c collection) createRequest(name string, dim int) *qdrant.CreateCollection
 	return req
 }
 
-// check refuses a collection whose vectors are not those of the schema.
+// check fails for a collection whose vectors are not those of the schema.
 func (c collection) check(name string, dim int, info *qdrant.CollectionInfo) error {
 	params := info.GetConfig().GetParams()
 	if c.dense {
-		if got := int(params.GetVectorsConfig().GetParamsMap().GetMap()[Dense].GetSize()); got != dim {
-			return &DimensionError{Collection: name, Vector: Dense, Stored: got, Asked: dim}
+		if got := int(params.GetVectorsConfig().GetParamsMap().GetMap()[denseName].GetSize()); got != dim {
+			return &DimensionError{Collection: name, Vector: denseName, Stored: got, Asked: dim}
 		}
 	}
 	for _, sparse := range c.sparse {
 		if params.GetSparseVectorsConfig().GetMap()[sparse] == nil {
 			return &InvalidError{Field: "collection " + name,
-				Reason: fmt.Sprintf("has no sparse vector %q: it was not made by this program; use another prefix", sparse)}
+				Reason: fmt.Sprintf("not made by this program (got no sparse vector %q); use another prefix", sparse)}
 		}
 	}
 	return nil
 }
 
-// ensure makes a collection when it does not exist, checks it when it does, and completes its indexes, so that a start
-// that was cut short can be repeated.
+// ensure creates a collection that does not exist, checks one that does, and creates missing
+// indexes, so that a start that was cut short can be repeated.
 func (c *Conn) ensure(ctx context.Context, col collection, name string, dim int) error {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	exists, err := c.client.CollectionExists(ctx, name)
 	if err != nil {
 		return translate("look for collection", name, err)
 	}
 	if !exists {
-		// A repeated request finds that the first one made it.
+		// A retry fails when the first attempt created the collection after all.
 		if err := c.client.CreateCollection(ctx, col.createRequest(name, dim)); err != nil {
 			if exists, again := c.client.CollectionExists(ctx, name); again != nil || !exists {
 				return translate("create collection", name, err)
@@ -143,8 +141,6 @@ func (c *Conn) ensure(ctx context.Context, col collection, name string, dim int)
 
 // aliases returns where every alias points.
 func (c *Conn) aliases(ctx context.Context) (map[string]string, error) {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	list, err := c.client.ListAliases(ctx)
 	if err != nil {
 		return nil, translate("list aliases", "", err)
@@ -156,15 +152,14 @@ func (c *Conn) aliases(ctx context.Context) (map[string]string, error) {
 	return out, nil
 }
 
-// point makes an alias point at a collection. One overwriting CreateAlias is atomic; deleting first would leave a moment
-// without the alias.
+// point makes an alias point at a collection. One overwriting CreateAlias is atomic; deleting first
+// would leave a moment without the alias.
 func (c *Conn) point(ctx context.Context, alias, name string) error {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	return translate("point alias at", name, c.client.CreateAlias(ctx, alias, name))
 }
 
-// setUp creates what is missing. The caller holds the lease and has checked the description of the space.
+// setUp creates missing collections and aliases. The caller holds the lease and has checked the
+// description of the space.
 func (s *Store) setUp(ctx context.Context) error {
 	aliases, err := s.conn.aliases(ctx)
 	if err != nil {
@@ -190,8 +185,8 @@ func (s *Store) setUp(ctx context.Context) error {
 	return nil
 }
 
-// checkAbandoned lets an alias be repointed only when the collection behind it holds nothing: a start with another space
-// that was cut short. Otherwise the collection's name is all that is left to say which space it is of.
+// checkAbandoned lets an alias be repointed only when the collection behind it is empty: a start
+// with another space was cut short. Otherwise only the collection's name says which space it is of.
 func (s *Store) checkAbandoned(ctx context.Context, alias, at string) error {
 	n, err := s.conn.count(ctx, at, nil)
 	if errors.Is(err, errNoCollection) || err == nil && n == 0 {
@@ -213,14 +208,12 @@ func (s *Store) foreign(alias, at string) error {
 	return e
 }
 
-// inspect checks without changing anything: for a reader.
+// inspect checks the collections for a reader, without changing anything.
 func (s *Store) inspect(ctx context.Context) error {
 	aliases, err := s.conn.aliases(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := s.conn.bound(ctx)
-	defer cancel()
 	for _, col := range schema {
 		alias := s.cfg.Prefix + "_" + col.name
 		at, ok := aliases[alias]
@@ -245,7 +238,6 @@ func (s *Store) inspect(ctx context.Context) error {
 const (
 	spacePoint = 1
 	leasePoint = 2
-	scalePoint = 3
 )
 
 // The description of the embedding space, as stored.
@@ -257,36 +249,43 @@ const (
 	fieldMaxTokens      = "max_tokens"
 	fieldChunker        = "chunker"
 	fieldFingerprint    = "fingerprint"
+	fieldLayout         = "layout"
 )
 
-// checkSpace compares what is stored with what is asked. It reports whether anything is stored.
-func (s *Store) checkSpace(ctx context.Context) (bool, error) {
-	points, err := s.conn.get(ctx, s.names.meta, []*qdrant.PointId{qdrant.NewIDNum(spacePoint)}, nil, nil)
-	if errors.Is(err, errNoCollection) || err == nil && len(points) == 0 {
-		return false, nil
+// layout is the version of how memberships are stored. In version 1 an article had its topic and
+// theme in one list; the program that wrote it stored no version.
+const layout int64 = 2
+
+// checkSpace compares the stored embedding space with that of the configuration. It returns the
+// stored layout; 0: nothing is stored.
+func (s *Store) checkSpace(ctx context.Context) (int64, error) {
+	p, err := s.conn.record(ctx, s.names.meta, spacePoint)
+	if p == nil {
+		return 0, err
 	}
-	if err != nil {
-		return false, err
-	}
-	p := payload(points[0].GetPayload())
 	if p.text(fieldFingerprint) == s.fingerprint && p.text(fieldChunker) == s.cfg.Chunker {
-		return true, nil
+		return max(1, p.number(fieldLayout)), nil
 	}
-	return true, &SpaceMismatchError{Prefix: s.cfg.Prefix, Asked: s.cfg.Space, AskedChunker: s.cfg.Chunker, AskedFingerprint: s.fingerprint,
+	return 0, &SpaceMismatchError{Prefix: s.cfg.Prefix, Asked: s.cfg.Space, AskedChunker: s.cfg.Chunker, AskedFingerprint: s.fingerprint,
 		Stored: embed.Space{Model: p.text(fieldModel), Dimensions: int(p.number(fieldDimensions)),
 			DocumentPrefix: p.text(fieldDocumentPrefix), QueryPrefix: p.text(fieldQueryPrefix), MaxTokens: int(p.number(fieldMaxTokens))},
 		StoredChunker: p.text(fieldChunker), StoredFingerprint: p.text(fieldFingerprint)}
 }
 
-func (s *Store) describeSpace(ctx context.Context) error {
+// describeSpace writes the description of the embedding space, with the layout of what is stored.
+func (s *Store) describeSpace(ctx context.Context, layout int64) error {
 	space := s.cfg.Space
-	fields, err := toPayload(map[string]any{
+	point, err := newPoint(qdrant.NewIDNum(spacePoint), nil, map[string]any{
 		fieldModel: space.Model, fieldDimensions: space.Dimensions, fieldDocumentPrefix: space.DocumentPrefix,
-		fieldQueryPrefix: space.QueryPrefix, fieldMaxTokens: space.MaxTokens, fieldChunker: s.cfg.Chunker, fieldFingerprint: s.fingerprint,
-	})
+		fieldQueryPrefix: space.QueryPrefix, fieldMaxTokens: space.MaxTokens, fieldChunker: s.cfg.Chunker,
+		fieldFingerprint: s.fingerprint, fieldLayout: layout,
+	}, nil)
 	if err != nil {
 		return &InvalidError{Field: "space", Reason: err.Error()}
 	}
-	return s.conn.upsert(ctx, s.names.meta, []*qdrant.PointStruct{
-		{Id: qdrant.NewIDNum(spacePoint), Payload: fields, Vectors: encodeVectors(nil, none, none, none)}}, upsertOptions{})
+	if err := s.conn.upsert(ctx, s.names.meta, []*qdrant.PointStruct{point}, upsertOptions{}); err != nil {
+		return err
+	}
+	s.storedLayout.Store(layout)
+	return nil
 }

@@ -1,50 +1,51 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/qdrant/go-client/qdrant"
 
 	"throughline/embed"
 )
 
 // Config says which store to open and how.
 type Config struct {
-	Prefix  string      // of every collection: letters, digits, - and _, at most 64; default "throughline"
+	Prefix  string      // of every collection: 1 to 64 letters, digits, - and _; default "throughline"
 	Space   embed.Space // the embedding space; Dimensions decides the schema
 	Chunker string      // version of the section splitter: letters and digits; default "1"
 
-	// ReadOnly opens without a lease: nothing is created, nothing repaired, and every write fails with ErrReadOnly.
+	// ReadOnly opens without a lease: nothing is created, nothing repaired, and every write fails
+	// with ErrReadOnly.
 	ReadOnly bool
 
 	Logger *slog.Logger     // default: discard
 	Now    func() time.Time // default time.Now
 
-	// Owner names this writer to others that find the lease taken; default: host name and process id.
+	// Owner names this writer to others that find the lease taken; default: host and process id.
 	Owner string
-	// LeaseTTL is how long after its last heartbeat a writer counts as gone; default 20 s. It must be much longer than the
-	// clocks of two writers' machines can differ, and at least a second.
+	// LeaseTTL is how long after its last heartbeat a writer counts as gone; default 20 s. It must
+	// be much longer than the clocks of two writers' machines can differ, and at least a second.
 	LeaseTTL time.Duration
-	// LeaseWait is how long Open waits for another writer's lease to end before it fails; default 0.
+	// LeaseWait is how long Open waits for the end of another writer's lease; default 0.
 	LeaseWait time.Duration
-	// Reconcile repairs at start even when the last writer left cleanly.
-	Reconcile bool
 }
 
 // Store reads and writes one prefix. It is safe for concurrent use.
 //
-// Every method takes a context and honours its deadline; each request to the server is bounded by the connection's too. Slices
-// passed in are read only during the call; what is returned belongs to the caller. Order and ties are stated with each
-// method. Errors are typed, see errors.go: a missing thing is a *NotFoundError (errors.Is ErrNotFound), a server that does
-// not answer is ErrUnavailable after retries, and invalid input is an *InvalidError that names the field; invalid input
-// changes nothing that is stored.
+// Every method takes a context and honours its deadline; the connection's own limit bounds each
+// request too. Slices passed in are used during the call alone; what is returned belongs to the
+// caller. Order and ties are stated with each method. Errors are typed, see errors.go: a missing
+// article, story or store is a *NotFoundError (errors.Is ErrNotFound), a server that does not
+// answer is ErrUnavailable after retries, and invalid input is an *InvalidError that names the
+// field; invalid input changes nothing that is stored.
 type Store struct {
 	conn        *Conn
 	cfg         Config
@@ -53,23 +54,31 @@ type Store struct {
 	fingerprint string
 	lease       *lease // nil: read only
 
-	// writing is held for reading by every write and for writing by what needs none to be under way.
+	// writing is read-locked by every write, and locked by RepairSections and Close, which wait for
+	// all writes to end.
 	writing  sync.RWMutex
 	stripes  stripes
-	revision counter
+	revision atomic.Int64 // the last one that was given
 	ledger   ledger
-	kept     keeper
+	cache    embeddingCache
 
-	mu     sync.Mutex
-	closed bool
-	// dirty are articles of which a write did not get to its end: something invisible may be left of them.
+	closed atomic.Bool
+	// clean: the last writer closed the store, or a repair ran, and no Apply has failed since.
+	clean atomic.Bool
+	// storedLayout is how memberships are stored, see layout.
+	storedLayout atomic.Int64
+
+	// dirty are articles of which a write did not get to its end: something invisible may be left
+	// of them. mu guards it.
+	mu    sync.Mutex
 	dirty map[string]bool
 }
 
-// Open validates or creates the collections, takes the writer's lease and repairs what an unclean end left, unless
-// cfg.ReadOnly. It fails with a *SpaceMismatchError when the prefix holds vectors of another embedding space or chunker, a
-// *DimensionError when a collection has vectors of another length, and a *LeaseHeldError when another writer is alive. A
-// reader of a prefix that nothing was ever written to gets a *NotFoundError. The Store does not close conn.
+// Open creates or checks the collections and takes the writer's lease; with cfg.ReadOnly it only
+// checks. It repairs nothing: see Clean. It fails with a *SpaceMismatchError when the prefix holds
+// vectors of another embedding space or chunker, a *DimensionError when a collection has vectors of
+// another length, a *LeaseHeldError when another writer is alive, and a *NotFoundError when a
+// reader opens a prefix that nobody ever wrote to. The Store does not close conn.
 func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
@@ -78,7 +87,7 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 		dirty: map[string]bool{}}
 	if cfg.ReadOnly {
 		stored, err := s.checkSpace(ctx)
-		if err == nil && !stored {
+		if err == nil && stored == 0 {
 			err = &NotFoundError{Kind: "store", ID: cfg.Prefix}
 		}
 		if err == nil {
@@ -87,6 +96,7 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("opening the store %q for reading: %w", cfg.Prefix, err)
 		}
+		s.storedLayout.Store(stored)
 		return s, nil
 	}
 	if err := s.openWriter(ctx); err != nil {
@@ -96,7 +106,7 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 }
 
 func (s *Store) openWriter(ctx context.Context) error {
-	// Who asks for another space is told so, whoever holds the lease.
+	// Another space is an error even while another writer holds the lease.
 	if _, err := s.checkSpace(ctx); err != nil {
 		return err
 	}
@@ -111,9 +121,9 @@ func (s *Store) openWriter(ctx context.Context) error {
 	s.lease.keep(func(err error) {
 		s.log.Warn("the writer's lease was not renewed", "prefix", s.cfg.Prefix, "error", err)
 	})
-	clean := s.lease.clean
-	if err := s.startWriting(ctx, clean); err != nil {
-		// The next writer has as much to repair as this one had.
+	s.clean.Store(s.lease.clean)
+	if err := s.startWriting(ctx); err != nil {
+		// Not clean, whatever it was before: this writer repaired nothing.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 		defer cancel()
 		return errors.Join(err, s.lease.release(ctx, false))
@@ -121,15 +131,16 @@ func (s *Store) openWriter(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) startWriting(ctx context.Context, clean bool) error {
+func (s *Store) startWriting(ctx context.Context) error {
 	// Again, now that nobody else can change it.
-	if _, err := s.checkSpace(ctx); err != nil {
+	stored, err := s.checkSpace(ctx)
+	if err != nil {
 		return err
 	}
 	if err := s.setUp(ctx); err != nil {
 		return err
 	}
-	if err := s.describeSpace(ctx); err != nil {
+	if err := s.describeSpace(ctx, cmp.Or(stored, layout)); err != nil {
 		return err
 	}
 	if s.lease.first {
@@ -141,19 +152,30 @@ func (s *Store) startWriting(ctx context.Context, clean bool) error {
 			return err
 		}
 	}
-	s.revision.last = s.lease.epoch << revisionBits
-	if err := s.openLedger(ctx); err != nil {
+	s.revision.Store(s.lease.epoch << revisionBits)
+	return s.openLedger(ctx)
+}
+
+// Clean reports whether what is stored is consistent: the last writer closed the store or a repair
+// ran, and no Apply has failed since. A writer that finds it false repairs before anything else and
+// calls MarkClean.
+func (s *Store) Clean() bool { return s.clean.Load() }
+
+// MarkClean records that a repair is done.
+func (s *Store) MarkClean() { s.clean.Store(true) }
+
+// Outdated reports whether memberships are stored in an earlier layout, which kept topic and theme
+// in one list. A writer that finds it true clusters everything anew and calls MarkCurrent.
+func (s *Store) Outdated() bool { return s.storedLayout.Load() < layout }
+
+// MarkCurrent records that all memberships are stored in the layout of this program.
+func (s *Store) MarkCurrent(ctx context.Context) error {
+	end, err := s.begin()
+	if err != nil {
 		return err
 	}
-	if clean && !s.cfg.Reconcile {
-		return nil
-	}
-	report, err := s.Reconcile(ctx)
-	if err != nil {
-		return fmt.Errorf("repairing what the last writer left: %w", err)
-	}
-	s.log.Info("the last writer did not close the store; it was checked", "prefix", s.cfg.Prefix, "report", report)
-	return nil
+	defer end()
+	return s.describeSpace(ctx, layout)
 }
 
 // revisionBits is how many low bits of a revision count within an epoch.
@@ -161,19 +183,14 @@ const revisionBits = 32
 
 // lastEpoch finds the highest epoch that an article's revision names, 0 when there is none.
 func (s *Store) lastEpoch(ctx context.Context) (int64, error) {
-	return highest(0, func(epoch int64) (bool, error) {
-		from := qdrant.PtrOf(float64(epoch << revisionBits))
-		points, _, err := s.conn.scroll(ctx, s.names.articles,
-			&qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewRange(fieldRevision, &qdrant.Range{Gte: from})}}, nil, 1, noFields, nil)
-		return len(points) > 0, err
-	})
+	return highest(0, func(epoch int64) (bool, error) { return s.anyRevisionFrom(ctx, epoch<<revisionBits) })
 }
 
-// highest returns the highest n for which reaches(n) holds, or guess when it does not hold above it. reaches must hold below
-// guess and change once from true to false as n grows. It takes two steps for a good guess, and a logarithm of the
-// distance for a bad one.
+// highest returns the highest n above guess for which reaches(n) holds, or guess when there is
+// none. As n grows from guess, reaches must change once at most, from true to false. It takes one
+// call for a right guess, and else about twice the binary logarithm of the distance.
 func highest(guess int64, reaches func(int64) (bool, error)) (int64, error) {
-	low, high := guess, guess+1 // it holds at low, or low is guess; it will be found not to hold at high
+	low, high := guess, guess+1 // reaches(low) or low == guess; at the end !reaches(high)
 	for step := int64(1); ; step *= 2 {
 		more, err := reaches(high)
 		if err != nil {
@@ -202,14 +219,11 @@ func highest(guess int64, reaches func(int64) (bool, error)) (int64, error) {
 // releaseTimeout bounds the last request of a closing store.
 const releaseTimeout = 5 * time.Second
 
-// complete fills defaults and refuses what cannot work.
+// complete fills defaults and checks every field.
 func (cfg *Config) complete() error {
-	if cfg.Prefix == "" {
-		cfg.Prefix = "throughline"
-	}
-	if cfg.Chunker == "" {
-		cfg.Chunker = "1"
-	}
+	cfg.Prefix = cmp.Or(cfg.Prefix, "throughline")
+	cfg.Chunker = cmp.Or(cfg.Chunker, "1")
+	cfg.LeaseTTL = cmp.Or(cfg.LeaseTTL, defaultLeaseTTL)
 	cfg.Logger = orDiscard(cfg.Logger)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -221,20 +235,17 @@ func (cfg *Config) complete() error {
 		}
 		cfg.Owner = fmt.Sprintf("process %d on %s", os.Getpid(), host)
 	}
-	if cfg.LeaseTTL == 0 {
-		cfg.LeaseTTL = defaultLeaseTTL
-	}
 	switch {
 	case !prefixForm.MatchString(cfg.Prefix):
-		return &InvalidError{Field: "prefix", Reason: fmt.Sprintf("%q; letters, digits, - and _, at most 64", cfg.Prefix)}
+		return &InvalidError{Field: "prefix", Reason: fmt.Sprintf("invalid (got %q, want 1 to 64 letters, digits, - and _)", cfg.Prefix)}
 	case !chunkerForm.MatchString(cfg.Chunker):
-		return &InvalidError{Field: "chunker", Reason: fmt.Sprintf("%q; letters and digits, at most 16", cfg.Chunker)}
+		return &InvalidError{Field: "chunker", Reason: fmt.Sprintf("invalid (got %q, want 1 to 16 letters and digits)", cfg.Chunker)}
 	case cfg.Space.Model == "":
 		return &InvalidError{Field: "space.model", Reason: "empty"}
 	case cfg.Space.Dimensions < 1 || cfg.Space.Dimensions > maxDimensions:
-		return &InvalidError{Field: "space.dimensions", Reason: fmt.Sprintf("%d; 1 to %d", cfg.Space.Dimensions, maxDimensions)}
+		return &InvalidError{Field: "space.dimensions", Reason: fmt.Sprintf("out of range (got %d, want 1 to %d)", cfg.Space.Dimensions, maxDimensions)}
 	case cfg.LeaseTTL < minLeaseTTL:
-		return &InvalidError{Field: "lease", Reason: fmt.Sprintf("%v; at least %v", cfg.LeaseTTL, minLeaseTTL)}
+		return &InvalidError{Field: "lease", Reason: fmt.Sprintf("too short (got %v, want at least %v)", cfg.LeaseTTL, minLeaseTTL)}
 	}
 	return nil
 }
@@ -242,31 +253,24 @@ func (cfg *Config) complete() error {
 // maxDimensions is Qdrant's limit.
 const maxDimensions = 65_536
 
-// Close gives the lease back and stops the heartbeat. Methods fail with ErrClosed afterwards; Close waits for writes that
-// are under way. A second Close does nothing.
+// Close gives the lease back and stops the heartbeat. Methods fail with ErrClosed afterwards; Close
+// waits for writes that are under way. A second Close does nothing.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
+	if s.closed.Swap(true) || s.lease == nil {
 		return nil
 	}
-	s.closed = true
-	s.mu.Unlock()
-	if s.lease == nil {
-		return nil
-	}
-	s.writing.Lock() // waits for writes; no other begins, because they see closed
+	s.writing.Lock() // waits for writes under way; later ones fail with ErrClosed
 	defer s.writing.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
 	s.mu.Lock()
-	clean := len(s.dirty) == 0
+	clean := s.clean.Load() && len(s.dirty) == 0
 	s.mu.Unlock()
 	return s.lease.release(ctx, clean)
 }
 
-// Ready reports whether the store can serve: it makes an authenticated request for what it stores and, for a writer,
-// checks that the lease is held.
+// Ready returns nil when the store can serve: it reads the description of the embedding space and,
+// for a writer, checks that the lease is held.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.readable(); err != nil {
 		return err
@@ -275,7 +279,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !stored {
+	if stored == 0 {
 		return &NotFoundError{Kind: "store", ID: s.cfg.Prefix}
 	}
 	if s.lease != nil {
@@ -288,16 +292,15 @@ func (s *Store) Ready(ctx context.Context) error {
 func (s *Store) Space() embed.Space { return s.cfg.Space }
 
 func (s *Store) readable() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed.Load() {
 		return ErrClosed
 	}
 	return nil
 }
 
-// writable fails when this store may not write. It is asked before a write, so that none begins without the lease, and after
-// it, so that none is acknowledged that a new holder of the lease may have undone.
+// writable fails when this store may not write. It is called before a write, so that none begins
+// without the lease. After a write the lease is checked once more, so that none is acknowledged
+// that a new holder of the lease may have undone.
 func (s *Store) writable() error {
 	if s.lease == nil {
 		return ErrReadOnly
@@ -308,7 +311,7 @@ func (s *Store) writable() error {
 	return s.lease.held()
 }
 
-// begin starts a write; end must be called when it is over.
+// begin starts a write; the caller calls end after it.
 func (s *Store) begin() (end func(), err error) {
 	s.writing.RLock()
 	if err := s.writable(); err != nil {
@@ -318,8 +321,8 @@ func (s *Store) begin() (end func(), err error) {
 	return s.writing.RUnlock, nil
 }
 
-// soil remembers articles whose write did not get to its end; clean forgets them.
-func (s *Store) soil(ids ...string) {
+// markDirty remembers articles whose write did not get to its end; clearDirty forgets them.
+func (s *Store) markDirty(ids ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range ids {
@@ -327,7 +330,7 @@ func (s *Store) soil(ids ...string) {
 	}
 }
 
-func (s *Store) clean(ids ...string) {
+func (s *Store) clearDirty(ids ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range ids {

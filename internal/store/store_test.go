@@ -11,9 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc"
 
 	"throughline/cluster/vector"
 	"throughline/embed"
+	"throughline/internal/news"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -21,11 +24,14 @@ func TestRoundTrip(t *testing.T) {
 		s := e.open(t)
 		m := newMaker(1)
 		full := m.put("a/1", 1, 3)
-		full.Article.StoryID, full.Article.TopicIDs, full.Article.CopyOf, full.Article.Probability = "s", []string{"t", "u"}, "other", .25
+		full.Article.Membership = news.Membership{StoryID: "s", TopicID: "t", ThemeID: "u", CopyOf: "other", Probability: .25}
 		full.Article.TitleDerived, full.Article.DateOnly = true, true
 		full.Article.Ingested = time.Date(2024, 3, 30, 1, 2, 3, 4e6, time.UTC)
-		bare := Put{Article: Article{ID: "b"}, Vectors: Vectors{Dense: m.unit()}}
-		mustPut(t, s, full, bare)
+		full.Article.FiledRevision = 1 // of the reader's choice, as are Revision, SectionCount and Words
+		bare := Put{Article: news.Article{ID: "b"}, Vectors: Vectors{Dense: m.unit()}}
+		e.advance(1234567 * time.Nanosecond) // times are stored to the millisecond
+		items := []Put{full, bare}
+		mustPut(t, s, items...)
 
 		got, err := s.Get(t.Context(), []string{"b", "nothing", "a/1", "", "b"}, WithVectors)
 		if err != nil {
@@ -35,14 +41,19 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatalf("wrong entries: %v", got)
 		}
 		want := full.Article
-		want.Sections, want.Revision = 3, got[2].Article.Revision
+		want.SectionCount, want.Revision, want.FiledRevision, want.Words = 3, got[2].Article.Revision, 0, 101
 		if diff := cmp.Diff(want, got[2].Article); diff != "" {
 			t.Errorf("article (-want +got):\n%s", diff)
+		}
+		for i, stored := range []*Stored{got[2], got[0]} {
+			if diff := cmp.Diff(stored.Article, items[i].Article); diff != "" {
+				t.Errorf("Put did not write back what it stored (-stored +written back):\n%s", diff)
+			}
 		}
 		if diff := cmp.Diff(full.Vectors, got[2].Vectors, cmpopts.EquateApprox(0, 1e-6)); diff != "" {
 			t.Errorf("vectors (-want +got):\n%s", diff)
 		}
-		wantBare := Article{ID: "b", Revision: got[0].Article.Revision, Ingested: e.clock()}
+		wantBare := news.Article{ID: "b", Record: news.Record{Revision: got[0].Article.Revision, Ingested: e.clock().Truncate(time.Millisecond)}}
 		if diff := cmp.Diff(wantBare, got[0].Article); diff != "" {
 			t.Errorf("bare article (-want +got):\n%s", diff)
 		}
@@ -71,11 +82,11 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := only[0].Vectors; v.Dense == nil || v.Names.Terms == nil || v.Full.Terms != nil || v.Lead.Terms != nil {
+		if v := only[0].Vectors; v.Dense == nil || v.Lex.Names.Terms == nil || v.Lex.Full.Terms != nil || v.Lex.Lead.Terms != nil {
 			t.Errorf("read other vectors than asked for: %+v", v)
 		}
 		counts, err := s.Counts(t.Context())
-		if err != nil || counts != (Counts{Articles: 2, Sections: 3}) {
+		if err != nil || counts != (Counts{Articles: 2, Pending: 2, Sections: 3}) {
 			t.Errorf("counts %+v, %v", counts, err)
 		}
 	})
@@ -86,27 +97,15 @@ func TestPutAgainReplaces(t *testing.T) {
 		s := e.open(t)
 		m := newMaker(2)
 		mustPut(t, s, m.put("a", 1, 5))
-		before, err := s.Known(t.Context(), []string{"a", "b"})
-		if err != nil {
-			t.Fatal(err)
+		known, err := s.Known(t.Context(), []string{"a", "b"})
+		if err != nil || len(known) != 1 || known["a"] != (Known{Hash: "a v1", Pending: true}) {
+			t.Fatalf("known: %+v, %v", known, err)
 		}
-		if len(before) != 1 || before["a"].Hash != "a v1" || before["a"].Revision == 0 {
-			t.Fatalf("known: %+v", before)
-		}
-		if err := s.Assign(t.Context(), []Assignment{{ArticleID: "a", StoryID: "s", TopicIDs: []string{"t"}, Probability: .5}}); err != nil {
-			t.Fatal(err)
-		}
+		before := mustGet(t, s, "a")
 		mustPut(t, s, m.put("a", 2, 2))
-		stored, err := s.Get(t.Context(), []string{"a"}, WithNothing)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := stored[0].Article
-		if a.Title != "a v2" || a.Sections != 2 || a.Revision <= before["a"].Revision {
+		a := mustGet(t, s, "a")
+		if a.Title != "a v2" || a.SectionCount != 2 || a.Revision <= before.Revision {
 			t.Errorf("not replaced: %+v", a)
-		}
-		if a.StoryID != "s" || !slices.Equal(a.TopicIDs, []string{"t"}) || a.Probability != .5 {
-			t.Errorf("assignment did not survive: %+v", a)
 		}
 		counts, err := s.Counts(t.Context())
 		if err != nil || counts.Sections != 2 {
@@ -116,13 +115,32 @@ func TestPutAgainReplaces(t *testing.T) {
 		if err != nil || len(sections["a"]) != 2 || sections["a"][1].Text != "a v2 section 1" {
 			t.Errorf("sections %+v, %v", sections, err)
 		}
-		// One that brings its own assignment replaces it; sections follow.
+	})
+}
+
+// TestPutKeepsMembership: a put changes the membership only when it has one of its own, and filing
+// is pending in both cases.
+func TestPutKeepsMembership(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		m := newMaker(2)
+		mustPut(t, s, m.put("a", 1, 2))
+		filed := news.Membership{StoryID: "s", TopicID: "t", ThemeID: "h", CopyOf: "o", Probability: .5}
+		mustApply(t, s, &Plan{Memberships: []Membership{{ArticleID: "a", Revision: mustGet(t, s, "a").Revision, Membership: filed}}})
 		own := m.put("a", 3, 1)
-		own.Article.StoryID = "other"
-		mustPut(t, s, own)
-		hits, err := s.Query(t.Context(), []Query{{Of: Sections, Dense: own.Sections[0].Dense, Limit: 5, Filter: Filter{StoryIDs: []string{"other"}}}})
-		if err != nil || len(hits[0]) != 1 {
-			t.Errorf("sections are not filed with their article: %v, %v", hits, err)
+		own.Article.Membership = news.Membership{StoryID: "other"}
+		for _, c := range []struct {
+			put  Put
+			want news.Membership
+		}{{m.put("a", 2, 2), filed}, {own, own.Article.Membership}} {
+			mustPut(t, s, c.put)
+			a := mustGet(t, s, "a")
+			if a.Membership != c.want || a.FiledRevision != 0 {
+				t.Errorf("%s: filed as %+v for the revision %d, want %+v for none", a.Title, a.Membership, a.FiledRevision, c.want)
+			}
+			if n := sectionsOf(t, s, news.Filter{StoryIDs: []string{c.want.StoryID}}); n != a.SectionCount {
+				t.Errorf("%s: %d sections are found by the story, want %d", a.Title, n, a.SectionCount)
+			}
 		}
 	})
 }
@@ -132,11 +150,10 @@ func TestPutSameIDTwiceInOneCall(t *testing.T) {
 	m := newMaker(3)
 	items := []Put{m.put("a", 1, 4), m.put("b", 1, 1), m.put("a", 2, 1), m.put("a", 3, 2)}
 	mustPut(t, s, items...)
-	stored, err := s.Get(t.Context(), []string{"a"}, WithNothing)
-	if err != nil || stored[0].Article.Title != "a v3" {
-		t.Fatalf("the last one does not win: %+v, %v", stored[0], err)
+	if a := mustGet(t, s, "a"); a.Title != "a v3" {
+		t.Fatalf("the last one does not win: %+v", a)
 	}
-	if counts, err := s.Counts(t.Context()); err != nil || counts != (Counts{Articles: 2, Sections: 3}) {
+	if counts, err := s.Counts(t.Context()); err != nil || counts != (Counts{Articles: 2, Pending: 2, Sections: 3}) {
 		t.Errorf("counts %+v, %v", counts, err)
 	}
 }
@@ -153,13 +170,13 @@ func TestManyArticlesAndSections(t *testing.T) {
 		mustPut(t, s, items...)
 
 		seen := map[string]int{}
-		if err := s.Scan(t.Context(), WithVectors, func(st *Stored) error { seen[st.Article.ID]++; return nil }); err != nil {
+		if err := s.Scan(t.Context(), news.Filter{}, WithVectors, func(st *Stored) error { seen[st.Article.ID]++; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		var listed []string
 		cursor, pages := "", 0
 		for {
-			page, next, err := s.List(t.Context(), Filter{}, 100, cursor)
+			page, next, err := s.List(t.Context(), news.Filter{}, 100, cursor)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -202,12 +219,31 @@ func TestManyArticlesAndSections(t *testing.T) {
 				}
 			}
 		}
-		stop := errors.New("stop")
-		n := 0
-		if err := s.Scan(t.Context(), WithNothing, func(*Stored) error { n++; return stop }); err != stop || n != 1 {
-			t.Errorf("scan went on after an error: %d, %v", n, err)
-		}
 	})
+}
+
+// TestScansStop: an error of the callback ends a scan and comes back, but for ErrStop.
+func TestScansStop(t *testing.T) {
+	s := embeddedEnv(t).open(t)
+	m := newMaker(4)
+	mustPut(t, s, m.put("a", 1, 0), m.put("b", 1, 0))
+	mustApply(t, s, &Plan{NewStories: []Story{story("a", 1), story("b", 1)}, Topics: []Topic{topic("a"), topic("b")}})
+	failure := errors.New("failure")
+	for _, c := range []struct{ returned, want error }{{failure, failure}, {ErrStop, nil}, {fmt.Errorf("enough: %w", ErrStop), nil}} {
+		n := 0
+		for name, err := range map[string]error{
+			"articles": s.Scan(t.Context(), news.Filter{}, WithNothing, func(*Stored) error { n++; return c.returned }),
+			"stories":  s.ScanStories(t.Context(), news.StoryFilter{}, WithNothing, func(*Story) error { n++; return c.returned }),
+			"topics":   s.ScanTopics(t.Context(), news.TopicFilter{}, WithNothing, func(*Topic) error { n++; return c.returned }),
+		} {
+			if err != c.want {
+				t.Errorf("%s: after %v: %v", name, c.returned, err)
+			}
+		}
+		if n != 3 {
+			t.Errorf("after %v: %d calls of three scans", c.returned, n)
+		}
+	}
 }
 
 func TestDelete(t *testing.T) {
@@ -215,10 +251,7 @@ func TestDelete(t *testing.T) {
 		s := e.open(t)
 		m := newMaker(5)
 		mustPut(t, s, m.put("a", 1, 3), m.put("b", 1, 2))
-		before, err := s.Known(t.Context(), []string{"a"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		before := mustGet(t, s, "a").Revision
 		if err := s.Delete(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
@@ -226,16 +259,61 @@ func TestDelete(t *testing.T) {
 		if err := s.Delete(t.Context(), "a"); !errors.As(err, &missing) || missing.ID != "a" || missing.Kind != "article" {
 			t.Errorf("second delete: %v", err)
 		}
-		if counts, err := s.Counts(t.Context()); err != nil || counts != (Counts{Articles: 1, Sections: 2}) {
+		if counts, err := s.Counts(t.Context()); err != nil || counts != (Counts{Articles: 1, Pending: 1, Sections: 2}) {
 			t.Errorf("counts %+v, %v", counts, err)
 		}
 		if sections, err := s.Sections(t.Context(), []string{"a"}, false); err != nil || len(sections) != 0 {
 			t.Errorf("sections of a deleted article: %v, %v", sections, err)
 		}
 		mustPut(t, s, m.put("a", 2, 1))
-		after, err := s.Known(t.Context(), []string{"a"})
-		if err != nil || after["a"].Revision <= before["a"].Revision {
-			t.Errorf("a revision was used twice: %v then %v, %v", before, after, err)
+		if after := mustGet(t, s, "a").Revision; after <= before {
+			t.Errorf("the revision does not grow: %d after %d", after, before)
+		}
+	})
+}
+
+// TestExtent: no two states of the articles have the same extent.
+func TestExtent(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		m := newMaker(5)
+		seen := map[Extent]string{}
+		for _, step := range []struct {
+			what string
+			do   func() error
+			n    int64
+		}{
+			{"empty", func() error { return nil }, 0},
+			{"put a", func() error { return s.Put(t.Context(), []Put{m.put("a", 1, 1)})[0] }, 1},
+			{"put b", func() error { return s.Put(t.Context(), []Put{m.put("b", 1, 1)})[0] }, 2},
+			{"put a again", func() error { return s.Put(t.Context(), []Put{m.put("a", 2, 1)})[0] }, 2},
+			{"delete a", func() error { return s.Delete(t.Context(), "a") }, 1},
+			{"put c", func() error { return s.Put(t.Context(), []Put{m.put("c", 1, 1)})[0] }, 2},
+			{"reopen and put c again", func() error {
+				s.Close()
+				s = e.open(t)
+				return s.Put(t.Context(), []Put{m.put("c", 2, 1)})[0]
+			}, 2},
+		} {
+			if err := step.do(); err != nil {
+				t.Fatalf("%s: %v", step.what, err)
+			}
+			extent, err := s.Extent(t.Context())
+			if err != nil || extent.Articles != step.n {
+				t.Errorf("%s: %+v, %v, want %d articles", step.what, extent, err, step.n)
+			}
+			if earlier, ok := seen[extent]; ok {
+				t.Errorf("%s: the extent is that after %q", step.what, earlier)
+			}
+			seen[extent] = step.what
+		}
+		before, err := s.Extent(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustApply(t, s, &Plan{NewStories: []Story{story("s", 1)}, Memberships: []Membership{{ArticleID: "c", Membership: news.Membership{StoryID: "s"}}}})
+		if after, err := s.Extent(t.Context()); err != nil || after != before {
+			t.Errorf("a plan changes the extent: %+v, %v", after, err)
 		}
 	})
 }
@@ -257,10 +335,11 @@ func TestInvalidInputChangesNothing(t *testing.T) {
 		{"url", func(p *Put) { p.Article.URL = "\xff" }},
 		{"source", func(p *Put) { p.Article.Source = "\xff" }},
 		{"language", func(p *Put) { p.Article.Language = "\xff" }},
-		{"hash", func(p *Put) { p.Article.Hash = "\xff" }},
+		{"hash", func(p *Put) { p.Article.ContentHash = "\xff" }},
 		{"authors[1]", func(p *Put) { p.Article.Authors = []string{"a", "\xff"} }},
 		{"story_id", func(p *Put) { p.Article.StoryID = "\xff" }},
-		{"topic_ids[0]", func(p *Put) { p.Article.TopicIDs = []string{""} }},
+		{"topic_id", func(p *Put) { p.Article.TopicID = "\xff" }},
+		{"theme_id", func(p *Put) { p.Article.ThemeID = "\xff" }},
 		{"copy_of", func(p *Put) { p.Article.CopyOf = strings.Repeat("x", MaxID+1) }},
 		{"probability", func(p *Put) { p.Article.Probability = nanValue() }},
 		{"probability", func(p *Put) { p.Article.Probability = 1.5 }},
@@ -268,16 +347,19 @@ func TestInvalidInputChangesNothing(t *testing.T) {
 		{"vectors.dense", func(p *Put) { p.Vectors.Dense = make([]float32, testDim+1) }},
 		{"vectors.dense", func(p *Put) { p.Vectors.Dense = nan }},
 		{"vectors.dense", func(p *Put) { p.Vectors.Dense = make([]float32, testDim) }},
-		{"vectors.full", func(p *Put) { p.Vectors.Full = vector.Sparse{Terms: []uint32{2, 1}, Weights: []float32{1, 1}} }},
-		{"vectors.lead", func(p *Put) { p.Vectors.Lead = vector.Sparse{Terms: []uint32{1}} }},
+		{"vectors.full", func(p *Put) { p.Vectors.Lex.Full = vector.Sparse{Terms: []uint32{2, 1}, Weights: []float32{1, 1}} }},
+		{"vectors.lead", func(p *Put) { p.Vectors.Lex.Lead = vector.Sparse{Terms: []uint32{1}} }},
 		{"vectors.names", func(p *Put) {
-			p.Vectors.Names = vector.Sparse{Terms: []uint32{1}, Weights: []float32{float32(nanValue())}}
+			p.Vectors.Lex.Names = vector.Sparse{Terms: []uint32{1}, Weights: []float32{float32(nanValue())}}
 		}},
+		{"vectors.shingles", func(p *Put) { p.Vectors.Lex.Shingles = []uint32{2, 2} }},
+		{"vectors.dense_of", func(p *Put) { p.Vectors.DenseOf = "\xff" }},
 		{"sections[1].article_id", func(p *Put) { p.Sections[1].ArticleID = "another" }},
 		{"sections[1].index", func(p *Put) { p.Sections[1].Index = 2 }},
 		{"sections[0].heading", func(p *Put) { p.Sections[0].Heading = "\xff" }},
 		{"sections[1].text", func(p *Put) { p.Sections[1].Text = "\xff" }},
 		{"sections[0].dense", func(p *Put) { p.Sections[0].Dense = nan }},
+		{"sections[1].dense_of", func(p *Put) { p.Sections[1].DenseOf = "\xff" }},
 		{"sections[0].lexical", func(p *Put) {
 			p.Sections[0].Lexical = vector.Sparse{Terms: []uint32{1, 1}, Weights: []float32{1, 1}}
 		}},
@@ -294,7 +376,7 @@ func TestInvalidInputChangesNothing(t *testing.T) {
 			t.Errorf("%s: the rest of the batch failed: %v", c.field, errs)
 		}
 	}
-	if counts, err := s.Counts(t.Context()); err != nil || counts != (Counts{Articles: 2, Sections: 1}) {
+	if counts, err := s.Counts(t.Context()); err != nil || counts != (Counts{Articles: 2, Pending: 2, Sections: 1}) {
 		t.Errorf("counts %+v, %v", counts, err)
 	}
 }
@@ -381,7 +463,8 @@ func TestOpenRefusesForeignCollections(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		// An alias at a collection of another space that holds something, while the description is gone.
+		// An alias at a collection of another space that holds something, while the description is
+		// gone.
 		other := physical(names.articles, "0123456789ab", "7")
 		if err := conn.client.CreateCollection(t.Context(), schema[0].createRequest(other, testDim)); err != nil {
 			t.Fatal(err)
@@ -400,12 +483,7 @@ func TestOpenRefusesForeignCollections(t *testing.T) {
 		}
 		a := newMaker(9).put("x", 1, 0)
 		point, err := encodeArticle(&a.Article, &a.Vectors)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := conn.upsert(t.Context(), other, points1(point), upsertOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		upsertPoint(t, &Store{conn: conn}, other, point, err)
 		_, err = Open(t.Context(), conn, e.config())
 		var mismatch *SpaceMismatchError
 		if !errors.As(err, &mismatch) || mismatch.StoredFingerprint != "0123456789ab" || mismatch.StoredChunker != "7" {
@@ -453,17 +531,15 @@ func TestReadOnly(t *testing.T) {
 		}
 		for name, err := range map[string]error{
 			"put": r.Put(t.Context(), []Put{m.put("a", 2, 1)})[0], "delete": r.Delete(t.Context(), "a"),
-			"assign":  r.Assign(t.Context(), []Assignment{{ArticleID: "a"}}),
-			"stories": r.PutStories(t.Context(), []Story{{ID: "s"}}), "topics": r.PutTopics(t.Context(), []Topic{{ID: "t", Level: LevelTopic}}),
-			"append":         r.Append(t.Context(), []Event{{Kind: StoryCreated, StoryID: "s"}}),
-			"delete stories": r.DeleteStories(t.Context(), []string{"s"}), "delete topics": r.DeleteTopics(t.Context(), []string{"t"}),
+			"apply": r.Apply(t.Context(), &Plan{}), "state": r.SaveState(t.Context(), []byte("x")), "mark current": r.MarkCurrent(t.Context()),
+			"cache": r.CacheEmbeddings(t.Context(), map[string][]float32{TextKey("x"): m.unit()}),
 		} {
 			if !errors.Is(err, ErrReadOnly) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if _, err := r.Reconcile(t.Context()); !errors.Is(err, ErrReadOnly) {
-			t.Errorf("reconcile: %v", err)
+		if _, err := r.RepairSections(t.Context()); !errors.Is(err, ErrReadOnly) {
+			t.Errorf("repair: %v", err)
 		}
 	})
 }
@@ -479,8 +555,14 @@ func TestClosedStore(t *testing.T) {
 	if err := s.Put(t.Context(), []Put{newMaker(1).put("a", 1, 1)})[0]; !errors.Is(err, ErrClosed) {
 		t.Errorf("put: %v", err)
 	}
+	if err := s.Apply(t.Context(), &Plan{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("apply: %v", err)
+	}
 	if _, err := s.Get(t.Context(), []string{"a"}, WithNothing); !errors.Is(err, ErrClosed) {
 		t.Errorf("get: %v", err)
+	}
+	if _, _, err := s.LoadState(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("state: %v", err)
 	}
 	if err := s.Ready(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("ready: %v", err)
@@ -507,11 +589,56 @@ func TestBadPages(t *testing.T) {
 		field  string
 	}{{0, "", "limit"}, {MaxLimit + 1, "", "limit"}, {1, "x", "cursor"}} {
 		var invalid *InvalidError
-		if _, _, err := s.List(t.Context(), Filter{}, c.limit, c.cursor); !errors.As(err, &invalid) || invalid.Field != c.field {
+		if _, _, err := s.List(t.Context(), news.Filter{}, c.limit, c.cursor); !errors.As(err, &invalid) || invalid.Field != c.field {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
-	if _, _, err := s.List(t.Context(), Filter{Sources: []string{"\xff"}}, 1, ""); !errors.Is(err, ErrInvalid) {
+	if _, _, err := s.List(t.Context(), news.Filter{Sources: []string{"\xff"}}, 1, ""); !errors.Is(err, ErrInvalid) {
 		t.Errorf("filter: %v", err)
 	}
+}
+
+// TestOutdated: a store whose description names no layout is outdated until everything was
+// clustered anew, whoever opens it meanwhile.
+func TestOutdated(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		if s.Outdated() {
+			t.Fatal("a new store is outdated")
+		}
+		meta := s.names.meta
+		points, err := s.conn.get(t.Context(), meta, []*qdrant.PointId{qdrant.NewIDNum(spacePoint)}, nil, nil)
+		if err != nil || len(points) != 1 || points[0].Payload[fieldLayout] == nil {
+			t.Fatalf("description: %v, %v", points, err)
+		}
+		delete(points[0].Payload, fieldLayout)
+		upsertPoint(t, s, meta, &qdrant.PointStruct{Id: points[0].Id, Payload: points[0].Payload, Vectors: encodeVectors(nil)}, nil)
+		s.Close()
+
+		e.open(t).Close()
+		failing := false
+		s = e.open(t, func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			if failing {
+				return errInjected
+			}
+			return invoke(ctx, method, req, reply, cc, opts...)
+		})
+		reading := e.config()
+		reading.ReadOnly = true
+		if r := e.openWith(t, reading); !s.Outdated() || !r.Outdated() {
+			t.Errorf("after two starts: outdated for the writer %v, for a reader %v", s.Outdated(), r.Outdated())
+		}
+		failing = true
+		if err := s.MarkCurrent(t.Context()); err == nil || !s.Outdated() {
+			t.Errorf("marking failed with %v, outdated: %v", err, s.Outdated())
+		}
+		failing = false
+		if err := s.MarkCurrent(t.Context()); err != nil || s.Outdated() {
+			t.Errorf("marked: outdated %v, %v", s.Outdated(), err)
+		}
+		s.Close()
+		if s = e.open(t); s.Outdated() {
+			t.Error("outdated again after a start")
+		}
+	})
 }

@@ -6,30 +6,25 @@ import (
 	"unicode/utf8"
 
 	"throughline/cluster/vector"
+	"throughline/internal/news"
 )
 
-// unitTolerance is how far the squared length of a unit vector may be from 1: embedding in eight bits and averaging leave
-// less than 1e-3; a vector that was never normalised is far outside.
+// unitTolerance is how far the squared length of a unit vector may be from 1. Embedding in eight
+// bits and averaging move it by less than 1e-3; a vector that was never normalised is far outside.
 const unitTolerance = 1e-2
 
-// checker collects the first thing that is wrong with one input. NaN, infinities and invalid UTF-8 must not reach the
-// server: it accepts the first two and then ranks them first, and fails the whole request for the third.
+// checker keeps the first fault of one input. NaN, infinities and invalid UTF-8 must not reach the
+// server: it accepts the first two and then ranks them first, and fails the whole request for the
+// third.
 type checker struct {
 	id  string
-	err *InvalidError
+	err error // an *InvalidError
 }
 
 func (c *checker) fail(field, format string, args ...any) {
 	if c.err == nil {
 		c.err = &InvalidError{ID: c.id, Field: field, Reason: fmt.Sprintf(format, args...)}
 	}
-}
-
-func (c *checker) result() error {
-	if c.err == nil {
-		return nil
-	}
-	return c.err
 }
 
 func (c *checker) key(field, id string) {
@@ -41,9 +36,7 @@ func (c *checker) key(field, id string) {
 // keys checks a list of ids that may be empty.
 func (c *checker) keys(field string, ids []string) {
 	for i, id := range ids {
-		if reason := checkID(id); reason != "" {
-			c.fail(fmt.Sprintf("%s[%d]", field, i), "%s", reason)
-		}
+		c.key(fmt.Sprintf("%s[%d]", field, i), id)
 	}
 }
 
@@ -68,12 +61,12 @@ func (c *checker) texts(field string, list []string) {
 // dense checks length and finiteness.
 func (c *checker) dense(field string, v []float32, dim int) (square float64) {
 	if len(v) != dim {
-		c.fail(field, "%d dimensions; the store has %d", len(v), dim)
+		c.fail(field, "wrong length (got %d dimensions, want %d)", len(v), dim)
 		return 0
 	}
 	for i, x := range v {
 		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-			c.fail(field, "component %d is %v", i, x)
+			c.fail(field, "component %d is not finite (got %v)", i, x)
 		}
 		square += float64(x) * float64(x)
 	}
@@ -82,19 +75,13 @@ func (c *checker) dense(field string, v []float32, dim int) (square float64) {
 
 func (c *checker) unit(field string, v []float32, dim int) {
 	if square := c.dense(field, v, dim); c.err == nil && math.Abs(square-1) > unitTolerance {
-		c.fail(field, "length %.4g; must be a unit vector", math.Sqrt(square))
+		c.fail(field, "not a unit vector (got length %.4g, want 1)", math.Sqrt(square))
 	}
 }
 
 func (c *checker) sparse(field string, s vector.Sparse) {
 	if !s.Valid() {
-		c.fail(field, "terms must be strictly ascending, one finite weight each")
-	}
-}
-
-func (c *checker) probability(field string, p float64) {
-	if !(p >= 0 && p <= 1) {
-		c.fail(field, "%v is not a probability", p)
+		c.fail(field, "invalid sparse vector (want strictly ascending terms and one finite weight each)")
 	}
 }
 
@@ -106,33 +93,30 @@ func checkPut(p *Put, dim int) error {
 	c.text("url", a.URL)
 	c.text("source", a.Source)
 	c.text("language", a.Language)
-	c.text("hash", a.Hash)
+	c.text("hash", a.ContentHash)
 	c.texts("authors", a.Authors)
-	c.optionalKey("story_id", a.StoryID)
-	c.keys("topic_ids", a.TopicIDs)
-	c.optionalKey("copy_of", a.CopyOf)
-	c.probability("probability", a.Probability)
+	c.membership(&a.Membership)
 	c.unit("vectors.dense", p.Vectors.Dense, dim)
 	c.text("vectors.dense_of", p.Vectors.DenseOf)
-	c.sparse("vectors.full", p.Vectors.Full)
-	c.sparse("vectors.lead", p.Vectors.Lead)
-	c.sparse("vectors.names", p.Vectors.Names)
-	for i := 1; i < len(p.Vectors.Shingles); i++ {
-		if p.Vectors.Shingles[i] <= p.Vectors.Shingles[i-1] {
-			c.fail("vectors.shingles", "must be strictly ascending")
+	c.sparse("vectors.full", p.Vectors.Lex.Full)
+	c.sparse("vectors.lead", p.Vectors.Lex.Lead)
+	c.sparse("vectors.names", p.Vectors.Lex.Names)
+	for i := 1; i < len(p.Vectors.Lex.Shingles); i++ {
+		if p.Vectors.Lex.Shingles[i] <= p.Vectors.Lex.Shingles[i-1] {
+			c.fail("vectors.shingles", "not sorted (want strictly ascending hashes)")
 		}
 	}
 	if len(p.Sections) > maxSections {
-		c.fail("sections", "%d; at most %d", len(p.Sections), maxSections)
+		c.fail("sections", "too many (got %d, want at most %d)", len(p.Sections), maxSections)
 	}
 	for i := range p.Sections {
 		s := &p.Sections[i]
 		at := fmt.Sprintf("sections[%d].", i)
 		if s.ArticleID != "" && s.ArticleID != a.ID {
-			c.fail(at+"article_id", "%q is another article", s.ArticleID)
+			c.fail(at+"article_id", "another article (got %q, want %q or none)", s.ArticleID, a.ID)
 		}
 		if s.Index != i {
-			c.fail(at+"index", "%d; sections are numbered by position", s.Index)
+			c.fail(at+"index", "not its position (got %d, want %d)", s.Index, i)
 		}
 		c.text(at+"heading", s.Heading)
 		c.text(at+"text", s.Text)
@@ -140,7 +124,7 @@ func checkPut(p *Put, dim int) error {
 		c.text(at+"dense_of", s.DenseOf)
 		c.sparse(at+"lexical", s.Lexical)
 	}
-	return c.result()
+	return c.err
 }
 
 func checkStory(s *Story, dim int) error {
@@ -154,22 +138,22 @@ func checkStory(s *Story, dim int) error {
 	c.optionalKey("theme_id", s.ThemeID)
 	c.optionalKey("merged_into", s.MergedInto)
 	if s.MergedInto == s.ID {
-		c.fail("merged_into", "a story cannot be merged into itself")
+		c.fail("merged_into", "the story itself (want another story)")
 	}
 	if s.Articles < 0 {
-		c.fail("articles", "%d", s.Articles)
+		c.fail("articles", "negative (got %d)", s.Articles)
 	}
 	if s.IndependentReports < 0 || s.IndependentSources < 0 {
-		c.fail("independent_reports", "%d of %d sources", s.IndependentReports, s.IndependentSources)
+		c.fail("independent_reports", "negative (got %d, and %d independent sources)", s.IndependentReports, s.IndependentSources)
 	}
 	c.naming(s.Naming)
 	if len(s.Dense) > 0 {
 		c.dense("dense", s.Dense, dim)
 	}
-	c.sparse("full", s.Full)
-	c.sparse("lead", s.Lead)
-	c.sparse("names", s.Names)
-	return c.result()
+	c.sparse("full", s.Lex.Full)
+	c.sparse("lead", s.Lex.Lead)
+	c.sparse("names", s.Lex.Names)
+	return c.err
 }
 
 func checkTopic(t *Topic, dim int) error {
@@ -179,48 +163,56 @@ func checkTopic(t *Topic, dim int) error {
 	c.texts("keywords", t.Keywords)
 	c.optionalKey("parent_id", t.ParentID)
 	c.optionalKey("representative", t.Representative)
-	if t.Level != LevelTopic && t.Level != LevelTheme {
-		c.fail("level", "%q is neither %q nor %q", t.Level, LevelTopic, LevelTheme)
+	if t.Level != news.LevelTopic && t.Level != news.LevelTheme {
+		c.fail("level", "unknown level (got %q, want %q or %q)", t.Level, news.LevelTopic, news.LevelTheme)
 	}
 	c.naming(t.Naming)
 	if t.ParentID == t.ID {
-		c.fail("parent_id", "a topic cannot be its own theme")
+		c.fail("parent_id", "the topic itself (want another topic)")
 	}
 	if len(t.Dense) > 0 {
 		c.dense("dense", t.Dense, dim)
 	}
-	return c.result()
+	return c.err
 }
 
-func (c *checker) naming(n Naming) {
+func (c *checker) naming(n news.Naming) {
 	c.text("title_model", n.TitleModel)
 	c.keys("title_articles", n.TitleArticles)
 	c.text("title_key", n.TitleKey)
 }
 
-func checkEvent(e *Event) error {
+// checkEvent checks an event of a ledger whose highest number is last.
+func checkEvent(e *news.LedgerEvent, last int64) error {
 	c := &checker{id: e.StoryID}
 	c.key("story_id", e.StoryID)
 	c.keys("article_ids", e.ArticleIDs)
 	c.keys("other_story_ids", e.OtherStoryIDs)
 	c.text("title", e.Title)
 	switch e.Kind {
-	case StoryCreated, StoryJoined, StoryLeft, StoryMerged, StorySplit, StoryRenamed, StoryDeleted:
+	case news.StoryCreated, news.StoryJoined, news.StoryLeft, news.StoryMerged, news.StorySplit, news.StoryRenamed, news.StoryDeleted:
 	default:
-		c.fail("kind", "%q is not a kind of event", e.Kind)
+		c.fail("kind", "unknown kind of event (got %q)", e.Kind)
 	}
-	if e.Sequence < 0 {
-		c.fail("sequence", "%d", e.Sequence)
+	if e.Sequence < 0 || e.Sequence > last {
+		c.fail("sequence", "not a number of this ledger (got %d, want 0 to %d)", e.Sequence, last)
 	}
-	return c.result()
+	return c.err
 }
 
-func checkAssignment(a *Assignment) error {
-	c := &checker{id: a.ArticleID}
-	c.key("article_id", a.ArticleID)
-	c.optionalKey("story_id", a.StoryID)
-	c.keys("topic_ids", a.TopicIDs)
-	c.optionalKey("copy_of", a.CopyOf)
-	c.probability("probability", a.Probability)
-	return c.result()
+func checkMembership(m *Membership) error {
+	c := &checker{id: m.ArticleID}
+	c.key("article_id", m.ArticleID)
+	c.membership(&m.Membership)
+	return c.err
+}
+
+func (c *checker) membership(m *news.Membership) {
+	c.optionalKey("story_id", m.StoryID)
+	c.optionalKey("topic_id", m.TopicID)
+	c.optionalKey("theme_id", m.ThemeID)
+	c.optionalKey("copy_of", m.CopyOf)
+	if !(m.Probability >= 0 && m.Probability <= 1) {
+		c.fail("probability", "out of range (got %v, want 0 to 1)", m.Probability)
+	}
 }

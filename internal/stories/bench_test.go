@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"testing"
 
+	"throughline/internal/news"
 	"throughline/internal/store"
 )
 
 // BenchmarkFile files one article into a store of 2,000 that are clustered.
 func BenchmarkFile(b *testing.B) {
-	h := newHarness(b, b.Cleanup, hashed{}, byWords())
+	h := setUp(b)
 	for from := 0; from < 2000; from += 200 {
-		var articles []store.Article
+		var articles []news.Article
 		var texts []string
 		for i := from; i < from+200; i++ {
 			event := fmt.Sprint("event", i/4, "x")
@@ -25,8 +26,9 @@ func BenchmarkFile(b *testing.B) {
 	for n := 0; b.Loop(); n++ {
 		id := fmt.Sprintf("a%04d", n*20%2000)
 		b.StopTimer()
-		h.must(h.Forget(context.Background(), h.article(id)))
-		h.must(h.store.Assign(context.Background(), []store.Assignment{{ArticleID: id}}))
+		a := h.article(id)
+		h.must(h.forget(&store.Stored{Article: a}))
+		h.must(h.store.Apply(context.Background(), &store.Plan{Memberships: []store.Membership{{ArticleID: id}}}))
 		b.StartTimer()
 		h.file(id)
 	}

@@ -3,55 +3,45 @@ package stories
 import (
 	"cmp"
 	"slices"
+	"strings"
 
-	"throughline/internal/store"
+	"throughline/internal/news"
 )
 
-// Copies are marked within a story: every article of a copy group but one, the original, names that one.
+// In a copy group, which lies in one story, every article but the original names the original in
+// CopyOf.
 
-// original is the article of a copy group that the others are copies of: the earliest, those without a known time last,
-// equals by id.
-func original(group []*store.Article) *store.Article {
-	return slices.MinFunc(group, earlier)
-}
-
-// earlier orders articles by publication, those without a known time last, equals by id.
-func earlier(a, b *store.Article) int {
+// earlier orders articles by publication, those without a known time last, then by id.
+func earlier(a, b *news.Article) int {
 	if a.Published.IsZero() != b.Published.IsZero() {
 		if a.Published.IsZero() {
 			return 1
 		}
 		return -1
 	}
-	return cmp.Or(a.Published.Compare(b.Published), compare(a.ID, b.ID))
+	return cmp.Or(a.Published.Compare(b.Published), strings.Compare(a.ID, b.ID))
 }
 
-// markCopies makes articles one copy group.
-func markCopies(group []*store.Article) {
+// markCopies makes articles one copy group. Its original is the earliest.
+func markCopies(group []*news.Article) {
 	if len(group) == 0 {
 		return
 	}
-	first := original(group)
+	original := slices.MinFunc(group, earlier)
 	for _, a := range group {
-		if a == first {
-			a.CopyOf = ""
-		} else {
-			a.CopyOf = first.ID
-		}
+		a.CopyOf = original.ID
 	}
+	original.CopyOf = ""
 }
 
-// copyRoot is what the articles of a copy group have in common: the id of the original.
-func copyRoot(a *store.Article) string { return cmp.Or(a.CopyOf, a.ID) }
-
-// mendCopies finds, among the articles of one story, the copies of an article that is not among them, and gives them
-// another original.
-func mendCopies(members []*store.Article) {
+// reassignOriginals gives a new original to the copies, among the articles of one story, whose
+// original is not in the story.
+func reassignOriginals(members []*news.Article) {
 	here := make(map[string]bool, len(members))
 	for _, a := range members {
 		here[a.ID] = true
 	}
-	orphans := make(map[string][]*store.Article)
+	orphans := make(map[string][]*news.Article)
 	for _, a := range members {
 		if a.CopyOf != "" && !here[a.CopyOf] {
 			orphans[a.CopyOf] = append(orphans[a.CopyOf], a)

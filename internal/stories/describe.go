@@ -3,46 +3,52 @@ package stories
 import (
 	"cmp"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"throughline/cluster/vector"
+	"throughline/internal/lexical"
+	"throughline/internal/news"
 	"throughline/internal/store"
 )
 
-// meanTerms bounds the sparse means of a story: the heaviest terms, by which a story is found and compared.
+// meanTerms is the number of terms, those with the largest weights, that a sparse mean of a story
+// keeps.
 const meanTerms = 256
 
-// describe fills what follows from the members of a story: span, sources, means, representative and, unless it has one that
-// a model wrote about these members, the title. It leaves id, version, topics and keywords alone. members is not empty.
+// describe sets the fields of a story that follow from its members: span, sources, means,
+// representative, counts and, unless a language model wrote a title that still holds, the title. It
+// does not set id, version, topics and keywords. members must not be empty.
 func describe(s *store.Story, members []*store.Stored) {
 	s.Articles = len(members)
 	s.First, s.Last = span(members)
 	s.Sources = sources(members)
 	s.Dense = meanDense(members)
-	s.Full = meanSparse(members, func(v store.Vectors) vector.Sparse { return v.Full })
-	s.Lead = meanSparse(members, func(v store.Vectors) vector.Sparse { return v.Lead })
-	s.Names = meanSparse(members, func(v store.Vectors) vector.Sparse { return v.Names })
+	s.Lex.Full = meanSparse(members, func(v *lexical.Vectors) vector.Sparse { return v.Full })
+	s.Lex.Lead = meanSparse(members, func(v *lexical.Vectors) vector.Sparse { return v.Lead })
+	s.Lex.Names = meanSparse(members, func(v *lexical.Vectors) vector.Sparse { return v.Names })
 	r := representative(members, s.Dense)
 	s.Representative = r.Article.ID
 	s.IndependentReports, s.IndependentSources = independent(articles(members))
-	if !holds(s.Naming, members) {
-		s.Title, s.Naming = r.Article.Title, unnamed(s.Naming)
+	if !titleHolds(s.Naming, members) {
+		s.Title, s.Naming = r.Article.Title, withoutTitle(s.Naming)
 	}
 }
 
-// unnamed is what is left when a title does not hold any more. That a model had no title for what it was shown is kept.
-func unnamed(n store.Naming) store.Naming {
+// withoutTitle returns the naming of a story whose title does not hold any more. It keeps the
+// record that the model had no title for this question.
+func withoutTitle(n news.Naming) news.Naming {
 	if n.TitleModel != "" {
-		return store.Naming{}
+		return news.Naming{}
 	}
 	return n
 }
 
-// holds says whether a title that a model wrote still follows from these articles: most of those that it cites are among
-// them.
-func holds(n store.Naming, members []*store.Stored) bool {
+// titleHolds reports whether a title that a model wrote still follows from these articles: more
+// than half of the articles that it cites are among them.
+func titleHolds(n news.Naming, members []*store.Stored) bool {
 	if n.TitleModel == "" {
 		return false
 	}
@@ -55,11 +61,12 @@ func holds(n store.Naming, members []*store.Stored) bool {
 	return 2*cited > len(n.TitleArticles)
 }
 
-// independent counts the texts among articles, copies of one once, and the known outlets that have a text of their own.
-func independent(members []*store.Article) (reports, outlets int) {
+// independent counts the texts of some articles, each copy group once, and the known sources that
+// have a text of their own.
+func independent(members []*news.Article) (reports, outlets int) {
 	texts, own := make(map[string]bool), make(map[string]bool)
 	for _, a := range members {
-		texts[copyRoot(a)] = true
+		texts[a.CopyGroup()] = true
 		if a.CopyOf == "" && a.Source != "" {
 			own[strings.ToLower(a.Source)] = true
 		}
@@ -94,14 +101,16 @@ func sources(members []*store.Stored) []string {
 	return slices.Compact(all)
 }
 
-// typical is how much farther from the mean than the nearest member one may be to stand for a story all the same: the story is
-// called what it was called first, and not after what came of it. It is about how much two reports of one event on one day
-// differ.
-const typical = 0.06
+// representativeMargin is how much smaller than the largest cosine to the mean of the story the
+// cosine of its representative may be. It is about the difference between two reports of one event
+// on one day. With it an early article can stand for the story, so that the title is about the
+// event and not about its aftermath.
+const representativeMargin = 0.06
 
-// representative is the earliest of the members that are nearly nearest to what all have in common. An article with a title
-// of its own comes before one whose title was derived, one in the language of most before the others, an original before its
-// copies; unknown times come last and equals are ordered by id.
+// representative returns the earliest of the members whose cosine to the mean is within
+// representativeMargin of the largest. Only the best rank of members is considered: first those in
+// the most frequent language, then those with a title of their own, then those that are no copies.
+// Unknown times come last; equal times are ordered by id.
 func representative(members []*store.Stored, mean []float32) *store.Stored {
 	languages := make(map[string]int)
 	for _, m := range members {
@@ -142,7 +151,7 @@ func representative(members []*store.Stored, mean []float32) *store.Stored {
 	}
 	var chosen *store.Stored
 	for _, m := range members {
-		if rank(m) == best && near(m) >= nearest-typical && (chosen == nil || earlier(&m.Article, &chosen.Article) < 0) {
+		if rank(m) == best && near(m) >= nearest-representativeMargin && (chosen == nil || earlier(&m.Article, &chosen.Article) < 0) {
 			chosen = m
 		}
 	}
@@ -168,14 +177,14 @@ func meanDense(members []*store.Stored) []float32 {
 	return sum
 }
 
-func meanSparse(members []*store.Stored, of func(store.Vectors) vector.Sparse) vector.Sparse {
+func meanSparse(members []*store.Stored, of func(*lexical.Vectors) vector.Sparse) vector.Sparse {
 	type entry struct {
 		term   uint32
 		weight float32
 	}
 	var all []entry
 	for _, m := range members {
-		v := of(m.Vectors)
+		v := of(&m.Vectors.Lex)
 		for i, term := range v.Terms {
 			all = append(all, entry{term, v.Weights[i] / float32(len(members))})
 		}
@@ -201,4 +210,61 @@ func meanSparse(members []*store.Stored, of func(store.Vectors) vector.Sparse) v
 		out.Terms[i], out.Weights[i] = x.term, x.weight
 	}
 	return out
+}
+
+// changedStory reports whether a field of a story other than its version differs, or the mean
+// vector of its articles.
+func changedStory(a, b *store.Story) bool {
+	was, now := a.Story, b.Story
+	was.Version, now.Version = 0, 0
+	return fieldsDiffer(was, now) || vectorsDiffer(a.Dense, b.Dense)
+}
+
+// changedTopic is changedStory for topics.
+func changedTopic(a, b *store.Topic) bool {
+	was, now := a.Topic, b.Topic
+	was.Version, now.Version = 0, 0
+	return fieldsDiffer(was, now) || vectorsDiffer(a.Dense, b.Dense)
+}
+
+// fieldsDiffer reports whether two structs of one type differ in a field. An empty list equals no
+// list, and times are compared as instants.
+func fieldsDiffer(a, b any) bool {
+	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
+	for i := range x.NumField() {
+		p, q := x.Field(i), y.Field(i)
+		switch first := p.Interface().(type) {
+		case time.Time:
+			if !first.Equal(q.Interface().(time.Time)) {
+				return true
+			}
+		case []string:
+			if !slices.Equal(first, q.Interface().([]string)) {
+				return true
+			}
+		default:
+			if p.Kind() == reflect.Struct {
+				if fieldsDiffer(first, q.Interface()) {
+					return true
+				}
+			} else if !p.Equal(q) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// vectorsDiffer reports whether two vectors differ by more than a server may lose when it stores
+// them.
+func vectorsDiffer(a, b []float32) bool {
+	if len(a) != len(b) {
+		return true
+	}
+	for i := range a {
+		if math.Abs(float64(a[i]-b[i])) > 1e-5 {
+			return true
+		}
+	}
+	return false
 }

@@ -4,22 +4,23 @@ import (
 	"testing"
 	"time"
 
+	"throughline/internal/news"
 	"throughline/internal/store"
 )
 
 func TestIndependent(t *testing.T) {
 	for _, c := range []struct {
 		name             string
-		articles         []*store.Article
+		articles         []*news.Article
 		reports, sources int
 	}{
 		{"none", nil, 0, 0},
-		{"two reports", []*store.Article{{ID: "a", Source: "Post"}, {ID: "b", Source: "Times"}}, 2, 2},
-		{"two of one outlet", []*store.Article{{ID: "a", Source: "Post"}, {ID: "b", Source: "post"}}, 2, 1},
-		{"a wire report in three outlets, and one of an outlet's own", []*store.Article{
-			{ID: "wire", Source: "Wire"}, {ID: "b", Source: "Times", CopyOf: "wire"}, {ID: "c", Source: "Herald", CopyOf: "wire"}, {ID: "d", Source: "Post"}}, 2, 2},
-		{"an outlet that copied and wrote", []*store.Article{{ID: "wire", Source: "Wire"}, {ID: "b", Source: "Times", CopyOf: "wire"}, {ID: "c", Source: "Times"}}, 2, 2},
-		{"unknown outlets", []*store.Article{{ID: "a"}, {ID: "b", CopyOf: "a"}, {ID: "c"}}, 2, 0},
+		{"two reports", []*news.Article{{ID: "a", Source: "Post"}, {ID: "b", Source: "Times"}}, 2, 2},
+		{"two of one outlet", []*news.Article{{ID: "a", Source: "Post"}, {ID: "b", Source: "post"}}, 2, 1},
+		{"a wire report in three outlets, and one of an outlet's own", []*news.Article{
+			{ID: "wire", Source: "Wire"}, {ID: "b", Source: "Times", Membership: news.Membership{CopyOf: "wire"}}, {ID: "c", Source: "Herald", Membership: news.Membership{CopyOf: "wire"}}, {ID: "d", Source: "Post"}}, 2, 2},
+		{"an outlet that copied and wrote", []*news.Article{{ID: "wire", Source: "Wire"}, {ID: "b", Source: "Times", Membership: news.Membership{CopyOf: "wire"}}, {ID: "c", Source: "Times"}}, 2, 2},
+		{"unknown outlets", []*news.Article{{ID: "a"}, {ID: "b", Membership: news.Membership{CopyOf: "a"}}, {ID: "c"}}, 2, 0},
 	} {
 		if reports, sources := independent(c.articles); reports != c.reports || sources != c.sources {
 			t.Errorf("%s: %d reports of %d sources, want %d of %d", c.name, reports, sources, c.reports, c.sources)
@@ -30,9 +31,9 @@ func TestIndependent(t *testing.T) {
 func TestRepresentative(t *testing.T) {
 	day := func(d int) time.Time { return time.Date(2031, 5, d, 0, 0, 0, 0, time.UTC) }
 	member := func(id string, published time.Time, x, y float32) *store.Stored {
-		return &store.Stored{Article: store.Article{ID: id, Published: published, Language: "en"}, Vectors: store.Vectors{Dense: []float32{x, y}}}
+		return &store.Stored{Article: news.Article{ID: id, Published: published, Language: "en"}, Vectors: store.Vectors{Dense: []float32{x, y}}}
 	}
-	with := func(m *store.Stored, change func(*store.Article)) *store.Stored {
+	with := func(m *store.Stored, change func(*news.Article)) *store.Stored {
 		change(&m.Article)
 		return m
 	}
@@ -45,17 +46,17 @@ func TestRepresentative(t *testing.T) {
 		{"of those nearly as near the earliest", []*store.Stored{member("late", day(9), 1, 0), member("early", day(2), .98, .199), member("mid", day(3), .98, -.199)}, "early"},
 		{"an unknown time is no early one", []*store.Stored{member("a", time.Time{}, 1, 0), member("z", day(9), 1, 0)}, "z"},
 		{"equals by id", []*store.Stored{member("b", day(1), 1, 0), member("a", day(1), 1, 0)}, "a"},
-		{"with a title of its own", []*store.Stored{with(member("a", day(1), 1, 0), func(a *store.Article) { a.TitleDerived = true }), member("b", day(2), .8, .6)}, "b"},
-		{"an original", []*store.Stored{with(member("a", day(1), 1, 0), func(a *store.Article) { a.CopyOf = "b" }), member("b", day(2), 1, 0)}, "b"},
-		{"in the language of most", []*store.Stored{with(member("a", day(1), 1, 0), func(a *store.Article) { a.Language = "es" }), member("b", day(2), 1, 0), member("c", day(3), 1, 0)}, "b"},
-		{"in either of two languages", []*store.Stored{with(member("a", day(1), 1, 0), func(a *store.Article) { a.Language = "es" }), member("b", day(2), 1, 0)}, "a"},
+		{"with a title of its own", []*store.Stored{with(member("a", day(1), 1, 0), func(a *news.Article) { a.TitleDerived = true }), member("b", day(2), .8, .6)}, "b"},
+		{"an original", []*store.Stored{with(member("a", day(1), 1, 0), func(a *news.Article) { a.CopyOf = "b" }), member("b", day(2), 1, 0)}, "b"},
+		{"in the language of most", []*store.Stored{with(member("a", day(1), 1, 0), func(a *news.Article) { a.Language = "es" }), member("b", day(2), 1, 0), member("c", day(3), 1, 0)}, "b"},
+		{"in either of two languages", []*store.Stored{with(member("a", day(1), 1, 0), func(a *news.Article) { a.Language = "es" }), member("b", day(2), 1, 0)}, "a"},
 	} {
 		if got := representative(c.members, meanDense(c.members)).Article.ID; got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
 	// Without vectors there is one all the same.
-	if got := representative([]*store.Stored{{Article: store.Article{ID: "b"}}, {Article: store.Article{ID: "a"}}}, nil).Article.ID; got != "a" {
+	if got := representative([]*store.Stored{{Article: news.Article{ID: "b"}}, {Article: news.Article{ID: "a"}}}, nil).Article.ID; got != "a" {
 		t.Errorf("without vectors: %s", got)
 	}
 }

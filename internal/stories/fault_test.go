@@ -2,23 +2,27 @@ package stories
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"pgregory.net/rapid"
 
+	"throughline/internal/news"
 	"throughline/internal/store"
+	"throughline/internal/storetest"
 )
 
-// partition says which articles are together, and which are copies, whatever the stories are called.
+// partition says which articles are together, and which are copies, whatever the stories are
+// called.
 func (h *harness) partition() string {
 	h.Helper()
 	groups := make(map[string][]string)
-	h.must(h.store.Scan(context.Background(), store.WithNothing, func(s *store.Stored) error {
+	h.must(h.store.Scan(context.Background(), news.Filter{}, store.WithNothing, func(s *store.Stored) error {
 		a := s.Article
 		key := a.StoryID
 		if key == "" {
@@ -36,7 +40,11 @@ func (h *harness) partition() string {
 	return strings.Join(lines, "\n")
 }
 
-// operations is what can be interrupted: what comes before, and the operation, which can be repeated.
+// errInjected is how a request fails: not in a way that is tried again.
+var errInjected = status.Error(codes.Internal, "the store failed, as the test wants")
+
+// operations is what can be interrupted: what comes before, and the operation, which can be
+// repeated.
 var operations = map[string]struct{ before, do func(h *harness) error }{
 	"File: a new story": {
 		func(h *harness) error { h.put("a1", "flood", 1); h.put("a2", "flood", 2); return nil },
@@ -47,7 +55,7 @@ var operations = map[string]struct{ before, do func(h *harness) error }{
 			h.fill()
 			h.recluster()
 			h.put("m4", "match", 4)
-			h.putArticle(store.Article{ID: "m5", Title: "Great match", Published: h.now}, told("match", 5)+" "+told("match", 6))
+			h.putArticle(news.Article{ID: "m5", Title: "Great match", Published: h.now}, told("match", 5)+" "+told("match", 6))
 			return nil
 		},
 		func(h *harness) error { return h.tryFile("m4", "m5") },
@@ -64,7 +72,7 @@ var operations = map[string]struct{ before, do func(h *harness) error }{
 		func(h *harness) error {
 			h.fill()
 			h.recluster()
-			h.putArticle(store.Article{ID: "copy", Title: "Copy", Published: h.now.AddDate(0, 0, -1)}, told("match", 1))
+			h.putArticle(news.Article{ID: "copy", Title: "Copy", Published: h.now.AddDate(0, 0, -1)}, told("match", 1))
 			return nil
 		},
 		func(h *harness) error { return h.tryFile("copy") },
@@ -72,17 +80,17 @@ var operations = map[string]struct{ before, do func(h *harness) error }{
 	"Forget: an original of three": {
 		func(h *harness) error {
 			h.fill()
-			h.putArticle(store.Article{ID: "copy", Title: "Copy", Published: h.now}, told("match", 1))
-			h.putArticle(store.Article{ID: "copy2", Title: "Copy", Published: h.now}, told("match", 1))
+			h.putArticle(news.Article{ID: "copy", Title: "Copy", Published: h.now}, told("match", 1))
+			h.putArticle(news.Article{ID: "copy2", Title: "Copy", Published: h.now}, told("match", 1))
 			h.recluster()
 			h.drop("copy")
 			return nil
 		},
-		func(h *harness) error { return h.Forget(context.Background(), h.removed) },
+		func(h *harness) error { return h.forget(h.removed) },
 	},
 	"Forget: one of two": {
 		func(h *harness) error { h.fill(); h.recluster(); h.drop("f1"); return nil },
-		func(h *harness) error { return h.Forget(context.Background(), h.removed) },
+		func(h *harness) error { return h.forget(h.removed) },
 	},
 	"Recluster: everything is new": {
 		func(h *harness) error { h.fill(); return nil },
@@ -110,9 +118,10 @@ var operations = map[string]struct{ before, do func(h *harness) error }{
 	},
 }
 
-// Every operation is interrupted at every write, that write done or not, and goes on in a new process, or in the same one
-// that does not know that the write was done. Once what is left is settled, everything fits together and the ledger tells of it; and the operation, repeated,
-// comes to what it would have come to.
+// Every operation is interrupted at every write, that write done or not, and goes on in a new
+// process, or in the same one that does not know that the write was done. Once what is left is
+// settled, everything fits together and the ledger tells of it; and the operation, repeated, comes
+// to what it would have come to.
 func TestInterrupted(t *testing.T) {
 	for name, op := range operations {
 		t.Run(name, func(t *testing.T) {
@@ -130,20 +139,21 @@ func TestInterrupted(t *testing.T) {
 					for n := 1; ; n++ {
 						h := setUp(t)
 						h.must(op.before(h))
-						h.faulty.arm(n, late)
+						h.faults.FailFrom(n, storetest.Writes, late, errInjected)
 						err := op.do(h)
-						h.faulty.arm(0, false)
-						if err == nil {
+						reached := h.faults.Stop() >= n
+						if !reached {
+							h.must(err)
 							break
 						}
 						points++
-						if !errors.Is(err, errInjected) {
-							t.Fatalf("at write %d: %v", n, err)
+						if err == nil {
+							t.Fatalf("write %d failed and nobody was told", n)
 						}
 						if restart {
 							h.restart()
 						}
-						h.must(h.Settle(context.Background()))
+						h.repairs()
 						h.check()
 						h.must(op.do(h))
 						h.check()
@@ -151,10 +161,8 @@ func TestInterrupted(t *testing.T) {
 							t.Errorf("at write %d (done: %v, new process: %v) it comes to\n%s\nwant\n%s", n, late, restart, got, want)
 						}
 						h.must(op.do(h)) // what was filed first sees the others now
-						h.faulty.arm(0, false)
-						h.must(op.do(h))
-						if h.faulty.writes > 0 {
-							t.Errorf("at write %d: done again, it writes %d times", n, h.faulty.writes)
+						if writes := h.writes(func() { h.must(op.do(h)) }); writes > 0 {
+							t.Errorf("at write %d: done again, it writes %d times", n, writes)
 						}
 						if t.Failed() {
 							t.FailNow()
@@ -169,21 +177,20 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// Any operations in any order, with faults and new processes in between: once settled, everything fits together.
+// Any operations in any order, with faults and new processes in between: once settled, everything
+// fits together.
 func TestAnyHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var ends []func()
-		defer func() {
-			for _, end := range slices.Backward(ends) {
-				end()
-			}
-		}()
-		h := newHarness(t, func(end func()) { ends = append(ends, end) }, hashed{}, byWords())
+		h := setUp(t)
 		events := []string{"flood", "vote", "match"}
 		text := make(map[string]bool)
 		for range rapid.IntRange(1, 15).Draw(t, "operations") {
-			if rapid.IntRange(0, 9).Draw(t, "faulty") < 3 {
-				h.faulty.arm(rapid.IntRange(1, 6).Draw(t, "fails at"), rapid.Bool().Draw(t, "late"))
+			failed := rapid.IntRange(0, 9).Draw(t, "faulty") < 3
+			failAt, late := rapid.IntRange(1, 12).Draw(t, "fails at"), rapid.Bool().Draw(t, "late")
+			arm := func() {
+				if failed {
+					h.faults.FailFrom(failAt, storetest.Writes, late, errInjected)
+				}
 			}
 			var err error
 			switch op := rapid.SampledFrom([]string{"put", "put", "put", "put", "batch", "delete", "recluster", "restart"}).Draw(t, "operation"); op {
@@ -199,6 +206,7 @@ func TestAnyHistory(t *testing.T) {
 					text[id] = true
 					ids = append(ids, id)
 				}
+				arm()
 				err = h.tryFile(ids...)
 			case "delete":
 				if len(text) == 0 {
@@ -206,20 +214,22 @@ func TestAnyHistory(t *testing.T) {
 				}
 				id := rapid.SampledFrom(slices.Sorted(maps.Keys(text))).Draw(t, "deleted")
 				delete(text, id)
-				err = h.Forget(context.Background(), h.drop(id))
+				removed := h.drop(id)
+				arm()
+				err = h.forget(removed)
 			case "recluster":
+				arm()
 				_, err = h.tryRecluster()
 			case "restart":
 				h.restart()
 			}
-			h.faulty.arm(0, false)
-			if err != nil && !errors.Is(err, errInjected) {
+			if h.faults.Stop(); err != nil && !failed {
 				t.Fatal(err)
 			}
 			if err != nil && rapid.Bool().Draw(t, "new process") {
 				h.restart()
 			}
-			h.must(h.Settle(context.Background()))
+			h.repairs()
 			h.check()
 		}
 	})

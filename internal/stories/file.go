@@ -1,31 +1,43 @@
 package stories
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"slices"
+	"time"
 
-	"throughline/cluster"
-	"throughline/internal/corpus"
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// File decides for articles that were just committed which story each belongs to, in the order given, and writes that
-// and the ledger. Ids that are not stored are skipped. An article that was filed before stays where it still belongs.
-// After an error some may be filed; filing all again is safe.
-func (e *Engine) File(ctx context.Context, articleIDs []string) error {
-	unlock, err := e.lock(ctx)
+const (
+	// rearrangeShare is the share of pending articles among all from which they are filed by
+	// reclustering: that then costs less than filing them one by one, and gives better stories.
+	// KeepFiling, which runs while others read and write, needs rearrangeFrom of them too.
+	rearrangeShare = 0.05
+	rearrangeFrom  = 64
+)
+
+// File decides which story each of some newly stored articles belongs to, in the order given, and
+// writes memberships, stories and ledger. Ids that are not stored are skipped. After an error the
+// articles that are not filed stay pending; see KeepFiling.
+func (e *Engine) File(ctx context.Context, ids []string) (err error) {
+	defer func() {
+		if err != nil {
+			e.wake()
+		}
+	}()
+	unlock, err := e.write(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := e.settle(ctx); err != nil {
-		return err
-	}
-	for _, id := range articleIDs {
-		// One by one: filing one article may file others.
-		found, err := e.cfg.Store.Get(ctx, []string{id}, store.WithVectors)
+	for _, id := range ids {
+		// Read one by one: filing an article may change the membership of others.
+		found, err := e.cfg.Articles.Get(ctx, []string{id}, store.WithVectors)
 		if err != nil {
 			return err
 		}
@@ -40,240 +52,283 @@ func (e *Engine) File(ctx context.Context, articleIDs []string) error {
 }
 
 func (e *Engine) file(ctx context.Context, a *store.Stored) error {
-	d, err := e.decide(ctx, corpus.Profile(a), a.Article.ID)
+	m, err := e.match(ctx, e.cfg.States.Current(), a.Features())
 	if err != nil {
 		return err
 	}
-	m := e.newMove()
-	from := a.Article.StoryID
-	target := d.story
-	if d.partner != nil {
-		target = e.cfg.NewID("story")
+	var s Surroundings
+	if err := e.readStories(ctx, &s, a.Article.ID, a.Article.StoryID, m.storyID); err != nil {
+		return err
 	}
-	if from != "" && from != target {
-		if err := m.take(ctx, from, a.Article.ID); err != nil {
+	if m.partner != nil {
+		if s.Texts, err = e.beginnings(ctx, []string{m.partner.Article.ID, a.Article.ID}); err != nil {
 			return err
 		}
 	}
-	switch {
-	case d.story != "":
-		err = m.add(ctx, target, a, d)
-	case d.partner != nil:
-		err = m.found(ctx, target, a, d)
-	default:
-		m.place(&a.Article, store.Assignment{ArticleID: a.Article.ID, TopicIDs: a.Article.TopicIDs})
-	}
+	return e.apply(ctx, PlanFiling(a, m, s, e.cfg.NewID))
+}
+
+// match finds the story that an article fits. It does not compare the article with itself: f.ID.
+func (e *Engine) match(ctx context.Context, st *score.State, f score.Features) (Match, error) {
+	near, err := e.near(ctx, &f)
 	if err != nil {
-		return err
+		return Match{}, err
 	}
-	return e.commit(ctx, m.finish())
-}
-
-// Forget takes an article that was deleted from the store out of its story. Of its copies in the story another becomes the
-// original.
-func (e *Engine) Forget(ctx context.Context, removed store.Article) error {
-	unlock, err := e.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if !e.settled {
-		return e.settle(ctx) // which finds that the article is gone
-	}
-	// It may have been filed again after the caller read it and before this had the lock.
-	story := removed.StoryID
-	for _, filed := range []map[string]string{e.filedBefore, e.filed} {
-		if id, ok := filed[removed.ID]; ok {
-			story = id
-		}
-		delete(filed, removed.ID)
-	}
-	if story == "" {
-		return nil
-	}
-	m := e.newMove()
-	if err := m.take(ctx, story, removed.ID); err != nil {
-		return err
-	}
-	return e.commit(ctx, m.finish())
-}
-
-// move is an operation on the few stories that an article leaves and joins.
-type move struct {
-	*Engine
-	before, after standing
-	stories       map[string]*store.Story // as stored; those that are new are missing
-	change        change
-}
-
-func (e *Engine) newMove() *move {
-	return &move{Engine: e, before: make(standing), after: make(standing), stories: make(map[string]*store.Story)}
-}
-
-// load reads a story and its articles but one. A story that is not live gives nil.
-func (m *move) load(ctx context.Context, id, but string) (*store.Story, []*store.Stored, error) {
-	found, err := m.cfg.Store.GetStories(ctx, []string{id}, store.WithDense)
-	if err != nil || found[0] == nil || found[0].MergedInto != "" {
-		return nil, nil, err
-	}
-	members, err := m.members(ctx, id, but, math.MaxInt)
-	if err != nil {
-		return nil, nil, err
-	}
-	m.stories[id] = found[0]
-	m.before[id] = list(found[0].Title, idsOf(members)...)
-	return found[0], members, nil
-}
-
-func idsOf(members []*store.Stored) []string {
-	ids := make([]string, len(members))
-	for i, s := range members {
-		ids[i] = s.Article.ID
-	}
-	return ids
-}
-
-// take takes an article out of a story. A story needs two: with one article left it ends, and that one is a one-off.
-func (m *move) take(ctx context.Context, id, articleID string) error {
-	story, members, err := m.load(ctx, id, articleID)
-	if err != nil || story == nil {
-		return err
-	}
-	if story.Articles == len(members) { // it does not count the article any more
-		delete(m.before, id)
-		return nil
-	}
-	m.before[id].members[articleID] = true
-	if len(members) < 2 {
-		for _, s := range members {
-			m.place(&s.Article, store.Assignment{ArticleID: s.Article.ID, TopicIDs: s.Article.TopicIDs})
-		}
-		return nil
-	}
-	was := assignments(members)
-	mendCopies(articles(members))
-	m.replace(was, members)
-	m.become(*story, members)
-	return nil
-}
-
-// add puts an article into a story, or looks at it again where it is.
-func (m *move) add(ctx context.Context, id string, a *store.Stored, d *decision) error {
-	story, members, err := m.load(ctx, id, a.Article.ID)
-	if err != nil {
-		return err
-	}
-	if story == nil {
-		return &store.NotFoundError{Kind: "story", ID: id}
-	}
-	if a.Article.StoryID == id {
-		m.before[id].members[a.Article.ID] = true
-	}
-	m.unite(*story, members, a, d)
-	return nil
-}
-
-// found makes a story of two articles that were in none.
-func (m *move) found(ctx context.Context, id string, a *store.Stored, d *decision) error {
-	story := store.Story{ID: id}
-	story.TopicID, story.ThemeID = topicAndTheme(d.partner.Article.TopicIDs)
-	texts, err := m.cfg.Store.Sections(ctx, []string{d.partner.Article.ID, a.Article.ID}, false)
-	if err != nil {
-		return err
-	}
-	documents := make([]cluster.Document, 0, 2)
-	for _, s := range []*store.Stored{d.partner, a} {
-		documents = append(documents, document(&s.Article, beginning(texts[s.Article.ID])))
-	}
-	story.Keywords = cluster.KeywordsWith([][]cluster.Document{documents}, keywordOptions)[0]
-	m.unite(story, []*store.Stored{d.partner}, a, d)
-	return nil
-}
-
-// unite files an article with the members of a story, those that it is a copy of included.
-func (m *move) unite(story store.Story, members []*store.Stored, a *store.Stored, d *decision) {
-	all := append(members, a)
-	slices.SortFunc(all, byID)
-	was := assignments(all)
-	a.Article.CopyOf = ""
-	mendCopies(without(all, a)) // as if it had not been there: it may say something else now
-	roots := make(map[string]bool)
-	for _, s := range all {
-		if s == a || s.Article.StoryID != story.ID {
-			s.Article.StoryID, s.Article.TopicIDs, s.Article.Probability = story.ID, namedTopics(story.TopicID, story.ThemeID), d.probability
-		}
-		if slices.Contains(d.copies, s.Article.ID) {
-			roots[copyRoot(&s.Article)] = true
+	w := st.Weigh(&f)
+	ids, m := shortlist(st, w, near)
+	samples := make(map[string][]*store.Stored, len(ids))
+	for _, id := range ids {
+		if samples[id], err = e.members(ctx, id, f.ID, maxSampled); err != nil {
+			return Match{}, err
 		}
 	}
-	if len(roots) > 0 {
-		var group []*store.Article
-		for _, s := range all {
-			if s == a || roots[copyRoot(&s.Article)] {
-				group = append(group, &s.Article)
+	return m.withStories(st, w, samples), nil
+}
+
+// near returns the articles nearest to another by vector and by words, each once, nearest first.
+// f.ID is left out.
+func (e *Engine) near(ctx context.Context, f *score.Features) ([]*store.Stored, error) {
+	filter := news.Filter{}
+	if f.ID != "" {
+		filter.ExcludeArticleIDs = []string{f.ID}
+	}
+	queries := []store.Query{{Of: store.Articles, Dense: f.Dense, Filter: filter, Limit: nearArticles}}
+	if len(f.Lex.Full.Terms) > 0 {
+		queries = append(queries, store.Query{Of: store.Articles, Sparse: f.Lex.Full, Filter: filter, Limit: nearArticles})
+	}
+	hits, err := e.cfg.Articles.Query(ctx, queries)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, list := range hits {
+		for _, h := range list {
+			if !slices.Contains(ids, h.ArticleID) {
+				ids = append(ids, h.ArticleID)
 			}
 		}
-		markCopies(group)
 	}
-	m.replace(was, all)
-	m.become(story, all)
-}
-
-func without(members []*store.Stored, a *store.Stored) []*store.Article {
-	return slices.DeleteFunc(articles(members), func(other *store.Article) bool { return other == &a.Article })
-}
-
-func articles(members []*store.Stored) []*store.Article {
-	list := make([]*store.Article, len(members))
-	for i, s := range members {
-		list[i] = &s.Article
+	found, err := e.cfg.Articles.Get(ctx, ids, store.WithVectors)
+	if err != nil {
+		return nil, err
 	}
-	return list
+	return slices.DeleteFunc(found, func(s *store.Stored) bool { return s == nil }), nil
 }
 
-func assignments(members []*store.Stored) []store.Assignment {
-	list := make([]store.Assignment, len(members))
-	for i, s := range members {
-		list[i] = assignmentOf(&s.Article)
+// members returns at most n articles of a story, ordered by id, without the article but; n 0 means
+// all. Of a larger story they are arbitrary, but always the same.
+func (e *Engine) members(ctx context.Context, storyID, but string, n int) ([]*store.Stored, error) {
+	var members []*store.Stored
+	err := e.cfg.Articles.Scan(ctx, news.Filter{StoryIDs: []string{storyID}}, store.WithVectors, func(s *store.Stored) error {
+		if s.Article.ID != but {
+			members = append(members, s)
+		}
+		if n > 0 && len(members) == n {
+			return store.ErrStop
+		}
+		return nil
+	})
+	slices.SortFunc(members, byArticleID)
+	return members, err
+}
+
+// readStories reads stories and their articles into s, without the article but. Empty ids are
+// skipped.
+func (e *Engine) readStories(ctx context.Context, s *Surroundings, but string, storyIDs ...string) error {
+	s.Stories, s.Members = make(map[string]*store.Story), make(map[string][]*store.Stored)
+	for _, id := range storyIDs {
+		if id == "" || s.Stories[id] != nil {
+			continue
+		}
+		found, err := e.cfg.Stories.Stories(ctx, []string{id}, store.WithDense)
+		if err != nil {
+			return err
+		}
+		if found[0] == nil {
+			continue
+		}
+		s.Stories[id] = found[0]
+		if s.Members[id], err = e.members(ctx, id, but, 0); err != nil {
+			return err
+		}
 	}
-	return list
+	return nil
 }
 
-// replace writes the assignments of members that were changed in memory.
-func (m *move) replace(was []store.Assignment, members []*store.Stored) {
-	for i, s := range members {
-		if now := assignmentOf(&s.Article); !sameAssignment(was[i], now) {
-			m.change.assigned = append(m.change.assigned, now)
+// beginnings reads the beginnings of articles, by article id; see beginning.
+func (e *Engine) beginnings(ctx context.Context, ids []string) (map[string]string, error) {
+	texts := make(map[string]string, len(ids))
+	for page := range slices.Chunk(ids, textPage) {
+		sections, err := e.cfg.Articles.Sections(ctx, page, false)
+		if err != nil {
+			return nil, err
+		}
+		for id, list := range sections {
+			texts[id] = beginning(list)
+		}
+	}
+	return texts, nil
+}
+
+// Delete deletes an article and takes it out of its story. erase deletes it from the store and
+// returns what was stored, nil if nothing was.
+func (e *Engine) Delete(ctx context.Context, id string, erase func() (*store.Stored, error)) error {
+	// The article may be filed again after erase has read it and before this has the lock; apply
+	// records where.
+	at := &news.Membership{}
+	e.mu.Lock()
+	e.deleting[id] = at
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.deleting, id)
+	}()
+	removed, err := erase()
+	if err != nil || removed == nil {
+		return err
+	}
+	unlock, err := e.write(ctx)
+	if err == nil {
+		defer unlock()
+		err = e.remove(ctx, id, cmp.Or(at.StoryID, removed.Article.StoryID))
+	}
+	if err != nil {
+		return fmt.Errorf("article %s: deleted, but its story still counts it: %w", id, err)
+	}
+	return nil
+}
+
+func (e *Engine) remove(ctx context.Context, id, storyID string) error {
+	if storyID == "" {
+		return nil
+	}
+	var s Surroundings
+	if err := e.readStories(ctx, &s, id, storyID); err != nil {
+		return err
+	}
+	return e.apply(ctx, PlanRemoval(id, storyID, s))
+}
+
+// Start repairs what an interrupted writer left, and reclusters if an earlier version of the
+// program wrote the store. Call it before anything is served. On a read-only engine it does
+// nothing.
+func (e *Engine) Start(ctx context.Context) error {
+	if e.cfg.Writer == nil {
+		return nil
+	}
+	unlock, err := e.write(ctx)
+	if err != nil {
+		return err
+	}
+	unlock()
+	if !e.cfg.Writer.Outdated() {
+		return nil
+	}
+	e.cfg.Logger.InfoContext(ctx, "an earlier version wrote this store; reclustering")
+	if _, err := e.Recluster(ctx, ReclusterOptions{}, nil); err != nil {
+		return fmt.Errorf("reclustering the store of an earlier version: %w", err)
+	}
+	return e.cfg.Writer.MarkCurrent(ctx)
+}
+
+// FilePending files every pending article: one by one, or by reclustering if there are many; see
+// rearrangeShare. progress may be nil.
+func (e *Engine) FilePending(ctx context.Context, progress Progress) error {
+	counts, err := e.cfg.Articles.Counts(ctx)
+	if err != nil || counts.Pending == 0 {
+		return err
+	}
+	if manyPending(counts) {
+		_, err := e.Recluster(ctx, ReclusterOptions{}, progress)
+		return err
+	}
+	var ids []string
+	err = e.cfg.Articles.Scan(ctx, news.Filter{Pending: true}, store.WithNothing, func(s *store.Stored) error {
+		ids = append(ids, s.Article.ID)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	slices.Sort(ids)
+	return e.File(ctx, ids)
+}
+
+func manyPending(c store.Counts) bool {
+	return float64(c.Pending) >= rearrangeShare*float64(c.Articles)
+}
+
+const (
+	// pendingEvery is the interval at which KeepFiling looks for pending articles. It also looks at
+	// once when filing has failed.
+	pendingEvery = 5 * time.Second
+	// pendingPage is the number of pending articles that are filed at a time.
+	pendingPage = 32
+	// pendingAge is how long an article is left to the call that stored it.
+	pendingAge = 2 * time.Second
+)
+
+// wake makes KeepFiling look for pending articles now.
+func (e *Engine) wake() {
+	select {
+	case e.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// KeepFiling files pending articles until ctx ends: those whose filing failed or was interrupted,
+// in this process or an earlier one. Failures are logged and retried.
+func (e *Engine) KeepFiling(ctx context.Context) {
+	if e.cfg.Writer == nil {
+		return
+	}
+	ticker := time.NewTicker(pendingEvery)
+	defer ticker.Stop()
+	for {
+		if err := e.fileOldPending(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
+			e.cfg.Logger.WarnContext(ctx, "cannot file pending articles; trying again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.arrived:
+		case <-ticker.C:
 		}
 	}
 }
 
-// place files one article, if that changes anything.
-func (m *move) place(a *store.Article, filed store.Assignment) {
-	if !sameAssignment(assignmentOf(a), filed) {
-		m.change.assigned = append(m.change.assigned, filed)
+// fileOldPending files the articles that have been pending for pendingAge: a page at a time, so
+// that other calls of File get their turn, or by reclustering if there are many, as after a crash
+// during a large ingest.
+func (e *Engine) fileOldPending(ctx context.Context) error {
+	for {
+		var ids []string
+		now := e.cfg.Now()
+		err := e.cfg.Articles.Scan(ctx, news.Filter{Pending: true}, store.WithNothing, func(s *store.Stored) error {
+			if now.Sub(s.Article.Ingested) >= pendingAge {
+				ids = append(ids, s.Article.ID)
+			}
+			if len(ids) == pendingPage {
+				return store.ErrStop
+			}
+			return nil
+		})
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if len(ids) == pendingPage {
+			counts, err := e.cfg.Articles.Counts(ctx)
+			if err != nil {
+				return err
+			}
+			if counts.Pending >= rearrangeFrom && manyPending(counts) {
+				_, err := e.Recluster(ctx, ReclusterOptions{}, nil)
+				return err
+			}
+		}
+		if err := e.File(ctx, ids); err != nil {
+			return err
+		}
 	}
-}
-
-// become describes a story by the members it has now.
-func (m *move) become(story store.Story, members []*store.Stored) {
-	before := m.stories[story.ID]
-	describe(&story, members)
-	m.after[story.ID] = list(story.Title, idsOf(members)...)
-	switch {
-	case before == nil:
-		story.Version = 1
-		m.change.fresh = append(m.change.fresh, story)
-	case changedStory(before, &story) || len(m.after[story.ID].without(m.before[story.ID])) > 0:
-		story.Version++
-		m.change.updated = append(m.change.updated, story)
-	}
-}
-
-// finish completes the change: what became of stories that are no more, and the events.
-func (m *move) finish() *change {
-	f := follow(m.before, m.after)
-	m.change.end(m.stories, f.into)
-	m.change.events = changes(m.before, m.after, f)
-	return &m.change
 }

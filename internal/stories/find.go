@@ -3,63 +3,54 @@ package stories
 import (
 	"context"
 	"fmt"
-	"strings"
-	"time"
 
 	"throughline/embed"
-	"throughline/internal/article"
-	"throughline/internal/evidence"
-	"throughline/internal/lexical"
+	"throughline/internal/chunk"
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// Draft is an article that is not stored.
-type Draft struct {
-	Title, Text, Source string
-	Published           time.Time
+// Fit is a story that a draft may belong to.
+type Fit struct {
+	Story       news.Story
+	Probability float64 // that the draft is about the event of the story, 0 to 1
 }
 
-// Match is a story that a draft comes close to.
-type Match struct {
-	Story       store.Story // without vectors
-	Probability float64     // that the draft is about it
-}
-
-// Found is the answer for a draft.
+// Found is the answer of Find.
 type Found struct {
-	StoryID string // the story it would be filed in; empty when it would stand alone
-	Matches []Match
+	StoryID string // the story that the draft would be filed in; empty if it would be a one-off or start a new story
+	Fits    []Fit  // the stories that fit best, best first
+	State   int64  // version of the State that the probabilities come from
 }
 
-// Find says which story a draft would be filed in, with at most n stories that come closest, best first. It stores
-// nothing. A draft that cannot be an article is an *article.ItemError.
-func (e *Engine) Find(ctx context.Context, draft Draft, n int) (*Found, error) {
-	a := article.Article{Title: draft.Title, Source: draft.Source, Published: draft.Published, Sections: article.ParseText(draft.Text)}
-	if err := article.Finish(&a); err != nil {
-		return nil, err
-	}
-	vectors, err := e.cfg.Embedder.Embed(ctx, embed.Document, []string{article.LeadText(a)})
+// Find finds the story that a draft would be filed in, and at most n stories that fit it best. It
+// stores nothing.
+func (e *Engine) Find(ctx context.Context, draft news.Valid, n int) (*Found, error) {
+	a := draft.Article()
+	vectors, err := e.cfg.Embedder.Embed(ctx, embed.Document, []string{chunk.LeadText(a)})
 	if err != nil {
 		return nil, fmt.Errorf("embedding the draft: %w", err)
 	}
-	profile := &evidence.Profile{Dense: vectors[0], Lex: lexical.Analyze(a.Title, a.Text()), Published: a.Published, Source: strings.TrimSpace(a.Source)}
-	d, err := e.decide(ctx, profile, "")
+	st, f := e.cfg.States.Current(), score.FeaturesOf(&a, vectors[0])
+	f.ID = "" // a draft is not stored, so a stored article with its id must be compared too
+	m, err := e.match(ctx, st, f)
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{StoryID: d.story}
-	verdicts := d.verdicts[:min(len(d.verdicts), max(n, 0))]
-	ids := make([]string, len(verdicts))
-	for i, v := range verdicts {
-		ids[i] = v.story
+	found := &Found{StoryID: m.storyID, State: st.Version}
+	closest := m.stories[:min(len(m.stories), max(n, 0))]
+	ids := make([]string, len(closest))
+	for i, sm := range closest {
+		ids[i] = sm.storyID
 	}
-	list, err := e.cfg.Store.GetStories(ctx, ids, store.WithNothing)
+	list, err := e.cfg.Stories.Stories(ctx, ids, store.WithNothing)
 	if err != nil {
 		return nil, err
 	}
 	for i, s := range list {
 		if s != nil {
-			found.Matches = append(found.Matches, Match{Story: *s, Probability: e.cfg.Model.Belonging(verdicts[i].logit, d.cut)})
+			found.Fits = append(found.Fits, Fit{Story: s.Story, Probability: st.Model.MembershipProbability(closest[i].logit, st.Threshold.BreakEven)})
 		}
 	}
 	return found, nil

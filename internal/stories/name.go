@@ -10,94 +10,105 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"throughline/internal/news"
 	"throughline/internal/store"
 	"throughline/internal/titles"
 )
 
-// Namer writes titles. *titles.Client is one; its contract for each method holds here.
+// Namer writes titles of stories and topics. *titles.Client implements it and documents the
+// methods.
 type Namer interface {
 	Model() string
-	// Key identifies a question: subjects with the same key have the same title.
+	// Key identifies a question. Subjects with the same key get the same title.
 	Key(titles.Subject) string
 	Title(context.Context, titles.Subject) (titles.Title, error)
 }
 
-// Named is what a round of naming did, in stories and topics.
+// Named counts the stories and topics of one round of naming.
 type Named struct {
-	Titled int // have a title of the model now
-	Failed int // keep the one they had: the model did not answer, or not as it should
+	Titled int // have a new title of the model
+	Failed int // keep their title, because the model gave no answer or an unusable one
 }
 
 const (
-	// nameBatch is how many are asked for before their titles are written.
+	// nameBatch is the number of questions that are asked before the titles are stored.
 	nameBatch = 32
-	// nameWidth is how many questions are asked at a time; the model's client may allow fewer.
+	// nameWidth is the number of questions that are asked at a time; the client of the model may
+	// allow fewer.
 	nameWidth = 8
-	// nameFailures in a row end a round: the endpoint is down.
+	// nameFailures is the number of consecutive failures after which a round ends, because the
+	// endpoint seems to be down.
 	nameFailures = 3
 )
 
-// naming remembers what need not be asked again in this process.
+// naming holds the answers of earlier rounds of this process.
 type naming struct {
-	mu       sync.Mutex              // held during a round
-	examined map[string]int64        // id of a story or topic -> version that has its title
-	answers  map[string]titles.Title // by key; for what comes to be again, as when a story is split and merged
-	refused  map[string]bool         // keys of questions that the model has no good answer to
+	busy     chan struct{}           // holds one value during a round, which owns the other fields
+	examined map[string]int64        // story or topic id -> version that needs no new title
+	answers  map[string]titles.Title // by key; asked for again if a story is split and merged back
+	refused  map[string]bool         // keys of questions with an unusable answer
 }
 
-// maxAnswers bounds what naming remembers of each kind.
+// maxAnswers is the number of answers, and of refusals, above which naming forgets all of them.
 const maxAnswers = 20_000
 
-// Name gives stories and topics titles that a model writes, where what they consist of has changed since they got theirs.
-// What fails keeps its title, and nothing else fails with it: the error is of the store or the context alone. It may run
-// beside everything else; a story that changes meanwhile is left to the next round.
+// Name asks a language model for the titles of stories and topics whose articles have changed since
+// they got their title. One that fails keeps its title. Only errors of the store and of ctx are
+// returned. Other calls may run at the same time; a story that changes meanwhile is named in the
+// next round.
 func (e *Engine) Name(ctx context.Context, namer Namer) (Named, error) {
 	n := &e.naming
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	select {
+	case n.busy <- struct{}{}:
+		defer func() { <-n.busy }()
+	case <-ctx.Done():
+		return Named{}, ctx.Err()
+	}
 	if n.answers == nil || len(n.answers) > maxAnswers || len(n.refused) > maxAnswers {
 		n.answers, n.refused = make(map[string]titles.Title), make(map[string]bool)
 	}
-	if err := e.Settle(ctx); err != nil { // or what an earlier round did not get to tell would not be told
+	unlock, err := e.write(ctx) // repairs what an interrupted round has left
+	if err != nil {
 		return Named{}, err
 	}
-	r := &round{Engine: e, namer: namer}
+	unlock()
+	r := &round{engine: e, namer: namer}
 	if err := r.find(ctx); err != nil {
 		return Named{}, err
 	}
 	var named Named
-	var first error
+	var firstErr error
 	for batch := range slices.Chunk(r.todo, nameBatch) {
 		err := r.ask(ctx, batch)
 		if ctx.Err() != nil {
 			return named, ctx.Err()
 		}
-		titled, failed, store := r.write(ctx, batch)
+		titled, failed, storeErr := r.write(ctx, batch)
 		named.Titled += titled
 		named.Failed += failed
 		for i := range batch {
-			if first == nil {
-				first = batch[i].err
+			if firstErr == nil {
+				firstErr = batch[i].err
 			}
 		}
-		if store != nil {
-			return named, store
+		if storeErr != nil {
+			return named, storeErr
 		}
 		if err != nil { // the endpoint is down
 			break
 		}
 	}
-	if first != nil {
-		e.cfg.Logger.WarnContext(ctx, "some stories and topics keep the titles of their articles", "model", namer.Model(), "failed", named.Failed, "first", first)
+	if firstErr != nil {
+		e.cfg.Logger.WarnContext(ctx, "some stories and topics keep the titles of their articles", "model", namer.Model(), "failed", named.Failed, "error", firstErr)
 	}
 	return named, nil
 }
 
 // round is one run of Name.
 type round struct {
-	*Engine
-	namer Namer
-	todo  []question
+	engine *Engine
+	namer  Namer
+	todo   []question
 }
 
 // question is a story or topic that needs a title.
@@ -110,23 +121,24 @@ type question struct {
 	title   titles.Title
 	err     error
 	done    bool // title is set
-	refused bool // there was an answer, and it is no title
+	refused bool // the model gave an unusable answer
 }
 
-// find lists what has changed since it got its title.
+// find collects the questions: stories of two articles at least, and topics of two stories at
+// least, that have changed since they were last examined.
 func (r *round) find(ctx context.Context) error {
-	inTopic := make(map[string][]store.Story) // of topics and themes
-	still := make(map[string]int64)           // of what is examined, what there still is
+	inTopic := make(map[string][]store.Story) // by topic id and by theme id
+	still := make(map[string]int64)           // the examined stories and topics that still exist
 	isExamined := func(id string, version int64) bool {
-		known, ok := r.naming.examined[id]
+		known, ok := r.engine.naming.examined[id]
 		if ok = ok && known == version; ok {
 			still[id] = version
 		}
 		return ok
 	}
 	var changed []store.Story
-	err := r.cfg.Store.ScanStories(ctx, store.StoryFilter{}, store.WithNothing, func(s *store.Story) error {
-		for _, id := range namedTopics(s.TopicID, s.ThemeID) {
+	err := r.engine.cfg.Stories.ScanStories(ctx, news.StoryFilter{}, store.WithNothing, func(s *store.Story) error {
+		for _, id := range []string{s.TopicID, s.ThemeID} {
 			inTopic[id] = append(inTopic[id], *s)
 		}
 		if s.Articles >= 2 && !isExamined(s.ID, s.Version) {
@@ -138,7 +150,7 @@ func (r *round) find(ctx context.Context) error {
 		return err
 	}
 	var topics []store.Topic
-	if err := r.cfg.Store.ScanTopics(ctx, store.TopicFilter{}, store.WithNothing, func(t *store.Topic) error {
+	if err := r.engine.cfg.Stories.ScanTopics(ctx, news.TopicFilter{}, store.WithNothing, func(t *store.Topic) error {
 		if len(inTopic[t.ID]) >= 2 && !isExamined(t.ID, t.Version) {
 			topics = append(topics, *t)
 		}
@@ -147,14 +159,14 @@ func (r *round) find(ctx context.Context) error {
 		return err
 	}
 	slices.SortFunc(topics, func(a, b store.Topic) int { return cmp.Compare(a.ID, b.ID) })
-	r.naming.examined = still
+	r.engine.naming.examined = still
 	slices.SortFunc(changed, func(a, b store.Story) int { return cmp.Compare(a.ID, b.ID) })
-	for page := range slices.Chunk(changed, wordPage) {
+	for page := range slices.Chunk(changed, textPage) {
 		if err := r.findStories(ctx, page); err != nil {
 			return err
 		}
 	}
-	for page := range slices.Chunk(topics, wordPage) {
+	for page := range slices.Chunk(topics, textPage) {
 		if err := r.findTopics(ctx, page, inTopic); err != nil {
 			return err
 		}
@@ -162,14 +174,15 @@ func (r *round) find(ctx context.Context) error {
 	return nil
 }
 
-// findStories asks about stories by their earliest texts, copies left out, so that the question stays when more are written.
+// findStories makes questions of the earliest articles of each story, without copies, so that the
+// question stays the same when later articles join.
 func (r *round) findStories(ctx context.Context, page []store.Story) error {
 	ids := make([]string, len(page))
 	for i, s := range page {
 		ids[i] = s.ID
 	}
-	members := make(map[string][]*store.Article)
-	err := r.cfg.Store.ScanWhere(ctx, store.Filter{StoryIDs: ids}, store.WithNothing, func(a *store.Stored) error {
+	members := make(map[string][]*news.Article)
+	err := r.engine.cfg.Articles.Scan(ctx, news.Filter{StoryIDs: ids}, store.WithNothing, func(a *store.Stored) error {
 		if a.Article.CopyOf == "" {
 			members[a.Article.StoryID] = append(members[a.Article.StoryID], &a.Article)
 		}
@@ -178,7 +191,7 @@ func (r *round) findStories(ctx context.Context, page []store.Story) error {
 	if err != nil {
 		return err
 	}
-	shown := make([][]*store.Article, len(page))
+	shown := make([][]*news.Article, len(page))
 	for i, s := range page {
 		list := members[s.ID]
 		slices.SortFunc(list, earlier)
@@ -194,9 +207,9 @@ func (r *round) findStories(ctx context.Context, page []store.Story) error {
 	return nil
 }
 
-// findTopics asks about topics by the articles that stand for their largest stories.
+// findTopics makes questions of the representatives of the largest stories of each topic.
 func (r *round) findTopics(ctx context.Context, page []store.Topic, inTopic map[string][]store.Story) error {
-	shown := make([][]*store.Article, len(page))
+	shown := make([][]*news.Article, len(page))
 	for i, t := range page {
 		stories := inTopic[t.ID]
 		slices.SortFunc(stories, func(a, b store.Story) int {
@@ -206,7 +219,7 @@ func (r *round) findTopics(ctx context.Context, page []store.Topic, inTopic map[
 		for _, s := range stories[:min(len(stories), titles.MaxArticles)] {
 			ids = append(ids, s.Representative)
 		}
-		found, err := r.cfg.Store.Get(ctx, ids, store.WithNothing)
+		found, err := r.engine.cfg.Articles.Get(ctx, ids, store.WithNothing)
 		if err != nil {
 			return err
 		}
@@ -226,8 +239,8 @@ func (r *round) findTopics(ctx context.Context, page []store.Topic, inTopic map[
 	return nil
 }
 
-// subjects reads the ledes of articles.
-func (r *round) subjects(ctx context.Context, kind titles.Kind, shown [][]*store.Article) ([]titles.Subject, error) {
+// subjects makes a subject of each list of articles; it reads their ledes.
+func (r *round) subjects(ctx context.Context, kind titles.Kind, shown [][]*news.Article) ([]titles.Subject, error) {
 	var ids []string
 	for _, list := range shown {
 		for _, a := range list {
@@ -235,8 +248,8 @@ func (r *round) subjects(ctx context.Context, kind titles.Kind, shown [][]*store
 		}
 	}
 	ledes := make(map[string]string)
-	for chunk := range slices.Chunk(ids, wordPage) {
-		sections, err := r.cfg.Store.Sections(ctx, chunk, false)
+	for chunk := range slices.Chunk(ids, textPage) {
+		sections, err := r.engine.cfg.Articles.Sections(ctx, chunk, false)
 		if err != nil {
 			return nil, err
 		}
@@ -260,20 +273,22 @@ func (r *round) subjects(ctx context.Context, kind titles.Kind, shown [][]*store
 	return out, nil
 }
 
-// add puts a question on the list, unless it was answered already, or there is one text alone, which has a title.
-func (r *round) add(q question, was store.Naming) {
+// add adds a question, unless its title is from the same question, or it has fewer than two texts:
+// then the title of the article is right.
+func (r *round) add(q question, was news.Naming) {
 	q.key = r.namer.Key(q.subject)
 	switch {
 	case len(q.subject.Articles) < 2 || q.key == was.TitleKey:
-		r.naming.examined[q.id] = q.version
+		r.engine.naming.examined[q.id] = q.version
 	default:
-		q.title, q.done = r.naming.answers[q.key]
-		q.refused = r.naming.refused[q.key]
+		q.title, q.done = r.engine.naming.answers[q.key]
+		q.refused = r.engine.naming.refused[q.key]
 		r.todo = append(r.todo, q)
 	}
 }
 
-// ask asks the questions that nobody has answered yet. Its error is of the endpoint, when it does not answer any more.
+// ask asks the model the questions of a batch that have no answer yet. Its error means that the
+// endpoint is down; errors of single questions are stored with them.
 func (r *round) ask(ctx context.Context, batch []question) error {
 	var mu sync.Mutex
 	var down error
@@ -296,39 +311,32 @@ func (r *round) ask(ctx context.Context, batch []question) error {
 			title, err := r.namer.Title(ctx, q.subject)
 			mu.Lock()
 			defer mu.Unlock()
-			var refused *titles.ReplyError
-			switch {
-			case err == nil:
-				q.title, q.done, inARow = title, true, 0
-				return nil
-			case errors.As(err, &refused):
-				r.naming.refused[q.key], q.refused = true, true
-				inARow = 0
-			default:
-				if inARow++; inARow >= nameFailures {
-					down = err
-				}
-			}
 			q.err = err
+			if err == nil {
+				q.title, q.done, inARow = title, true, 0
+			} else if _, q.refused = errors.AsType[*titles.ReplyError](err); q.refused {
+				r.engine.naming.refused[q.key], inARow = true, 0
+			} else if inARow++; inARow >= nameFailures {
+				down = err
+			}
 			return nil
 		})
 	}
-	_ = group.Wait() // no function returns an error: each is kept with its question
+	_ = group.Wait() // always nil: errors are stored with the questions
 	return down
 }
 
-// write stores the titles that were found, and which questions have none. Stories and topics that have changed since they were
-// read are left alone.
+// write stores the titles of a batch, and for unusable answers the key of the question. Stories and
+// topics that have changed since they were read are skipped.
 func (r *round) write(ctx context.Context, batch []question) (titled, failed int, err error) {
 	var storyIDs []string
 	asked := make(map[string]*question)
 	for i := range batch {
 		q := &batch[i]
-		if !q.done {
-			failed++
-		}
 		if q.done {
-			r.naming.answers[q.key] = q.title
+			r.engine.naming.answers[q.key] = q.title
+		} else {
+			failed++
 		}
 		if q.done || q.refused {
 			if asked[q.id] = q; !q.topic {
@@ -339,16 +347,13 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 	if len(asked) == 0 {
 		return 0, failed, nil
 	}
-	unlock, err := r.lock(ctx)
+	unlock, err := r.engine.write(ctx)
 	if err != nil {
 		return 0, failed, err
 	}
 	defer unlock()
-	if err := r.settle(ctx); err != nil {
-		return 0, failed, err
-	}
-	var c change
-	found, err := r.cfg.Store.GetStories(ctx, storyIDs, store.WithVectors)
+	var plan store.Plan
+	found, err := r.engine.cfg.Stories.Stories(ctx, storyIDs, store.WithVectors)
 	if err != nil {
 		return 0, failed, err
 	}
@@ -359,39 +364,40 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 		q, was := asked[s.ID], s.Title
 		r.title(q, &s.Title, &s.Naming, &s.Version)
 		if s.Title != was {
-			c.events = append(c.events, store.Event{Kind: store.StoryRenamed, StoryID: s.ID, Title: s.Title})
+			plan.Events = append(plan.Events, news.LedgerEvent{Kind: news.StoryRenamed, StoryID: s.ID, Title: s.Title})
 		}
-		c.updated = append(c.updated, *s)
+		plan.Stories = append(plan.Stories, *s)
 	}
-	err = r.cfg.Store.ScanTopics(ctx, store.TopicFilter{}, store.WithDense, func(t *store.Topic) error {
+	err = r.engine.cfg.Stories.ScanTopics(ctx, news.TopicFilter{}, store.WithDense, func(t *store.Topic) error {
 		if q := asked[t.ID]; q != nil && q.topic && t.Version == q.version {
 			r.title(q, &t.Title, &t.Naming, &t.Version)
-			c.topics = append(c.topics, *t)
+			plan.Topics = append(plan.Topics, *t)
 		}
 		return nil
 	})
 	if err != nil {
 		return 0, failed, err
 	}
-	if err := r.commit(ctx, &c); err != nil {
+	if err := r.engine.apply(ctx, &plan); err != nil {
 		return 0, failed, err
 	}
-	for _, s := range c.updated {
-		r.naming.examined[s.ID] = s.Version
+	for _, s := range plan.Stories {
+		r.engine.naming.examined[s.ID] = s.Version
 	}
-	for _, t := range c.topics {
-		r.naming.examined[t.ID] = t.Version
+	for _, t := range plan.Topics {
+		r.engine.naming.examined[t.ID] = t.Version
 	}
 	for i := range batch {
-		if q := &batch[i]; q.done && r.naming.examined[q.id] > q.version {
+		if q := &batch[i]; q.done && r.engine.naming.examined[q.id] > q.version {
 			titled++
 		}
 	}
 	return titled, failed, nil
 }
 
-// title puts an answer into a story or topic. What has no title is not another version: readers see nothing of it.
-func (r *round) title(q *question, title *string, n *store.Naming, version *int64) {
+// title sets the title of a story or topic. Without a usable answer only the key changes, which
+// readers do not see, so the version stays.
+func (r *round) title(q *question, title *string, n *news.Naming, version *int64) {
 	n.TitleKey = q.key
 	if !q.done {
 		return
@@ -402,41 +408,44 @@ func (r *round) title(q *question, title *string, n *store.Naming, version *int6
 
 // Pauses of KeepNaming.
 const (
-	nameQuiet = 5 * time.Second  // without a change, before what changed is named
-	nameAgain = 10 * time.Minute // before what failed is tried again
-	// nameRestless is after how many changes what never is quiet is named all the same.
-	nameRestless = 100
+	nameQuiet = 5 * time.Second  // without changes, before a round
+	nameRetry = 10 * time.Minute // between rounds when nothing changes
+	// nameMaxChanges is the number of changes after which a round starts even without a quiet
+	// period.
+	nameMaxChanges = 100
 )
 
-// KeepNaming names what changes until ctx ends, which is no error. A round that fails is logged, and the next one does it.
+// KeepNaming names stories and topics that change, until ctx ends. A round that fails is logged and
+// retried.
 func (e *Engine) KeepNaming(ctx context.Context, namer Namer) {
-	e.keepNaming(ctx, namer, nameQuiet, nameAgain)
+	e.keepNaming(ctx, namer, nameQuiet, nameRetry)
 }
 
-func (e *Engine) keepNaming(ctx context.Context, namer Namer, quiet, again time.Duration) {
+func (e *Engine) keepNaming(ctx context.Context, namer Namer, quiet, retry time.Duration) {
 	for ctx.Err() == nil {
-		grown := e.grown() // before reading, so that nothing slips between
+		changed := e.ledgerChanged() // before reading, so that no change is missed
 		if _, err := e.Name(ctx, namer); err != nil && ctx.Err() == nil {
-			e.cfg.Logger.WarnContext(ctx, "naming stories", "error", err)
+			e.cfg.Logger.WarnContext(ctx, "naming failed; trying again", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-grown:
+		case <-changed:
 			e.untilQuiet(ctx, quiet)
-		case <-time.After(again):
+		case <-time.After(retry):
 		}
 	}
 }
 
-// untilQuiet waits until nothing has changed for a while, or for long.
+// untilQuiet waits until nothing has changed for the given time, or nameMaxChanges changes have
+// happened.
 func (e *Engine) untilQuiet(ctx context.Context, quiet time.Duration) {
-	for range nameRestless {
-		grown := e.grown()
+	for range nameMaxChanges {
+		changed := e.ledgerChanged()
 		select {
 		case <-ctx.Done():
 			return
-		case <-grown:
+		case <-changed:
 		case <-time.After(quiet):
 			return
 		}

@@ -9,11 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"throughline/internal/news"
 	"throughline/internal/store"
+	"throughline/internal/storetest"
 	"throughline/internal/titles"
 )
 
-// chat is a model that names a subject after the first words of its articles. It keeps what it was asked.
+// chat is a model that names a subject after the first words of its articles. It keeps what it was
+// asked.
 type chat struct {
 	mu     sync.Mutex
 	asked  []titles.Subject
@@ -60,7 +63,7 @@ func (h *harness) name(c *chat) Named {
 
 func (h *harness) story(id string) store.Story {
 	h.Helper()
-	s, err := h.store.Story(context.Background(), id)
+	s, err := store.ResolveStory(context.Background(), h.store, id, store.WithNothing)
 	h.must(err)
 	return *s
 }
@@ -100,22 +103,25 @@ func TestName(t *testing.T) {
 		t.Errorf("%d events", len(renamed))
 	}
 	for _, e := range renamed {
-		if e.Kind != store.StoryRenamed || e.Title != h.story(e.StoryID).Title {
+		if e.Kind != news.StoryRenamed || e.Title != h.story(e.StoryID).Title {
 			t.Errorf("event %+v", e)
 		}
 	}
 
-	// Nothing has changed: nothing is asked and nothing written, by this process, the next one, and after reclustering.
+	// Nothing has changed: nothing is asked and nothing written, by this process, the next one, and
+	// after reclustering.
 	for _, again := range []func(){func() {}, h.restart, func() { h.recluster() }} {
 		again()
-		h.faulty.arm(0, false)
-		if got := h.name(c); got != (Named{}) || c.count() != 0 || h.faulty.writes != 0 {
-			t.Errorf("again: %+v and %d writes", got, h.faulty.writes)
+		var got Named
+		h.repairs()
+		if writes := h.writes(func() { got = h.name(c) }); got != (Named{}) || c.count() != 0 || writes != 0 {
+			t.Errorf("again: %+v and %d writes", got, writes)
 		}
 	}
 	h.check()
 
-	// One article more: one story is asked about again, and keeps its title while the model does not answer.
+	// One article more: one story is asked about again, and keeps its title while the model does
+	// not answer.
 	h.put("f2", "flood", 2)
 	h.file("f2")
 	h.check()
@@ -131,13 +137,13 @@ func TestName(t *testing.T) {
 		t.Errorf("the model answers again: %+v, %q", got, h.story(flood).Title)
 	}
 	// Without most of the articles that the title cites it holds no longer.
-	h.must(h.Forget(context.Background(), h.drop("f0")))
+	h.must(h.forget(h.drop("f0")))
 	if s := h.story(flood); s.TitleModel == "" {
 		t.Errorf("with two of three cited articles the title is %q", s.Title)
 	}
 	h.put("f3", "flood", 3)
 	h.file("f3")
-	h.must(h.Forget(context.Background(), h.drop("f1")))
+	h.must(h.forget(h.drop("f1")))
 	if s := h.story(flood); s.Title != "On the flood" || s.TitleModel != "" || s.TitleArticles != nil {
 		t.Errorf("with one of three cited articles the title is %q, %+v", s.Title, s.Naming)
 	}
@@ -150,7 +156,6 @@ func TestNameWithoutAnswers(t *testing.T) {
 	h.fill()
 	h.recluster()
 	n := len(h.events())
-	h.faulty.arm(0, false)
 	c := &chat{answer: func(titles.Subject) (titles.Title, error) {
 		return titles.Title{}, &titles.ReplyError{Reason: "nonsense"}
 	}}
@@ -176,14 +181,13 @@ func TestNameWithoutAnswers(t *testing.T) {
 	h.fill()
 	h.recluster()
 	n = len(h.events())
-	h.faulty.arm(0, false)
 	c.answer = func(titles.Subject) (titles.Title, error) { return titles.Title{}, errors.New("connection refused") }
-	h.name(c)
+	writes := h.writes(func() { h.name(c) })
 	if n := c.count(); n < nameFailures || n > nameFailures+nameWidth {
 		t.Errorf("an endpoint that is down was asked %d times", n)
 	}
-	if h.faulty.writes != 0 || len(h.events()) != n {
-		t.Errorf("%d writes, %d new events, and no title", h.faulty.writes, len(h.events())-n)
+	if writes != 0 || len(h.events()) != n {
+		t.Errorf("%d writes, %d new events, and no title", writes, len(h.events())-n)
 	}
 	h.check()
 }
@@ -216,7 +220,7 @@ func TestNameWhatChanges(t *testing.T) {
 // Copies of one text are one article to the model, and one text alone needs no title.
 func TestNameLeavesCopiesOut(t *testing.T) {
 	h := setUp(t)
-	h.putAll([]store.Article{h.on("f0", "flood"), h.on("f1", "flood"), h.on("v0", "vote"), h.on("v1", "vote"), h.on("v2", "vote")},
+	h.putAll([]news.Article{h.on("f0", "flood"), h.on("f1", "flood"), h.on("v0", "vote"), h.on("v1", "vote"), h.on("v2", "vote")},
 		[]string{told("flood", 0), told("flood", 0), told("vote", 0), told("vote", 0), told("vote", 1)})
 	h.recluster()
 	c := new(chat)
@@ -238,12 +242,13 @@ func TestNameSurvivesFaults(t *testing.T) {
 			h := setUp(t)
 			h.fill()
 			h.recluster()
-			h.faulty.arm(failAt, late)
+			h.faults.FailFrom(failAt, storetest.Writes, late, errInjected)
 			_, err := h.Name(context.Background(), new(chat))
-			done := err == nil
-			h.faulty.arm(0, false)
-			if !done && !errors.Is(err, errInjected) {
-				t.Fatalf("write %d: %v", failAt, err)
+			done := h.faults.Stop() < failAt
+			if done {
+				h.must(err)
+			} else if err == nil {
+				t.Fatalf("write %d failed and nobody was told", failAt)
 			}
 			h.restart()
 			h.name(new(chat))

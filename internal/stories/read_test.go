@@ -7,20 +7,20 @@ import (
 	"testing"
 	"time"
 
-	"throughline/internal/article"
+	"throughline/internal/news"
 	"throughline/internal/store"
 )
 
 func TestList(t *testing.T) {
 	h := setUp(t)
 	day := func(d int) time.Time { return time.Date(2031, 4, d, 0, 0, 0, 0, time.UTC) }
-	h.must(h.store.PutStories(context.Background(), []store.Story{
-		{ID: "a", Articles: 2, First: day(1), Last: day(3), Sources: []string{"North Post"}, TopicID: "t1", ThemeID: "h1"},
-		{ID: "b", Articles: 5, First: day(2), Last: day(9), Sources: []string{"West News", "north post"}, TopicID: "t2", ThemeID: "h1"},
-		{ID: "c", Articles: 2, First: day(5), Last: day(9), TopicID: "t1", ThemeID: "h1"},
-		{ID: "undated", Articles: 3, TopicID: "t3", ThemeID: "h2"},
-		{ID: "gone", MergedInto: "a"},
-	}))
+	h.must(h.store.Apply(context.Background(), &store.Plan{Stories: []store.Story{
+		{Story: news.Story{ID: "a", Articles: 2, First: day(1), Last: day(3), Sources: []string{"North Post"}, TopicID: "t1", ThemeID: "h1"}},
+		{Story: news.Story{ID: "b", Articles: 5, First: day(2), Last: day(9), Sources: []string{"West News", "north post"}, TopicID: "t2", ThemeID: "h1"}},
+		{Story: news.Story{ID: "c", Articles: 2, First: day(5), Last: day(9), TopicID: "t1", ThemeID: "h1"}},
+		{Story: news.Story{ID: "undated", Articles: 3, TopicID: "t3", ThemeID: "h2"}},
+		{Story: news.Story{ID: "gone", MergedInto: "a"}},
+	}}))
 	for _, c := range []struct {
 		name string
 		req  ListRequest
@@ -90,30 +90,34 @@ func TestGetOrder(t *testing.T) {
 func TestFind(t *testing.T) {
 	h := setUp(t)
 	ctx := context.Background()
-	draft := Draft{Text: told("flood", 7), Published: h.now}
-	if found, err := h.Find(ctx, draft, 5); err != nil || found.StoryID != "" || len(found.Matches) != 0 {
+	draft := func(text string) news.Valid {
+		valid, err := news.Validate(news.Article{Published: h.now, Sections: []news.Section{{Text: text}}})
+		h.must(err)
+		return valid
+	}
+	if found, err := h.Find(ctx, draft(told("flood", 7)), 5); err != nil || found.StoryID != "" || len(found.Fits) != 0 {
 		t.Errorf("in an empty store: %+v, %v", found, err)
 	}
 	h.fill()
 	h.recluster()
 	flood := h.together("f0", "f1")
 	before := h.partition()
-	h.faulty.arm(0, false)
-	found, err := h.Find(ctx, draft, 5)
-	if err != nil || found.StoryID != flood || found.Matches[0].Story.ID != flood || found.Matches[0].Probability <= 0.5 {
+	var found *Found
+	var err error
+	writes := h.writes(func() { found, err = h.Find(ctx, draft(told("flood", 7)), 5) })
+	if err != nil || found.StoryID != flood || found.Fits[0].Story.ID != flood || found.Fits[0].Probability <= 0.5 {
 		t.Errorf("found %+v, %v", found, err)
 	}
-	if h.faulty.writes > 0 || h.partition() != before {
+	if found.State != h.states.Current().Version {
+		t.Errorf("found by State %d, which is %d", found.State, h.states.Current().Version)
+	}
+	if writes > 0 || h.partition() != before {
 		t.Error("finding wrote")
 	}
-	if found, err = h.Find(ctx, draft, 0); err != nil || found.StoryID != flood || len(found.Matches) != 0 {
-		t.Errorf("no matches wanted: %+v, %v", found, err)
+	if found, err = h.Find(ctx, draft(told("flood", 7)), 0); err != nil || found.StoryID != flood || len(found.Fits) != 0 {
+		t.Errorf("no fits wanted: %+v, %v", found, err)
 	}
-	if found, err = h.Find(ctx, Draft{Text: told("parade", 1)}, 5); err != nil || found.StoryID != "" {
+	if found, err = h.Find(ctx, draft(told("parade", 1)), 5); err != nil || found.StoryID != "" {
 		t.Errorf("a draft on the same as a one-off: %+v, %v", found, err)
-	}
-	var bad *article.ItemError
-	if _, err := h.Find(ctx, Draft{Text: "\xff"}, 5); !errors.As(err, &bad) {
-		t.Errorf("a draft that is no text: %v", err)
 	}
 }

@@ -7,13 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"throughline/internal/news"
 	"throughline/internal/store"
 )
 
-// events is what TestRecluster and others fill a store with: five events of two to four articles, and two one-offs.
+// events is what TestRecluster and others fill a store with: five events of two to four articles,
+// and two one-offs.
 func (h *harness) fill() {
 	h.Helper()
-	articles := []store.Article{h.on("x0", "parade"), h.on("y0", "recipe")}
+	articles := []news.Article{h.on("x0", "parade"), h.on("y0", "recipe")}
 	texts := []string{told("parade", 0), told("recipe", 0)}
 	for i, event := range []string{"flood", "vote", "match", "trial", "launch"} {
 		for part := range 2 + i%3 {
@@ -37,18 +39,17 @@ func TestRecluster(t *testing.T) {
 	}
 	match := h.together("m0", "m1", "m2", "m3")
 
-	h.faulty.arm(0, false)
 	n := len(h.events())
-	s = h.recluster()
-	h.check()
-	if h.faulty.writes != 0 || len(h.events()) != n {
-		t.Errorf("nothing has changed, and there were %d writes and %d events", h.faulty.writes, len(h.events())-n)
+	if writes := h.writes(func() { s = h.recluster() }); writes != 0 || len(h.events()) != n {
+		t.Errorf("nothing has changed, and there were %d writes and %d events", writes, len(h.events())-n)
 	}
+	h.check()
 	if s.Stories != 5 || s.Created+s.Moved != 0 {
 		t.Errorf("summary of a run without changes %+v", s)
 	}
 
-	// The vote turns out to be part of the match but for one article, the trial falls apart, one article is new, one is gone.
+	// The vote turns out to be part of the match but for one article, the trial falls apart, one
+	// article is new, one is gone.
 	h.put("v0", "match", 4)
 	h.put("v1", "match", 5)
 	h.put("v2", "chess", 0)
@@ -57,7 +58,7 @@ func TestRecluster(t *testing.T) {
 	h.put("t0", "theft", 0)
 	launch := h.together("l0", "l1", "l2")
 	h.put("l3", "launch", 3)
-	h.must(h.Forget(context.Background(), h.drop("f0"))) // of two
+	h.must(h.forget(h.drop("f0"))) // of two
 	s = h.recluster()
 	h.check()
 	if s.Merged != 1 || s.Deleted != 1 || s.Stories != 2 || s.OneOffs != 6 {
@@ -110,31 +111,35 @@ func TestRecluster(t *testing.T) {
 	}
 }
 
-// A dry run tells what a run would do, and does nothing: no write, no event, no other cut.
+// A dry run reports what a run would do, and does nothing: no write, no event, no other threshold.
 func TestReclusterDryRun(t *testing.T) {
 	h := setUp(t)
 	h.fill()
 	h.file("f0", "f1", "v0", "v1", "v2")
-	before := h.events()
-	cut, size := h.cutting.cut.Logit, h.cutting.size
-	h.faulty.arm(0, false)
-	unlock, err := h.lock(context.Background()) // it does not even wait for its turn
+	before, st := h.events(), h.states.Publish()
+	unlock, err := h.write(context.Background()) // it does not even wait for its turn
 	h.must(err)
 	var stages []string
-	dry, err := h.Recluster(context.Background(), ReclusterOptions{DryRun: true}, func(stage string, done float64) {
-		stages = append(stages, fmt.Sprint(stage, " ", done))
+	var dry *Arrangement
+	writes := h.writes(func() {
+		dry, err = h.Recluster(context.Background(), ReclusterOptions{DryRun: true}, func(stage string, done float64) {
+			stages = append(stages, fmt.Sprint(stage, " ", done))
+		})
 	})
 	h.must(err)
 	unlock()
-	if h.faulty.writes != 0 || len(h.events()) != len(before) || h.cutting.cut.Logit != cut || h.cutting.size != size {
-		t.Errorf("%d writes, %d events more, cut %v for %d, was %v for %d", h.faulty.writes, len(h.events())-len(before), h.cutting.cut.Logit, h.cutting.size, cut, size)
+	if writes != 0 || len(h.events()) != len(before) || h.states.Current() != st {
+		t.Errorf("%d writes, %d events more, State %+v, was %+v", writes, len(h.events())-len(before), h.states.Current(), st)
 	}
 	if got := strings.Join(stages, ", "); got != "reading 0, comparing 0.1, naming 0.7, done 1" {
 		t.Errorf("stages %s", got)
 	}
+	if len(dry.Memberships) != 16 || dry.Plan.Empty() {
+		t.Errorf("%d memberships, plan\n%s", len(dry.Memberships), &dry.Plan)
+	}
 	h.check()
-	if wet := h.recluster(); wet != dry {
-		t.Errorf("the dry run told %+v, the run %+v", dry, wet)
+	if wet := h.recluster(); wet != dry.Summary {
+		t.Errorf("the dry run reported %+v, the run %+v", dry.Summary, wet)
 	}
 	h.check()
 }
@@ -142,7 +147,8 @@ func TestReclusterDryRun(t *testing.T) {
 // Stories and topics keep their ids, whatever the topics are called.
 func TestReclusterKeepsTopicIDs(t *testing.T) {
 	h := setUp(t)
-	// Three subjects, each of three events: events of a subject share a third of their words, too few for one story.
+	// Three subjects, each of three events: events of a subject share a third of their words, too
+	// few for one story.
 	for s, subject := range []string{"storms", "courts", "sports"} {
 		for e := range 3 {
 			for part := range 3 {
@@ -150,28 +156,27 @@ func TestReclusterKeepsTopicIDs(t *testing.T) {
 				for i := 1; i < len(words); i += 3 {
 					words[i] = fmt.Sprintf("%scommon%d", subject, i)
 				}
-				h.putArticle(store.Article{ID: fmt.Sprintf("%s%d-%d", subject, e, part), Title: subject, Published: h.now}, strings.Join(words, " "))
+				h.putArticle(news.Article{ID: fmt.Sprintf("%s%d-%d", subject, e, part), Title: subject, Published: h.now}, strings.Join(words, " "))
 			}
 		}
 		_ = s
 	}
-	s, err := h.Recluster(context.Background(), ReclusterOptions{Topics: 3}, nil)
+	found, err := h.Recluster(context.Background(), ReclusterOptions{Topics: 3}, nil)
 	h.must(err)
-	clear(h.unfiled)
 	h.check()
-	if s.Stories != 9 || s.Topics != 3 {
+	if s := found.Summary; s.Stories != 9 || s.Topics != 3 {
 		t.Fatalf("summary %+v", s)
 	}
 	ids := func() map[string]string {
 		out := make(map[string]string)
-		h.must(h.store.Scan(context.Background(), store.WithNothing, func(s *store.Stored) error {
-			out[s.Article.ID] = fmt.Sprint(s.Article.StoryID, s.Article.TopicIDs)
+		h.must(h.store.Scan(context.Background(), news.Filter{}, store.WithNothing, func(s *store.Stored) error {
+			out[s.Article.ID] = fmt.Sprint(s.Article.StoryID, s.Article.TopicIDs())
 			return nil
 		}))
 		return out
 	}
 	before := ids()
-	topics, err := h.Topics(context.Background(), TopicsRequest{Level: store.LevelTopic})
+	topics, err := h.Topics(context.Background(), TopicsRequest{Level: news.LevelTopic})
 	h.must(err)
 	for _, topic := range topics {
 		d, err := h.Topic(context.Background(), topic.ID, 2)
@@ -210,7 +215,7 @@ func TestReclusterForgetsTheOrderOfArrival(t *testing.T) {
 		h := setUp(t)
 		h.fill()
 		var all []string
-		h.must(h.store.Scan(context.Background(), store.WithNothing, func(s *store.Stored) error {
+		h.must(h.store.Scan(context.Background(), news.Filter{}, store.WithNothing, func(s *store.Stored) error {
 			all = append(all, s.Article.ID)
 			return nil
 		}))
@@ -240,17 +245,17 @@ func TestReclusterForgetsTheOrderOfArrival(t *testing.T) {
 	}
 }
 
-// An article that is deleted while a run is under way: the run files it, and Forget, which has to wait, takes it out.
+// An article that is deleted while a run is under way: the run files it, and Delete, which has to
+// wait, takes it out.
 func TestDeletionDuringRecluster(t *testing.T) {
 	h := setUp(t)
 	h.fill()
-	var removed store.Article
 	forgotten := make(chan error, 1)
 	_, err := h.Recluster(context.Background(), ReclusterOptions{}, func(stage string, _ float64) {
 		switch stage {
 		case "naming":
-			removed = h.drop("m0")
-			go func() { forgotten <- h.Forget(context.Background(), removed) }()
+			removed := h.drop("m0")
+			go func() { forgotten <- h.forget(removed) }()
 		}
 	})
 	h.must(err)
@@ -259,7 +264,8 @@ func TestDeletionDuringRecluster(t *testing.T) {
 	h.together("m1", "m2", "m3")
 }
 
-// An article that is stored while a run is under way waits for its turn and is filed into what the run made.
+// An article that is stored while a run is under way waits for its turn and is filed into what the
+// run made.
 func TestArrivalDuringRecluster(t *testing.T) {
 	h := setUp(t)
 	h.fill()
@@ -296,40 +302,4 @@ func TestReclusterCancelled(t *testing.T) {
 		}
 		h.check()
 	}
-}
-
-// The cut of a new process is that of the last reclustering, though only the store is left of it.
-func TestCutAfterRestart(t *testing.T) {
-	h := setUp(t)
-	h.model.Cut.Base, h.model.Cut.Hold = 3, 0.01 // the shape of the corpus decides
-	if got, err := h.cut(context.Background()); err != nil || got.Logit != 3 {
-		t.Errorf("an empty store: %v, %v", got, err)
-	}
-	h.fill()
-	h.recluster()
-	want, err := h.cut(context.Background())
-	if err != nil || want.Logit == 3 {
-		t.Fatalf("the run cut at the model's own %v, %v: the test is no test", want, err)
-	}
-	h.restart()
-	if got, err := h.cut(context.Background()); err != nil || got != want {
-		t.Errorf("after a restart %v, %v; want %v", got, err, want)
-	}
-	h.cutting.known = false
-	boom := &broken{Store: h.faulty}
-	h.cfg.Store = boom
-	if _, err := h.cut(context.Background()); err == nil {
-		t.Error("a store that does not answer gives a cut")
-	}
-	h.cfg.Store = h.faulty
-	if got, err := h.cut(context.Background()); err != nil || got != want {
-		t.Errorf("asked again %v, %v; want %v", got, err, want)
-	}
-}
-
-// broken is a store that cannot be scanned.
-type broken struct{ Store }
-
-func (*broken) Scan(context.Context, store.With, func(*store.Stored) error) error {
-	return errInjected
 }

@@ -1,116 +1,164 @@
-// Package stories answers "what is everybody writing about?": it files arriving articles into stories, rebuilds the ladder
-// of copy groups, stories, topics and themes over the whole store, keeps story ids through every change, and records each
-// change in the ledger.
+// Package stories answers "what is everybody writing about?".
 //
-// It knows what to do with the outcome of a comparison or a clustering: ids carry over by largest overlap, ids are never
-// reused, a merged id resolves for ever. It does not know how two articles are compared (internal/evidence), how clusters
-// are cut (cluster), or how a story is shown.
+// It files arriving articles into stories, reclusters everything that is stored, keeps story ids
+// through every change, and records each change in the ledger. Ids are carried over by largest
+// overlap, are never reused, and resolve for ever after a merge. The package does not know how two
+// articles are compared (internal/score), where stories end (internal/hierarchy), or how a story is
+// shown.
 //
-// Two ways lead into a story. Filing decides at once where a new article belongs, from the articles nearest to it and the
-// members of their stories. Reclustering decides for all articles together and reconciles: what it finds is the same
-// whatever the order of arrival. Both hold the engine's lock, so the ledger tells one history.
+// Every decision is a pure function of what was read, and returns a store.Plan: [PlanFiling] and
+// [PlanRemoval] for one article, [PlanArrangement] for everything, [PlanRepair] after an
+// interrupted write. The [Engine] reads, makes the plan, and applies it; a dry run makes a plan and
+// does not apply it.
 //
-// What the articles say about their stories is the truth; the ledger and the stories' descriptions follow from it. When an
-// operation fails half way, or the process dies, the next one finds out what is left to do and does it first.
+// The memberships of the articles are authoritative; the ledger and the descriptions of stories
+// follow from them. Whether an article is pending is stored with it, so a process that starts finds
+// the pending ones.
 package stories
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"throughline/embed"
-	"throughline/internal/evidence"
+	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
-// Store is what stories need of the store; see internal/store for the contract of each method.
-type Store interface {
+// Articles reads articles; see internal/store for the contract of each method.
+type Articles interface {
 	Get(ctx context.Context, ids []string, with store.With) ([]*store.Stored, error)
 	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]store.Section, error)
 	Query(ctx context.Context, queries []store.Query) ([][]store.Hit, error)
-	Scan(ctx context.Context, with store.With, fn func(*store.Stored) error) error
-	ScanWhere(ctx context.Context, filter store.Filter, with store.With, fn func(*store.Stored) error) error
-	Assign(ctx context.Context, assignments []store.Assignment) error
-
-	PutStories(ctx context.Context, stories []store.Story) error
-	Story(ctx context.Context, id string) (*store.Story, error)
-	GetStories(ctx context.Context, ids []string, with store.With) ([]*store.Story, error)
-	ScanStories(ctx context.Context, filter store.StoryFilter, with store.With, fn func(*store.Story) error) error
-	DeleteStories(ctx context.Context, ids []string) error
-
-	PutTopics(ctx context.Context, topics []store.Topic) error
-	Topic(ctx context.Context, id string) (*store.Topic, error)
-	ScanTopics(ctx context.Context, filter store.TopicFilter, with store.With, fn func(*store.Topic) error) error
-	DeleteTopics(ctx context.Context, ids []string) error
-
-	Scale(ctx context.Context) (*store.Scale, error)
-	PutScale(ctx context.Context, scale store.Scale) error
-
-	Append(ctx context.Context, events []store.Event) error
-	Events(ctx context.Context, after int64, limit int) ([]store.Event, error)
+	Scan(ctx context.Context, filter news.Filter, with store.With, fn func(*store.Stored) error) error
+	Counts(ctx context.Context) (store.Counts, error)
 }
 
-// Config is what an Engine is made of. Every field but Reference, Workers and Precision is needed.
+// Stories reads stories, topics and the ledger; see internal/store for the contract of each method.
+type Stories interface {
+	Stories(ctx context.Context, ids []string, with store.With) ([]*store.Story, error)
+	ScanStories(ctx context.Context, filter news.StoryFilter, with store.With, fn func(*store.Story) error) error
+	Topics(ctx context.Context, ids []string) ([]*store.Topic, error)
+	ScanTopics(ctx context.Context, filter news.TopicFilter, with store.With, fn func(*store.Topic) error) error
+	Events(ctx context.Context, after int64, limit int) ([]news.LedgerEvent, error)
+}
+
+// Writer applies plans, and reports whether the last one was applied completely; see
+// internal/store.
+type Writer interface {
+	Apply(ctx context.Context, plan *store.Plan) error
+	Clean() bool
+	MarkClean()
+	RepairSections(ctx context.Context) (store.SectionRepair, error)
+	Outdated() bool
+	MarkCurrent(ctx context.Context) error
+}
+
+// States owns the State; *state.Owner implements it and documents the methods.
+type States interface {
+	Current() *score.State
+	Publish() *score.State
+	MeasureSpace(ctx context.Context) error
+	CheckThreshold(ctx context.Context, st *score.State, logit float64) error
+	AdoptThreshold(t score.Threshold)
+}
+
+// Config has the parts of an Engine. Every field but Writer, Workers and Precision is required.
 type Config struct {
-	Store    Store
+	Articles Articles
+	Stories  Stories
+	Writer   Writer // nil: the engine is read-only
+	States   States
 	Embedder embed.Embedder // for drafts
-	// Reference embeds in the space that the model's coefficients are for, nil where Embedder does.
-	Reference embed.Embedder
-	Corpus    *evidence.Corpus
-	Model     *evidence.Model
-	Logger    *slog.Logger
-	Now       func() time.Time
-	NewID     func(kind string) string // a new id of a story, topic or theme; never the same twice
-	Workers   int                      // cores for reclustering; 0: all
-	// Precision is the share of pairs of one event wanted among the pairs of articles of one story; 0: see evidence.LadderOptions.
+	Logger   *slog.Logger
+	NewID    func(kind string) string // returns a new id; kind is "story", "topic" or "theme"
+	Now      func() time.Time         // measures durations and the age of pending articles
+	Workers  int                      // cores for reclustering; 0: all
+	// Precision is the target pairwise precision of stories, 0 to 1; 0: see hierarchy.Options.
 	Precision float64
 }
 
-// Engine keeps stories. It is safe for concurrent use: reading goes on while one call files or reclusters. It is the only
-// one that changes stories in its store; the store's lease sees to that.
+// Engine maintains the stories of a store. It is safe for concurrent use: reads go on while one
+// call files or reclusters. It is the only writer of stories, which the lease of the store
+// guarantees.
 type Engine struct {
 	cfg Config
 
-	// writing holds one value while File, Forget or Recluster change stories; the fields below belong to who put it there.
-	writing chan struct{}
-	settled bool          // stories, articles and ledger agree
-	untold  []store.Event // may be missing in the ledger
-	// filed is where articles were filed since the last reclustering began, filedBefore the same of the span before that. A
-	// caller of Forget may have read an article before it had to wait for a reclustering; not before two.
-	filed, filedBefore map[string]string
+	writing chan struct{} // holds one value while a call reads, plans and applies
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when the ledger grows
+	changed chan struct{} // closed and replaced when events are appended to the ledger
+	arrived chan struct{} // has one value after filing has failed
+	// deleting has the articles that are being deleted, by id, with the membership that a plan gave
+	// them meanwhile.
+	deleting map[string]*news.Membership
 
-	cutting cutState
-	scaling scaling
-	naming  naming
+	naming naming
 }
 
 // New makes an engine.
 func New(cfg Config) (*Engine, error) {
-	if cfg.Store == nil || cfg.Embedder == nil || cfg.Corpus == nil || cfg.Model == nil || cfg.Logger == nil || cfg.Now == nil || cfg.NewID == nil {
-		return nil, errors.New("stories: Config needs Store, Embedder, Corpus, Model, Logger, Now and NewID")
-	}
-	if !(cfg.Precision >= 0 && cfg.Precision < 1) {
-		return nil, fmt.Errorf("stories: a precision of %v is not between 0 and 1", cfg.Precision)
+	if cfg.Articles == nil || cfg.Stories == nil || cfg.States == nil || cfg.Embedder == nil || cfg.Logger == nil || cfg.NewID == nil || cfg.Now == nil {
+		return nil, errors.New("stories: Config needs Articles, Stories, States, Embedder, Logger, NewID and Now")
 	}
 	return &Engine{
-		cfg: cfg, writing: make(chan struct{}, 1), changed: make(chan struct{}),
-		filed: make(map[string]string), filedBefore: make(map[string]string),
+		cfg: cfg, writing: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
+		deleting: make(map[string]*news.Membership), naming: naming{busy: make(chan struct{}, 1)},
 	}, nil
 }
 
-// lock waits until nobody else changes stories.
-func (e *Engine) lock(ctx context.Context) (unlock func(), err error) {
+// write waits for the lock of writers and takes it. It repairs the store first if the last write
+// was interrupted. Without a Writer it returns store.ErrReadOnly.
+func (e *Engine) write(ctx context.Context) (unlock func(), err error) {
+	if e.cfg.Writer == nil {
+		return nil, store.ErrReadOnly
+	}
 	select {
 	case e.writing <- struct{}{}:
-		return func() { <-e.writing }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	unlock = func() { <-e.writing }
+	if e.cfg.Writer.Clean() {
+		return unlock, nil
+	}
+	if err := e.repair(ctx); err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+// apply writes a plan and wakes the watchers. Cancelling ctx does not interrupt it: time limits of
+// the store bound the writes, and half of a plan would have to be repaired.
+func (e *Engine) apply(ctx context.Context, plan *store.Plan) error {
+	if plan.Empty() {
+		return nil
+	}
+	if err := e.cfg.Writer.Apply(context.WithoutCancel(ctx), plan); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range plan.Memberships {
+		if at := e.deleting[m.ArticleID]; at != nil {
+			*at = m.Membership
+		}
+	}
+	if len(plan.Events) > 0 {
+		close(e.changed)
+		e.changed = make(chan struct{})
+	}
+	return nil
+}
+
+// ledgerChanged returns a channel that is closed when events are appended to the ledger.
+func (e *Engine) ledgerChanged() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.changed
 }

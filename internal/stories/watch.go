@@ -5,31 +5,31 @@ import (
 	"slices"
 	"time"
 
-	"throughline/internal/store"
+	"throughline/internal/news"
 )
 
-// WatchRequest says which events to see.
+// WatchRequest selects the events of a watch.
 type WatchRequest struct {
-	After     int64    // the last sequence number that was seen; 0: from the beginning
-	StoryIDs  []string // only events of these stories, as subject or as other; empty: all
-	StopAtEnd bool     // end after the last event there is instead of waiting for more
+	After     int64    // sequence number of the last event seen; 0: from the beginning
+	StoryIDs  []string // only events that name one of these stories; empty: all
+	StopAtEnd bool     // end after the last event instead of waiting for more
 }
 
-// watchPage is how many events are read at once.
+// watchPage is the number of events that are read at a time.
 const watchPage = 500
 
-// watchPoll is how often the ledger is looked at for events that another process wrote.
+// watchPoll is the interval at which the ledger is read for events that another process wrote.
 const watchPoll = 2 * time.Second
 
-// Watch calls fn for every event after the cursor, in order, and waits for new ones until ctx ends, which is no error of
-// its own: the context's error is returned. An error of fn ends the watch and is returned as it is.
-func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(store.Event) error) error {
+// Watch calls fn for every event after req.After, in order, and waits for new ones until ctx ends;
+// then it returns the error of ctx. An error of fn ends the watch and is returned unchanged.
+func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(news.LedgerEvent) error) error {
 	after := req.After
 	poll := time.NewTicker(watchPoll)
 	defer poll.Stop()
 	for {
-		grown := e.grown() // before reading, so that nothing slips between
-		events, err := e.cfg.Store.Events(ctx, after, watchPage)
+		changed := e.ledgerChanged() // before reading, so that no event is missed
+		events, err := e.cfg.Stories.Events(ctx, after, watchPage)
 		if err != nil {
 			return err
 		}
@@ -51,13 +51,13 @@ func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(store.Even
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-grown:
+		case <-changed:
 		case <-poll.C:
 		}
 	}
 }
 
-func concerns(event store.Event, ids []string) bool {
+func concerns(event news.LedgerEvent, ids []string) bool {
 	return slices.Contains(ids, event.StoryID) ||
 		slices.ContainsFunc(event.OtherStoryIDs, func(id string) bool { return slices.Contains(ids, id) })
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"throughline/internal/news"
 	"throughline/internal/store"
 )
 
@@ -14,7 +15,7 @@ func (h *harness) watched(req WatchRequest) []int64 {
 	h.Helper()
 	var seen []int64
 	req.StopAtEnd = true
-	h.must(h.Watch(context.Background(), req, func(e store.Event) error {
+	h.must(h.Watch(context.Background(), req, func(e news.LedgerEvent) error {
 		seen = append(seen, e.Sequence)
 		return nil
 	}))
@@ -26,12 +27,12 @@ func TestWatch(t *testing.T) {
 	if got := h.watched(WatchRequest{}); len(got) > 0 {
 		t.Errorf("an empty ledger gives %v", got)
 	}
-	var events []store.Event
+	var events []news.LedgerEvent
 	for i := range 2*watchPage + 3 {
-		events = append(events, store.Event{Kind: store.StoryJoined, StoryID: fmt.Sprint("s", i%3), ArticleIDs: []string{fmt.Sprint("a", i)}})
+		events = append(events, news.LedgerEvent{Kind: news.StoryJoined, StoryID: fmt.Sprint("s", i%3), ArticleIDs: []string{fmt.Sprint("a", i)}})
 	}
-	events[10].Kind, events[10].ArticleIDs, events[10].OtherStoryIDs = store.StoryMerged, nil, []string{"old"}
-	h.must(h.store.Append(context.Background(), events))
+	events[10].Kind, events[10].ArticleIDs, events[10].OtherStoryIDs = news.StoryMerged, nil, []string{"old"}
+	h.must(h.store.Apply(context.Background(), &store.Plan{Events: events}))
 
 	all := h.watched(WatchRequest{})
 	if len(all) != len(events) || !slices.IsSorted(all) || all[0] != 1 {
@@ -50,7 +51,7 @@ func TestWatch(t *testing.T) {
 		t.Errorf("of a story that was merged away: %v", got)
 	}
 	stop := errors.New("enough")
-	if err := h.Watch(context.Background(), WatchRequest{}, func(e store.Event) error {
+	if err := h.Watch(context.Background(), WatchRequest{}, func(e news.LedgerEvent) error {
 		if e.Sequence == 3 {
 			return stop
 		}
@@ -60,19 +61,20 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// A watcher that waits is woken by what is filed, sees each event once, in order, and ends with its context.
+// A watcher that waits is woken by what is filed, sees each event once, in order, and ends with its
+// context.
 func TestWatchWaits(t *testing.T) {
 	h := setUp(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	seen, ended := make(chan store.Event), make(chan error, 1)
+	seen, ended := make(chan news.LedgerEvent), make(chan error, 1)
 	go func() {
-		ended <- h.Watch(ctx, WatchRequest{}, func(e store.Event) error {
+		ended <- h.Watch(ctx, WatchRequest{}, func(e news.LedgerEvent) error {
 			seen <- e
 			return nil
 		})
 	}()
-	next := func() store.Event {
+	next := func() news.LedgerEvent {
 		t.Helper()
 		select {
 		case e := <-seen:
@@ -80,22 +82,22 @@ func TestWatchWaits(t *testing.T) {
 		case err := <-ended:
 			t.Fatalf("the watch ended: %v", err)
 		}
-		return store.Event{}
+		return news.LedgerEvent{}
 	}
 	h.put("a1", "flood", 1)
 	h.put("a2", "flood", 2)
 	h.file("a1", "a2")
-	if e := next(); e.Sequence != 1 || e.Kind != store.StoryCreated || !slices.Equal(e.ArticleIDs, []string{"a1", "a2"}) || !e.Time.Equal(h.now) {
+	if e := next(); e.Sequence != 1 || e.Kind != news.StoryCreated || !slices.Equal(e.ArticleIDs, []string{"a1", "a2"}) || !e.Time.Equal(h.clock()) {
 		t.Errorf("first event %+v", e)
 	}
 	h.put("a3", "flood", 3)
 	h.file("a3")
 	h.put("a2", "vote", 2)
 	h.file("a2")
-	if e := next(); e.Sequence != 2 || e.Kind != store.StoryJoined {
+	if e := next(); e.Sequence != 2 || e.Kind != news.StoryJoined {
 		t.Errorf("second event %+v", e)
 	}
-	if e := next(); e.Sequence != 3 || e.Kind != store.StoryLeft {
+	if e := next(); e.Sequence != 3 || e.Kind != news.StoryLeft {
 		t.Errorf("third event %+v", e)
 	}
 	cancel()

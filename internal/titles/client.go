@@ -19,15 +19,15 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// Config configures the client of a server with OpenAI's chat API. BaseURL and Model are required,
-// everything else has a default.
+// Config configures a Client for a server with the chat API of OpenAI. BaseURL and Model are
+// required; every other field has a default.
 type Config struct {
 	BaseURL string // what comes before "/chat/completions"
 	APIKey  string // sent as a bearer token when it is not empty; no error contains it
-	Model   string // the server's name of it
+	Model   string // its name on the server
 
 	Timeout     time.Duration // of a request; 0: a minute
-	Tries       int           // of a question, after transient failures; 0: 3
+	Tries       int           // attempts at one title, after transient failures; 0: 3
 	Concurrency int           // requests in flight; 0: 2
 
 	HTTPClient *http.Client // nil: a client with the default transport
@@ -85,9 +85,7 @@ func New(config Config) (*Client, error) {
 	config.Timeout = cmp.Or(config.Timeout, time.Minute)
 	config.Tries = cmp.Or(config.Tries, 3)
 	config.Concurrency = cmp.Or(config.Concurrency, 2)
-	if config.HTTPClient == nil {
-		config.HTTPClient = &http.Client{}
-	}
+	config.HTTPClient = cmp.Or(config.HTTPClient, &http.Client{})
 	oc := openai.DefaultConfig(config.APIKey)
 	oc.BaseURL, oc.HTTPClient = config.BaseURL, &bounded{config.HTTPClient}
 	return &Client{

@@ -120,17 +120,11 @@ func checkTitle(title string) (string, error) {
 func grounded(title string, shown []Article) error {
 	in := make(map[string]int) // by stem: the number of articles
 	for _, a := range shown {
-		seen := make(map[string]bool)
 		for _, w := range stems(a.Title + "\n" + a.Lede) {
-			if !seen[w] {
-				seen[w] = true
-				in[w]++
-			}
+			in[w]++
 		}
 	}
 	words := stems(title)
-	slices.Sort(words)
-	words = slices.Compact(words)
 	known, shared := 0, 0
 	for _, w := range words {
 		if in[w] > 0 {
@@ -154,7 +148,7 @@ func grounded(title string, shown []Article) error {
 const stemRunes = 5
 
 // stems returns the beginnings of the words of a text, and each character of scripts without
-// spaces.
+// spaces, each once.
 func stems(text string) []string {
 	var out []string
 	var word []rune
@@ -177,5 +171,6 @@ func stems(text string) []string {
 		}
 	}
 	end()
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }

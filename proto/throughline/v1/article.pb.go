@@ -24,11 +24,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ArticleView says how much of an article to return.
+// ArticleView selects the fields of an article to return.
 type ArticleView int32
 
 const (
-	// The method's own default.
+	// The default of the method.
 	ArticleView_ARTICLE_VIEW_UNSPECIFIED ArticleView = 0
 	// Everything but the sections.
 	ArticleView_ARTICLE_VIEW_SUMMARY ArticleView = 1
@@ -79,57 +79,68 @@ func (ArticleView) EnumDescriptor() ([]byte, []int) {
 
 // Article is one published piece.
 //
-// As input it needs a body, either `sections` or `text`; everything else may be
-// left out. As output it carries `sections` where the view asked for them, and
-// never `text`. Fields marked OUTPUT_ONLY are ignored on input (AIP-203), so that
-// what was read can be edited and sent back.
+// As input it needs a body, either `sections` or `text`; every other field is
+// optional. As output it has `sections` if the view includes them, and never
+// `text`. Fields marked OUTPUT_ONLY are ignored on input (AIP-203), so that an
+// article that was read can be edited and sent back.
 type Article struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The article's id. Left out on input, it is derived: a UUIDv5 of the
-	// canonical URL, or of the content where there is no URL, so the same article
+	// The id of the article. If it is not given, it is derived: a UUIDv5 of the
+	// canonical URL, or of the content if there is no URL. So the same article
 	// sent twice gets the same id.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The headline. Left out on input, it is taken from the first clause.
+	// The headline. If it is not given, it is the first clause of the text.
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// The title was not given but taken from the text.
+	// The title was derived from the text.
 	TitleDerived bool `protobuf:"varint,3,opt,name=title_derived,json=titleDerived,proto3" json:"title_derived,omitempty"`
 	// Where the article was published.
 	Url string `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
-	// The outlet, e.g. "reuters.com" or "Reuters": compared as written.
+	// The outlet that published the article, e.g. "reuters.com" or "Reuters".
+	// Sources are compared as written.
 	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	// BCP 47 language tag, e.g. "en".
 	Language string   `protobuf:"bytes,6,opt,name=language,proto3" json:"language,omitempty"`
 	Authors  []string `protobuf:"bytes,7,rep,name=authors,proto3" json:"authors,omitempty"`
-	// When it was published. Left out: unknown, which counts neither for nor
-	// against a match.
+	// When it was published. Unset: unknown, which counts neither for nor against
+	// a match.
 	PublishedTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=published_time,json=publishedTime,proto3" json:"published_time,omitempty"`
-	// Only the date of `published_time` is known, not the time of day.
+	// The time of day of `published_time` is unknown; only its date counts.
 	PublishedDateOnly bool `protobuf:"varint,9,opt,name=published_date_only,json=publishedDateOnly,proto3" json:"published_date_only,omitempty"`
-	// The body by headings, as written; the server splits long sections itself.
-	// On output: the sections as stored, which evidence refers to by position.
+	// The body as sections; the server splits long ones. On output: the sections
+	// as stored, which evidence refers to by position.
 	Sections []*Section `protobuf:"bytes,10,rep,name=sections,proto3" json:"sections,omitempty"`
-	// The body as one text, instead of `sections`: paragraphs apart by blank
-	// lines, where a short line in title case is the heading of what follows.
+	// The body as one text, instead of `sections`. Blank lines separate
+	// paragraphs; a short line in title case is the heading of the text after it.
 	Text string `protobuf:"bytes,11,opt,name=text,proto3" json:"text,omitempty"`
-	// How many sections are stored.
+	// Number of stored sections.
 	SectionCount int32 `protobuf:"varint,12,opt,name=section_count,json=sectionCount,proto3" json:"section_count,omitempty"`
-	// How many words the body has.
+	// Number of words of the body.
 	WordCount int32 `protobuf:"varint,13,opt,name=word_count,json=wordCount,proto3" json:"word_count,omitempty"`
-	// The story the article is filed in; empty for a one-off.
+	// Id of the story that the article is filed in; empty for a one-off.
 	StoryId string `protobuf:"bytes,14,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
-	// The topics it belongs to, from the narrowest to the broadest.
+	// The non-empty ones of `topic_id` and `theme_id`, in this order.
 	TopicIds []string `protobuf:"bytes,15,rep,name=topic_ids,json=topicIds,proto3" json:"topic_ids,omitempty"`
-	// The article whose text this one repeats, lightly edited or not; empty
-	// otherwise.
+	// Id of the article that this one is a copy of: a near-duplicate, such as a
+	// wire report that another source has published. Empty for no copy.
 	CopyOf string `protobuf:"bytes,16,opt,name=copy_of,json=copyOf,proto3" json:"copy_of,omitempty"`
-	// How surely it belongs to `story_id`, 0 to 1; 0 without a story.
+	// Probability that it belongs to `story_id`, 0 to 1; 0 without a story.
 	StoryProbability float64 `protobuf:"fixed64,17,opt,name=story_probability,json=storyProbability,proto3" json:"story_probability,omitempty"`
-	// When its latest revision was stored.
+	// When this revision was stored.
 	IngestedTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=ingested_time,json=ingestedTime,proto3" json:"ingested_time,omitempty"`
-	// Which revision is stored: grows with every change of the article, not by one.
+	// Number of this revision. It grows with every change of the article, by one
+	// or more.
 	Revision int64 `protobuf:"varint,19,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Hash of everything that was given: the same hash again is no new revision.
-	ContentHash   string `protobuf:"bytes,20,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"`
+	// Hash of everything that was given. An article with the same hash is no new
+	// revision.
+	ContentHash string `protobuf:"bytes,20,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"`
+	// Id of the topic that the article belongs to; empty for none.
+	TopicId string `protobuf:"bytes,21,opt,name=topic_id,json=topicId,proto3" json:"topic_id,omitempty"`
+	// Id of the theme that the topic belongs to; empty for none.
+	ThemeId string `protobuf:"bytes,22,opt,name=theme_id,json=themeId,proto3" json:"theme_id,omitempty"`
+	// The article is stored, and its story is not decided yet for this revision.
+	// That takes some seconds at most; until then `story_id` is that of the
+	// revision before, if there was one.
+	FilingPending bool `protobuf:"varint,23,opt,name=filing_pending,json=filingPending,proto3" json:"filing_pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -304,8 +315,29 @@ func (x *Article) GetContentHash() string {
 	return ""
 }
 
-// Section is a heading with its text. Section 0 is the lede, without a heading,
-// when the article has one.
+func (x *Article) GetTopicId() string {
+	if x != nil {
+		return x.TopicId
+	}
+	return ""
+}
+
+func (x *Article) GetThemeId() string {
+	if x != nil {
+		return x.ThemeId
+	}
+	return ""
+}
+
+func (x *Article) GetFilingPending() bool {
+	if x != nil {
+		return x.FilingPending
+	}
+	return false
+}
+
+// Section is a heading with its text. Section 0 is the lede, which has no
+// heading, if the article has one.
 type Section struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Heading       string                 `protobuf:"bytes,1,opt,name=heading,proto3" json:"heading,omitempty"`
@@ -358,15 +390,15 @@ func (x *Section) GetText() string {
 	return ""
 }
 
-// ArticleFilter keeps articles that meet every field that is set. A list is met
-// by any of its values.
+// ArticleFilter selects articles that match every field that is set. A list is
+// matched by any of its values.
 type ArticleFilter struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Sources        []string               `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"`
 	ExcludeSources []string               `protobuf:"bytes,2,rep,name=exclude_sources,json=excludeSources,proto3" json:"exclude_sources,omitempty"`
 	Languages      []string               `protobuf:"bytes,3,rep,name=languages,proto3" json:"languages,omitempty"`
-	// Published at this time or later. Articles without a known time are left out
-	// when either bound is set.
+	// Published at this time or later. If either bound is set, articles without a
+	// known time are left out.
 	PublishedAfter *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=published_after,json=publishedAfter,proto3" json:"published_after,omitempty"`
 	// Published before this time.
 	PublishedBefore *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=published_before,json=publishedBefore,proto3" json:"published_before,omitempty"`
@@ -459,7 +491,7 @@ var File_throughline_v1_article_proto protoreflect.FileDescriptor
 
 const file_throughline_v1_article_proto_rawDesc = "" +
 	"\n" +
-	"\x1cthroughline/v1/article.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x06\n" +
+	"\x1cthroughline/v1/article.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\a\n" +
 	"\aArticle\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\x02id\x12\x1e\n" +
 	"\x05title\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80 R\x05title\x12(\n" +
@@ -484,7 +516,10 @@ const file_throughline_v1_article_proto_rawDesc = "" +
 	"\x11story_probability\x18\x11 \x01(\x01B\x03\xe0A\x03R\x10storyProbability\x12D\n" +
 	"\ringested_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\fingestedTime\x12\x1f\n" +
 	"\brevision\x18\x13 \x01(\x03B\x03\xe0A\x03R\brevision\x12&\n" +
-	"\fcontent_hash\x18\x14 \x01(\tB\x03\xe0A\x03R\vcontentHash\"7\n" +
+	"\fcontent_hash\x18\x14 \x01(\tB\x03\xe0A\x03R\vcontentHash\x12\x1e\n" +
+	"\btopic_id\x18\x15 \x01(\tB\x03\xe0A\x03R\atopicId\x12\x1e\n" +
+	"\btheme_id\x18\x16 \x01(\tB\x03\xe0A\x03R\athemeId\x12*\n" +
+	"\x0efiling_pending\x18\x17 \x01(\bB\x03\xe0A\x03R\rfilingPending\"7\n" +
 	"\aSection\x12\x18\n" +
 	"\aheading\x18\x01 \x01(\tR\aheading\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"\xb1\x04\n" +

@@ -25,18 +25,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// IngestOutcome is what became of an article that was sent.
+// IngestOutcome is the result for an article that was sent.
 type IngestOutcome int32
 
 const (
 	IngestOutcome_INGEST_OUTCOME_UNSPECIFIED IngestOutcome = 0
-	// Stored; its id was not known before.
+	// Stored as a new article.
 	IngestOutcome_INGEST_OUTCOME_NEW IngestOutcome = 1
-	// Stored as a new revision of a known id.
+	// Stored as a new revision of a known article.
 	IngestOutcome_INGEST_OUTCOME_UPDATED IngestOutcome = 2
-	// Known with the same content; nothing was written.
+	// Stored already with the same content; nothing was written.
 	IngestOutcome_INGEST_OUTCOME_UNCHANGED IngestOutcome = 3
-	// Not stored; the status says why.
+	// Not stored; the status has the reason.
 	IngestOutcome_INGEST_OUTCOME_REJECTED IngestOutcome = 4
 )
 
@@ -131,7 +131,7 @@ func (x *PutArticleRequest) GetArticle() *Article {
 
 type PutArticleResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What is stored now, without the sections.
+	// The stored article, without sections.
 	Article       *Article      `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
 	Outcome       IngestOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=throughline.v1.IngestOutcome" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -230,15 +230,17 @@ type IngestArticlesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Position in the stream of the request that this answers, from 0.
 	Index int64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	// The article's id, given or derived; empty if it was refused before it had one.
+	// Id of the article, given or derived; empty if it was refused before it had
+	// one.
 	ArticleId string        `protobuf:"bytes,2,opt,name=article_id,json=articleId,proto3" json:"article_id,omitempty"`
 	Outcome   IngestOutcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=throughline.v1.IngestOutcome" json:"outcome,omitempty"`
-	// Why it was rejected, with details as in errors of PutArticle. Left out
+	// Why it was rejected, with the details of an error of PutArticle. Unset
 	// otherwise.
 	Status *status.Status `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
-	// The stored revision; 0 when rejected.
+	// Number of the stored revision; 0 if rejected.
 	Revision int64 `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
-	// The story it was filed in, if filing has already happened.
+	// Id of the story it was filed in; empty for a one-off, or if filing is
+	// pending.
 	StoryId       string `protobuf:"bytes,6,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

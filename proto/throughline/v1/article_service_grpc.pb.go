@@ -31,28 +31,28 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ArticleService takes articles in and gives them back.
+// ArticleService stores, returns and deletes articles.
 //
-// In the path of an HTTP call, an id is percent-encoded; so are its slashes (%2F)
-// and colons (%3A).
+// In the path of an HTTP call, an id is percent-encoded, including its slashes
+// (%2F) and colons (%3A).
 //
 // Every error carries google.rpc.ErrorInfo with a stable reason in the domain
 // "throughline", and BadRequest (field paths), ResourceInfo or RetryInfo where
 // they apply.
 type ArticleServiceClient interface {
-	// Stores one article, or a new revision of it, and files it into a story. The
-	// same content again changes nothing and says so.
+	// Stores an article, or a new revision of it, and files it into a story. The
+	// same content again changes nothing, which the outcome reports.
 	PutArticle(ctx context.Context, in *PutArticleRequest, opts ...grpc.CallOption) (*PutArticleResponse, error)
-	// Stores a stream of articles. Every request is answered by one response, in
-	// order, sent when its article is durable or refused; a refused article does
-	// not end the stream. Over HTTP: one JSON object a line, both ways.
+	// Stores a stream of articles. Every request gets one response, in order,
+	// when its article is durable or refused; a refused article does not end the
+	// stream. Over HTTP: one JSON object a line, both ways.
 	IngestArticles(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[IngestArticlesRequest, IngestArticlesResponse], error)
 	// Returns one article with its sections, unless the view says otherwise.
 	GetArticle(ctx context.Context, in *GetArticleRequest, opts ...grpc.CallOption) (*Article, error)
-	// Lists articles in a stable order that is the store's own, not by time.
+	// Lists articles in a stable order, which is not that of publication.
 	ListArticles(ctx context.Context, in *ListArticlesRequest, opts ...grpc.CallOption) (*ListArticlesResponse, error)
-	// Removes an article with its sections and takes it out of its story. Unknown
-	// ids are NOT_FOUND.
+	// Deletes an article with its sections and takes it out of its story. An
+	// unknown id is NOT_FOUND.
 	DeleteArticle(ctx context.Context, in *DeleteArticleRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
@@ -121,28 +121,28 @@ func (c *articleServiceClient) DeleteArticle(ctx context.Context, in *DeleteArti
 // All implementations must embed UnimplementedArticleServiceServer
 // for forward compatibility.
 //
-// ArticleService takes articles in and gives them back.
+// ArticleService stores, returns and deletes articles.
 //
-// In the path of an HTTP call, an id is percent-encoded; so are its slashes (%2F)
-// and colons (%3A).
+// In the path of an HTTP call, an id is percent-encoded, including its slashes
+// (%2F) and colons (%3A).
 //
 // Every error carries google.rpc.ErrorInfo with a stable reason in the domain
 // "throughline", and BadRequest (field paths), ResourceInfo or RetryInfo where
 // they apply.
 type ArticleServiceServer interface {
-	// Stores one article, or a new revision of it, and files it into a story. The
-	// same content again changes nothing and says so.
+	// Stores an article, or a new revision of it, and files it into a story. The
+	// same content again changes nothing, which the outcome reports.
 	PutArticle(context.Context, *PutArticleRequest) (*PutArticleResponse, error)
-	// Stores a stream of articles. Every request is answered by one response, in
-	// order, sent when its article is durable or refused; a refused article does
-	// not end the stream. Over HTTP: one JSON object a line, both ways.
+	// Stores a stream of articles. Every request gets one response, in order,
+	// when its article is durable or refused; a refused article does not end the
+	// stream. Over HTTP: one JSON object a line, both ways.
 	IngestArticles(grpc.BidiStreamingServer[IngestArticlesRequest, IngestArticlesResponse]) error
 	// Returns one article with its sections, unless the view says otherwise.
 	GetArticle(context.Context, *GetArticleRequest) (*Article, error)
-	// Lists articles in a stable order that is the store's own, not by time.
+	// Lists articles in a stable order, which is not that of publication.
 	ListArticles(context.Context, *ListArticlesRequest) (*ListArticlesResponse, error)
-	// Removes an article with its sections and takes it out of its story. Unknown
-	// ids are NOT_FOUND.
+	// Deletes an article with its sections and takes it out of its story. An
+	// unknown id is NOT_FOUND.
 	DeleteArticle(context.Context, *DeleteArticleRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedArticleServiceServer()
 }

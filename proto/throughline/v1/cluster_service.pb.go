@@ -26,16 +26,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// TitleSource says where a title comes from.
+// TitleSource is the source of a title.
 type TitleSource int32
 
 const (
 	TitleSource_TITLE_SOURCE_UNSPECIFIED TitleSource = 0
-	// From the article that stands for the story or topic.
+	// The title of the representative article.
 	TitleSource_TITLE_SOURCE_ARTICLE TitleSource = 1
-	// From the keywords.
+	// The first keywords.
 	TitleSource_TITLE_SOURCE_KEYWORDS TitleSource = 2
-	// A language model wrote it, citing `title_article_ids`.
+	// A language model wrote it, from `title_article_ids`.
 	TitleSource_TITLE_SOURCE_MODEL TitleSource = 3
 )
 
@@ -82,14 +82,14 @@ func (TitleSource) EnumDescriptor() ([]byte, []int) {
 	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{0}
 }
 
-// TopicLevel is a rung of the ladder above stories.
+// TopicLevel is a level of the hierarchy above stories.
 type TopicLevel int32
 
 const (
 	TopicLevel_TOPIC_LEVEL_UNSPECIFIED TopicLevel = 0
-	// Stories about one theme.
+	// Stories about one subject.
 	TopicLevel_TOPIC_LEVEL_TOPIC TopicLevel = 1
-	// Related topics.
+	// Topics about one broader subject.
 	TopicLevel_TOPIC_LEVEL_THEME TopicLevel = 2
 )
 
@@ -134,13 +134,13 @@ func (TopicLevel) EnumDescriptor() ([]byte, []int) {
 	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{1}
 }
 
-// StoryOrder is an order of stories; equals are ordered by id.
+// StoryOrder is an order of stories. Equal stories are ordered by id.
 type StoryOrder int32
 
 const (
 	// LATEST.
 	StoryOrder_STORY_ORDER_UNSPECIFIED StoryOrder = 0
-	// By latest publication, newest first; stories without a known time last.
+	// By latest publication, newest first; unknown times last.
 	StoryOrder_STORY_ORDER_LATEST StoryOrder = 1
 	// By number of articles, largest first, then as LATEST.
 	StoryOrder_STORY_ORDER_LARGEST StoryOrder = 2
@@ -187,24 +187,25 @@ func (StoryOrder) EnumDescriptor() ([]byte, []int) {
 	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{2}
 }
 
-// StoryEventKind is what happened to a story.
+// StoryEventKind is a kind of change of a story.
 type StoryEventKind int32
 
 const (
 	StoryEventKind_STORY_EVENT_KIND_UNSPECIFIED StoryEventKind = 0
-	// It came to be, of `article_ids`.
+	// The story was created from `article_ids`.
 	StoryEventKind_STORY_EVENT_KIND_CREATED StoryEventKind = 1
-	// `article_ids` joined it.
+	// `article_ids` joined the story.
 	StoryEventKind_STORY_EVENT_KIND_JOINED StoryEventKind = 2
-	// It took in `other_story_ids`, whose ids resolve to it from now on.
+	// `other_story_ids` were merged into the story; their ids resolve to it from
+	// now on.
 	StoryEventKind_STORY_EVENT_KIND_MERGED StoryEventKind = 3
-	// `other_story_ids` came out of it.
+	// `other_story_ids` were split off the story.
 	StoryEventKind_STORY_EVENT_KIND_SPLIT StoryEventKind = 4
-	// Its title became `title`.
+	// The title of the story became `title`.
 	StoryEventKind_STORY_EVENT_KIND_RENAMED StoryEventKind = 5
-	// `article_ids` left it.
+	// `article_ids` left the story.
 	StoryEventKind_STORY_EVENT_KIND_LEFT StoryEventKind = 6
-	// It is no more, and its id resolves to nothing.
+	// The story was deleted; its id resolves to nothing.
 	StoryEventKind_STORY_EVENT_KIND_DELETED StoryEventKind = 7
 )
 
@@ -263,35 +264,34 @@ func (StoryEventKind) EnumDescriptor() ([]byte, []int) {
 type Story struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Title of the article that stands for the story, unless `title_source` says
-	// otherwise.
+	// Title of the representative article, unless `title_source` is another.
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Phrases that set it apart from other stories.
+	// Phrases that distinguish it from other stories.
 	Keywords []string `protobuf:"bytes,3,rep,name=keywords,proto3" json:"keywords,omitempty"`
-	// Earliest and latest known publication among its articles.
-	FirstPublishedTime      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=first_published_time,json=firstPublishedTime,proto3" json:"first_published_time,omitempty"`
-	LastPublishedTime       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_published_time,json=lastPublishedTime,proto3" json:"last_published_time,omitempty"`
-	ArticleCount            int32                  `protobuf:"varint,6,opt,name=article_count,json=articleCount,proto3" json:"article_count,omitempty"`
-	Sources                 []string               `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
-	RepresentativeArticleId string                 `protobuf:"bytes,8,opt,name=representative_article_id,json=representativeArticleId,proto3" json:"representative_article_id,omitempty"`
-	// Its topic and theme; empty while it has none.
+	// Earliest and latest known publication of its articles.
+	FirstPublishedTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=first_published_time,json=firstPublishedTime,proto3" json:"first_published_time,omitempty"`
+	LastPublishedTime  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_published_time,json=lastPublishedTime,proto3" json:"last_published_time,omitempty"`
+	ArticleCount       int32                  `protobuf:"varint,6,opt,name=article_count,json=articleCount,proto3" json:"article_count,omitempty"`
+	Sources            []string               `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
+	// The article that stands for the story.
+	RepresentativeArticleId string `protobuf:"bytes,8,opt,name=representative_article_id,json=representativeArticleId,proto3" json:"representative_article_id,omitempty"`
+	// Ids of its topic and theme; empty for none.
 	TopicId string `protobuf:"bytes,9,opt,name=topic_id,json=topicId,proto3" json:"topic_id,omitempty"`
 	ThemeId string `protobuf:"bytes,10,opt,name=theme_id,json=themeId,proto3" json:"theme_id,omitempty"`
-	// Counts the changes of this story.
+	// Number of changes of this story, from 1.
 	Version int64 `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
-	// Its articles without sections, in order of publication: by GetStory only.
+	// Its articles without sections, in order of publication. Set by GetStory
+	// only.
 	Articles []*Article `protobuf:"bytes,12,rep,name=articles,proto3" json:"articles,omitempty"`
-	// There are more articles than `articles` shows; ListArticles with the story's
-	// id in the filter lists them all.
+	// The story has more articles than `articles`; ListArticles with the id of
+	// the story in the filter returns all.
 	ArticlesTruncated bool `protobuf:"varint,13,opt,name=articles_truncated,json=articlesTruncated,proto3" json:"articles_truncated,omitempty"`
-	// How many texts were written on their own: articles that are copies of one
-	// text count once.
+	// Number of independent texts: a copy group counts once.
 	IndependentReportCount int32 `protobuf:"varint,14,opt,name=independent_report_count,json=independentReportCount,proto3" json:"independent_report_count,omitempty"`
-	// How many known sources have such a text of their own, and do not only repeat
-	// the text of another.
+	// Number of known sources with an article that is not a copy.
 	IndependentSourceCount int32       `protobuf:"varint,15,opt,name=independent_source_count,json=independentSourceCount,proto3" json:"independent_source_count,omitempty"`
 	TitleSource            TitleSource `protobuf:"varint,16,opt,name=title_source,json=titleSource,proto3,enum=throughline.v1.TitleSource" json:"title_source,omitempty"`
-	// With TITLE_SOURCE_MODEL: the articles that the title follows from.
+	// With TITLE_SOURCE_MODEL: ids of the articles that the title follows from.
 	TitleArticleIds []string `protobuf:"bytes,17,rep,name=title_article_ids,json=titleArticleIds,proto3" json:"title_article_ids,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -446,26 +446,27 @@ func (x *Story) GetTitleArticleIds() []string {
 	return nil
 }
 
-// Topic is stories about one theme, or, one level up, a theme of topics.
+// Topic is stories about one subject, or a theme: topics about one broader
+// subject.
 type Topic struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Title string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Phrases that set it apart from its siblings.
+	// Phrases that distinguish it from others of its level.
 	Keywords []string   `protobuf:"bytes,3,rep,name=keywords,proto3" json:"keywords,omitempty"`
 	Level    TopicLevel `protobuf:"varint,4,opt,name=level,proto3,enum=throughline.v1.TopicLevel" json:"level,omitempty"`
-	// The theme of a topic; empty for a theme.
+	// Id of the theme of a topic; empty for a theme.
 	ParentId           string                 `protobuf:"bytes,5,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
 	StoryCount         int32                  `protobuf:"varint,6,opt,name=story_count,json=storyCount,proto3" json:"story_count,omitempty"`
 	ArticleCount       int32                  `protobuf:"varint,7,opt,name=article_count,json=articleCount,proto3" json:"article_count,omitempty"`
 	FirstPublishedTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=first_published_time,json=firstPublishedTime,proto3" json:"first_published_time,omitempty"`
 	LastPublishedTime  *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_published_time,json=lastPublishedTime,proto3" json:"last_published_time,omitempty"`
-	// Its stories, largest first, without articles: by GetTopic only.
+	// Its stories, largest first, without articles. Set by GetTopic only.
 	Stories []*Story `protobuf:"bytes,10,rep,name=stories,proto3" json:"stories,omitempty"`
-	// The topics of a theme, largest first: by GetTopic only.
+	// The topics of a theme, largest first. Set by GetTopic only.
 	Topics []*Topic `protobuf:"bytes,11,rep,name=topics,proto3" json:"topics,omitempty"`
-	// There are more stories than `stories` shows; ListStories with the topic's id
-	// lists them all.
+	// The topic has more stories than `stories`; ListStories with the id of the
+	// topic returns all.
 	StoriesTruncated bool        `protobuf:"varint,12,opt,name=stories_truncated,json=storiesTruncated,proto3" json:"stories_truncated,omitempty"`
 	TitleSource      TitleSource `protobuf:"varint,13,opt,name=title_source,json=titleSource,proto3,enum=throughline.v1.TitleSource" json:"title_source,omitempty"`
 	// As in Story.
@@ -606,8 +607,7 @@ type ListStoriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only stories of any of these topics or themes.
 	TopicIds []string `protobuf:"bytes,1,rep,name=topic_ids,json=topicIds,proto3" json:"topic_ids,omitempty"`
-	// Only stories that any of these sources covered, compared without regard to
-	// case.
+	// Only stories with an article of any of these sources; case is ignored.
 	Sources []string `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
 	// Only stories with an article published at this time or later.
 	PublishedAfter *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=published_after,json=publishedAfter,proto3" json:"published_after,omitempty"`
@@ -1000,7 +1000,7 @@ type FindStoryRequest struct {
 	Text   string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	Title  string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
-	// When it would be published. Left out: unknown.
+	// When it would be published. Unset: unknown.
 	PublishedTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=published_time,json=publishedTime,proto3" json:"published_time,omitempty"`
 	// Return at most this many stories; 0 means 5. At most 50.
 	MaxStories    int32 `protobuf:"varint,5,opt,name=max_stories,json=maxStories,proto3" json:"max_stories,omitempty"`
@@ -1075,9 +1075,9 @@ func (x *FindStoryRequest) GetMaxStories() int32 {
 
 type FindStoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The story the draft would be filed in; empty when it would stand alone.
+	// Id of the story that the draft would be filed in; empty if none fits.
 	StoryId string `protobuf:"bytes,1,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
-	// The stories that come closest, best first.
+	// The stories that fit best, best first.
 	Matches       []*StoryMatch `protobuf:"bytes,2,rep,name=matches,proto3" json:"matches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1131,7 +1131,7 @@ type StoryMatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Without its articles.
 	Story *Story `protobuf:"bytes,1,opt,name=story,proto3" json:"story,omitempty"`
-	// How surely the draft is about this story, 0 to 1.
+	// Probability that the draft is about this story, 0 to 1.
 	Probability   float64 `protobuf:"fixed64,2,opt,name=probability,proto3" json:"probability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1181,10 +1181,10 @@ func (x *StoryMatch) GetProbability() float64 {
 	return 0
 }
 
-// LedgerEvent is one entry of the ordered record of story events.
+// LedgerEvent is an entry of the ledger, the numbered list of story events.
 type LedgerEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Position in the ledger, from 1, strictly increasing.
+	// Number in the ledger, from 1, strictly increasing.
 	Sequence      int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Time          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	Kind          StoryEventKind         `protobuf:"varint,3,opt,name=kind,proto3,enum=throughline.v1.StoryEventKind" json:"kind,omitempty"`
@@ -1277,12 +1277,12 @@ func (x *LedgerEvent) GetTitle() string {
 
 type WatchStoriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Start after this event; 0: from the beginning. A client that comes back gives
-	// the sequence number that it saw last.
+	// Start after this event; 0: from the beginning. A client that reconnects
+	// sends the number of the last event it saw.
 	AfterSequence int64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
-	// Only events of these stories; empty: all.
+	// Only events that name one of these stories; empty: all.
 	StoryIds []string `protobuf:"bytes,2,rep,name=story_ids,json=storyIds,proto3" json:"story_ids,omitempty"`
-	// End the stream after the last event there is, rather than wait for more.
+	// End the stream after the last event instead of waiting for more.
 	StopAtEnd     bool `protobuf:"varint,3,opt,name=stop_at_end,json=stopAtEnd,proto3" json:"stop_at_end,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1385,12 +1385,16 @@ func (x *WatchStoriesResponse) GetEvent() *LedgerEvent {
 
 type ReclusterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Compute and report, but change nothing.
+	// Make the plan and report it, without applying it.
 	DryRun bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
-	// How many topics to make; 0: as many as the articles show.
-	TopicCount    int32 `protobuf:"varint,2,opt,name=topic_count,json=topicCount,proto3" json:"topic_count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Number of topics to make; 0: the number with the largest modularity.
+	TopicCount int32 `protobuf:"varint,2,opt,name=topic_count,json=topicCount,proto3" json:"topic_count,omitempty"`
+	// Return `memberships`. Only with `dry_run`: ListArticles has the memberships
+	// that a job wrote. The operation fails with RESOURCE_EXHAUSTED when they take
+	// more than 60 MiB.
+	IncludeMemberships bool `protobuf:"varint,3,opt,name=include_memberships,json=includeMemberships,proto3" json:"include_memberships,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ReclusterRequest) Reset() {
@@ -1437,14 +1441,21 @@ func (x *ReclusterRequest) GetTopicCount() int32 {
 	return 0
 }
 
+func (x *ReclusterRequest) GetIncludeMemberships() bool {
+	if x != nil {
+		return x.IncludeMemberships
+	}
+	return false
+}
+
 type ReclusterMetadata struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the job is doing, e.g. "linking".
+	// Current stage of the job, e.g. "comparing".
 	Stage string `protobuf:"bytes,1,opt,name=stage,proto3" json:"stage,omitempty"`
-	// How much of the whole is done, 0 to 1.
+	// Share of the whole job that is done, 0 to 1.
 	Progress  float64                `protobuf:"fixed64,2,opt,name=progress,proto3" json:"progress,omitempty"`
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// Left out while the job runs.
+	// Unset while the job runs.
 	EndTime       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	DryRun        bool                   `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1524,7 +1535,7 @@ type ReclusterResponse struct {
 	Themes   int64                  `protobuf:"varint,4,opt,name=themes,proto3" json:"themes,omitempty"`
 	// Articles in no story.
 	OneOffArticles int64 `protobuf:"varint,5,opt,name=one_off_articles,json=oneOffArticles,proto3" json:"one_off_articles,omitempty"`
-	// Changes against the stories there were.
+	// Stories that the plan changes.
 	StoriesCreated int64                `protobuf:"varint,6,opt,name=stories_created,json=storiesCreated,proto3" json:"stories_created,omitempty"`
 	StoriesMerged  int64                `protobuf:"varint,7,opt,name=stories_merged,json=storiesMerged,proto3" json:"stories_merged,omitempty"`
 	StoriesSplit   int64                `protobuf:"varint,8,opt,name=stories_split,json=storiesSplit,proto3" json:"stories_split,omitempty"`
@@ -1532,12 +1543,16 @@ type ReclusterResponse struct {
 	Duration       *durationpb.Duration `protobuf:"bytes,10,opt,name=duration,proto3" json:"duration,omitempty"`
 	// Stories that have no articles left.
 	StoriesDeleted int64 `protobuf:"varint,11,opt,name=stories_deleted,json=storiesDeleted,proto3" json:"stories_deleted,omitempty"`
-	// Articles that are filed elsewhere than before.
+	// Articles whose story changed.
 	ArticlesMoved int64 `protobuf:"varint,12,opt,name=articles_moved,json=articlesMoved,proto3" json:"articles_moved,omitempty"`
-	// Articles of the largest story.
+	// Number of articles of the largest story.
 	LargestStoryArticles int64 `protobuf:"varint,13,opt,name=largest_story_articles,json=largestStoryArticles,proto3" json:"largest_story_articles,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Where every article would be filed, in order of id: with
+	// `include_memberships` only. ListOperations leaves them out, and they are
+	// dropped when the next job starts.
+	Memberships   []*ArticleMembership `protobuf:"bytes,14,rep,name=memberships,proto3" json:"memberships,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReclusterResponse) Reset() {
@@ -1661,6 +1676,105 @@ func (x *ReclusterResponse) GetLargestStoryArticles() int64 {
 	return 0
 }
 
+func (x *ReclusterResponse) GetMemberships() []*ArticleMembership {
+	if x != nil {
+		return x.Memberships
+	}
+	return nil
+}
+
+// ArticleMembership is where an article belongs. Ids of stories, topics and
+// themes that a dry run would create are new in each run.
+type ArticleMembership struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ArticleId string                 `protobuf:"bytes,1,opt,name=article_id,json=articleId,proto3" json:"article_id,omitempty"`
+	// Empty: in no story.
+	StoryId string `protobuf:"bytes,2,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
+	// Empty: in no topic.
+	TopicId string `protobuf:"bytes,3,opt,name=topic_id,json=topicId,proto3" json:"topic_id,omitempty"`
+	// Empty: in no theme.
+	ThemeId string `protobuf:"bytes,4,opt,name=theme_id,json=themeId,proto3" json:"theme_id,omitempty"`
+	// How surely the article belongs to the story, 0 to 1; 0 without a story.
+	Probability float64 `protobuf:"fixed64,5,opt,name=probability,proto3" json:"probability,omitempty"`
+	// Mean cosine with the other articles of its topic, relative to the mean of
+	// the topic, 0 to 1; 0 without a topic.
+	TopicStrength float64 `protobuf:"fixed64,6,opt,name=topic_strength,json=topicStrength,proto3" json:"topic_strength,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArticleMembership) Reset() {
+	*x = ArticleMembership{}
+	mi := &file_throughline_v1_cluster_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArticleMembership) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArticleMembership) ProtoMessage() {}
+
+func (x *ArticleMembership) ProtoReflect() protoreflect.Message {
+	mi := &file_throughline_v1_cluster_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArticleMembership.ProtoReflect.Descriptor instead.
+func (*ArticleMembership) Descriptor() ([]byte, []int) {
+	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ArticleMembership) GetArticleId() string {
+	if x != nil {
+		return x.ArticleId
+	}
+	return ""
+}
+
+func (x *ArticleMembership) GetStoryId() string {
+	if x != nil {
+		return x.StoryId
+	}
+	return ""
+}
+
+func (x *ArticleMembership) GetTopicId() string {
+	if x != nil {
+		return x.TopicId
+	}
+	return ""
+}
+
+func (x *ArticleMembership) GetThemeId() string {
+	if x != nil {
+		return x.ThemeId
+	}
+	return ""
+}
+
+func (x *ArticleMembership) GetProbability() float64 {
+	if x != nil {
+		return x.Probability
+	}
+	return 0
+}
+
+func (x *ArticleMembership) GetTopicStrength() float64 {
+	if x != nil {
+		return x.TopicStrength
+	}
+	return 0
+}
+
 var File_throughline_v1_cluster_service_proto protoreflect.FileDescriptor
 
 const file_throughline_v1_cluster_service_proto_rawDesc = "" +
@@ -1765,18 +1879,19 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\tstory_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bstoryIds\x12\x1e\n" +
 	"\vstop_at_end\x18\x03 \x01(\bR\tstopAtEnd\"I\n" +
 	"\x14WatchStoriesResponse\x121\n" +
-	"\x05event\x18\x01 \x01(\v2\x1b.throughline.v1.LedgerEventR\x05event\"U\n" +
+	"\x05event\x18\x01 \x01(\v2\x1b.throughline.v1.LedgerEventR\x05event\"\x86\x01\n" +
 	"\x10ReclusterRequest\x12\x17\n" +
 	"\adry_run\x18\x01 \x01(\bR\x06dryRun\x12(\n" +
 	"\vtopic_count\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\n" +
-	"topicCount\"\xd0\x01\n" +
+	"topicCount\x12/\n" +
+	"\x13include_memberships\x18\x03 \x01(\bR\x12includeMemberships\"\xd0\x01\n" +
 	"\x11ReclusterMetadata\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\tR\x05stage\x12\x1a\n" +
 	"\bprogress\x18\x02 \x01(\x01R\bprogress\x129\n" +
 	"\n" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
 	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x17\n" +
-	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xfe\x03\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xc3\x04\n" +
 	"\x11ReclusterResponse\x12\x1a\n" +
 	"\barticles\x18\x01 \x01(\x03R\barticles\x12\x18\n" +
 	"\astories\x18\x02 \x01(\x03R\astories\x12\x16\n" +
@@ -1791,7 +1906,16 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	" \x01(\v2\x19.google.protobuf.DurationR\bduration\x12'\n" +
 	"\x0fstories_deleted\x18\v \x01(\x03R\x0estoriesDeleted\x12%\n" +
 	"\x0earticles_moved\x18\f \x01(\x03R\rarticlesMoved\x124\n" +
-	"\x16largest_story_articles\x18\r \x01(\x03R\x14largestStoryArticles*x\n" +
+	"\x16largest_story_articles\x18\r \x01(\x03R\x14largestStoryArticles\x12C\n" +
+	"\vmemberships\x18\x0e \x03(\v2!.throughline.v1.ArticleMembershipR\vmemberships\"\xcc\x01\n" +
+	"\x11ArticleMembership\x12\x1d\n" +
+	"\n" +
+	"article_id\x18\x01 \x01(\tR\tarticleId\x12\x19\n" +
+	"\bstory_id\x18\x02 \x01(\tR\astoryId\x12\x19\n" +
+	"\btopic_id\x18\x03 \x01(\tR\atopicId\x12\x19\n" +
+	"\btheme_id\x18\x04 \x01(\tR\athemeId\x12 \n" +
+	"\vprobability\x18\x05 \x01(\x01R\vprobability\x12%\n" +
+	"\x0etopic_strength\x18\x06 \x01(\x01R\rtopicStrength*x\n" +
 	"\vTitleSource\x12\x1c\n" +
 	"\x18TITLE_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14TITLE_SOURCE_ARTICLE\x10\x01\x12\x19\n" +
@@ -1840,7 +1964,7 @@ func file_throughline_v1_cluster_service_proto_rawDescGZIP() []byte {
 }
 
 var file_throughline_v1_cluster_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_throughline_v1_cluster_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_throughline_v1_cluster_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_throughline_v1_cluster_service_proto_goTypes = []any{
 	(TitleSource)(0),                // 0: throughline.v1.TitleSource
 	(TopicLevel)(0),                 // 1: throughline.v1.TopicLevel
@@ -1863,56 +1987,58 @@ var file_throughline_v1_cluster_service_proto_goTypes = []any{
 	(*ReclusterRequest)(nil),        // 18: throughline.v1.ReclusterRequest
 	(*ReclusterMetadata)(nil),       // 19: throughline.v1.ReclusterMetadata
 	(*ReclusterResponse)(nil),       // 20: throughline.v1.ReclusterResponse
-	(*timestamppb.Timestamp)(nil),   // 21: google.protobuf.Timestamp
-	(*Article)(nil),                 // 22: throughline.v1.Article
-	(*durationpb.Duration)(nil),     // 23: google.protobuf.Duration
-	(*longrunningpb.Operation)(nil), // 24: google.longrunning.Operation
+	(*ArticleMembership)(nil),       // 21: throughline.v1.ArticleMembership
+	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
+	(*Article)(nil),                 // 23: throughline.v1.Article
+	(*durationpb.Duration)(nil),     // 24: google.protobuf.Duration
+	(*longrunningpb.Operation)(nil), // 25: google.longrunning.Operation
 }
 var file_throughline_v1_cluster_service_proto_depIdxs = []int32{
-	21, // 0: throughline.v1.Story.first_published_time:type_name -> google.protobuf.Timestamp
-	21, // 1: throughline.v1.Story.last_published_time:type_name -> google.protobuf.Timestamp
-	22, // 2: throughline.v1.Story.articles:type_name -> throughline.v1.Article
+	22, // 0: throughline.v1.Story.first_published_time:type_name -> google.protobuf.Timestamp
+	22, // 1: throughline.v1.Story.last_published_time:type_name -> google.protobuf.Timestamp
+	23, // 2: throughline.v1.Story.articles:type_name -> throughline.v1.Article
 	0,  // 3: throughline.v1.Story.title_source:type_name -> throughline.v1.TitleSource
 	1,  // 4: throughline.v1.Topic.level:type_name -> throughline.v1.TopicLevel
-	21, // 5: throughline.v1.Topic.first_published_time:type_name -> google.protobuf.Timestamp
-	21, // 6: throughline.v1.Topic.last_published_time:type_name -> google.protobuf.Timestamp
+	22, // 5: throughline.v1.Topic.first_published_time:type_name -> google.protobuf.Timestamp
+	22, // 6: throughline.v1.Topic.last_published_time:type_name -> google.protobuf.Timestamp
 	4,  // 7: throughline.v1.Topic.stories:type_name -> throughline.v1.Story
 	5,  // 8: throughline.v1.Topic.topics:type_name -> throughline.v1.Topic
 	0,  // 9: throughline.v1.Topic.title_source:type_name -> throughline.v1.TitleSource
-	21, // 10: throughline.v1.ListStoriesRequest.published_after:type_name -> google.protobuf.Timestamp
-	21, // 11: throughline.v1.ListStoriesRequest.published_before:type_name -> google.protobuf.Timestamp
+	22, // 10: throughline.v1.ListStoriesRequest.published_after:type_name -> google.protobuf.Timestamp
+	22, // 11: throughline.v1.ListStoriesRequest.published_before:type_name -> google.protobuf.Timestamp
 	2,  // 12: throughline.v1.ListStoriesRequest.order:type_name -> throughline.v1.StoryOrder
 	4,  // 13: throughline.v1.ListStoriesResponse.stories:type_name -> throughline.v1.Story
 	1,  // 14: throughline.v1.ListTopicsRequest.level:type_name -> throughline.v1.TopicLevel
 	5,  // 15: throughline.v1.ListTopicsResponse.topics:type_name -> throughline.v1.Topic
-	21, // 16: throughline.v1.FindStoryRequest.published_time:type_name -> google.protobuf.Timestamp
+	22, // 16: throughline.v1.FindStoryRequest.published_time:type_name -> google.protobuf.Timestamp
 	14, // 17: throughline.v1.FindStoryResponse.matches:type_name -> throughline.v1.StoryMatch
 	4,  // 18: throughline.v1.StoryMatch.story:type_name -> throughline.v1.Story
-	21, // 19: throughline.v1.LedgerEvent.time:type_name -> google.protobuf.Timestamp
+	22, // 19: throughline.v1.LedgerEvent.time:type_name -> google.protobuf.Timestamp
 	3,  // 20: throughline.v1.LedgerEvent.kind:type_name -> throughline.v1.StoryEventKind
 	15, // 21: throughline.v1.WatchStoriesResponse.event:type_name -> throughline.v1.LedgerEvent
-	21, // 22: throughline.v1.ReclusterMetadata.start_time:type_name -> google.protobuf.Timestamp
-	21, // 23: throughline.v1.ReclusterMetadata.end_time:type_name -> google.protobuf.Timestamp
-	23, // 24: throughline.v1.ReclusterResponse.duration:type_name -> google.protobuf.Duration
-	6,  // 25: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
-	8,  // 26: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
-	9,  // 27: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
-	11, // 28: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
-	12, // 29: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
-	16, // 30: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
-	18, // 31: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
-	7,  // 32: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
-	4,  // 33: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
-	10, // 34: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
-	5,  // 35: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
-	13, // 36: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
-	17, // 37: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
-	24, // 38: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
-	32, // [32:39] is the sub-list for method output_type
-	25, // [25:32] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	22, // 22: throughline.v1.ReclusterMetadata.start_time:type_name -> google.protobuf.Timestamp
+	22, // 23: throughline.v1.ReclusterMetadata.end_time:type_name -> google.protobuf.Timestamp
+	24, // 24: throughline.v1.ReclusterResponse.duration:type_name -> google.protobuf.Duration
+	21, // 25: throughline.v1.ReclusterResponse.memberships:type_name -> throughline.v1.ArticleMembership
+	6,  // 26: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
+	8,  // 27: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
+	9,  // 28: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
+	11, // 29: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
+	12, // 30: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
+	16, // 31: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
+	18, // 32: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
+	7,  // 33: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
+	4,  // 34: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
+	10, // 35: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
+	5,  // 36: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
+	13, // 37: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
+	17, // 38: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
+	25, // 39: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
+	33, // [33:40] is the sub-list for method output_type
+	26, // [26:33] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_throughline_v1_cluster_service_proto_init() }
@@ -1927,7 +2053,7 @@ func file_throughline_v1_cluster_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_throughline_v1_cluster_service_proto_rawDesc), len(file_throughline_v1_cluster_service_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

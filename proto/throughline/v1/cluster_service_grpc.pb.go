@@ -33,28 +33,28 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ClusterService answers what everybody is writing about: stories, which are
-// articles about one event, and topics, which are stories about one theme.
+// ClusterService returns stories, topics and themes. A story is articles about
+// one event, a topic is stories about one subject, and a theme is topics about
+// one broader subject.
 type ClusterServiceClient interface {
 	// Lists stories, by default the latest first.
 	ListStories(ctx context.Context, in *ListStoriesRequest, opts ...grpc.CallOption) (*ListStoriesResponse, error)
-	// Returns a story with its articles. The id of a story that was merged into
-	// another gives that other one, for ever.
+	// Returns a story with its articles. The id of a merged story returns the
+	// story it was merged into, for ever.
 	GetStory(ctx context.Context, in *GetStoryRequest, opts ...grpc.CallOption) (*Story, error)
-	// Lists topics, by default the largest first.
+	// Lists topics and themes, largest first.
 	ListTopics(ctx context.Context, in *ListTopicsRequest, opts ...grpc.CallOption) (*ListTopicsResponse, error)
-	// Returns a topic with its stories, or a theme with its topics.
+	// Returns a topic with its stories, or a theme with its topics and stories.
 	GetTopic(ctx context.Context, in *GetTopicRequest, opts ...grpc.CallOption) (*Topic, error)
-	// Says which story a draft would be filed in, storing nothing.
+	// Finds the story that a draft would be filed in. It stores nothing.
 	FindStory(ctx context.Context, in *FindStoryRequest, opts ...grpc.CallOption) (*FindStoryResponse, error)
-	// Streams the ledger of story events after a cursor, then new events as they
+	// Streams the events of the ledger after a cursor, then new events as they
 	// happen. Over HTTP: one JSON object a line.
 	WatchStories(ctx context.Context, in *WatchStoriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchStoriesResponse], error)
-	// Starts a job that clusters the stored articles anew and reconciles the
-	// result with the stories there are: ids carry over by largest overlap, and
-	// every change is a ledger event. One job runs at a time. The operation's
-	// metadata is ReclusterMetadata, its response ReclusterResponse; follow it
-	// with google.longrunning.Operations.
+	// Starts a job that reclusters all stored articles. Ids of stories are kept
+	// by largest overlap, and every change is an event of the ledger. One job
+	// runs at a time. The metadata of the operation is ReclusterMetadata, its
+	// response ReclusterResponse; follow it with google.longrunning.Operations.
 	Recluster(ctx context.Context, in *ReclusterRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 }
 
@@ -149,28 +149,28 @@ func (c *clusterServiceClient) Recluster(ctx context.Context, in *ReclusterReque
 // All implementations must embed UnimplementedClusterServiceServer
 // for forward compatibility.
 //
-// ClusterService answers what everybody is writing about: stories, which are
-// articles about one event, and topics, which are stories about one theme.
+// ClusterService returns stories, topics and themes. A story is articles about
+// one event, a topic is stories about one subject, and a theme is topics about
+// one broader subject.
 type ClusterServiceServer interface {
 	// Lists stories, by default the latest first.
 	ListStories(context.Context, *ListStoriesRequest) (*ListStoriesResponse, error)
-	// Returns a story with its articles. The id of a story that was merged into
-	// another gives that other one, for ever.
+	// Returns a story with its articles. The id of a merged story returns the
+	// story it was merged into, for ever.
 	GetStory(context.Context, *GetStoryRequest) (*Story, error)
-	// Lists topics, by default the largest first.
+	// Lists topics and themes, largest first.
 	ListTopics(context.Context, *ListTopicsRequest) (*ListTopicsResponse, error)
-	// Returns a topic with its stories, or a theme with its topics.
+	// Returns a topic with its stories, or a theme with its topics and stories.
 	GetTopic(context.Context, *GetTopicRequest) (*Topic, error)
-	// Says which story a draft would be filed in, storing nothing.
+	// Finds the story that a draft would be filed in. It stores nothing.
 	FindStory(context.Context, *FindStoryRequest) (*FindStoryResponse, error)
-	// Streams the ledger of story events after a cursor, then new events as they
+	// Streams the events of the ledger after a cursor, then new events as they
 	// happen. Over HTTP: one JSON object a line.
 	WatchStories(*WatchStoriesRequest, grpc.ServerStreamingServer[WatchStoriesResponse]) error
-	// Starts a job that clusters the stored articles anew and reconciles the
-	// result with the stories there are: ids carry over by largest overlap, and
-	// every change is a ledger event. One job runs at a time. The operation's
-	// metadata is ReclusterMetadata, its response ReclusterResponse; follow it
-	// with google.longrunning.Operations.
+	// Starts a job that reclusters all stored articles. Ids of stories are kept
+	// by largest overlap, and every change is an event of the ledger. One job
+	// runs at a time. The metadata of the operation is ReclusterMetadata, its
+	// response ReclusterResponse; follow it with google.longrunning.Operations.
 	Recluster(context.Context, *ReclusterRequest) (*longrunningpb.Operation, error)
 	mustEmbedUnimplementedClusterServiceServer()
 }

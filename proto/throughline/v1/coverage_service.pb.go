@@ -31,15 +31,17 @@ type Relation int32
 
 const (
 	Relation_RELATION_UNSPECIFIED Relation = 0
-	// The same text, lightly edited or not, e.g. one wire report in two outlets.
+	// The same text or nearly so, e.g. one wire report in two outlets.
 	Relation_RELATION_COPY Relation = 1
 	// About the same event.
 	Relation_RELATION_SAME_STORY Relation = 2
-	// About what came of the event, published later.
+	// Published two days or more later: in the same story, or in another one
+	// about the same people and places.
 	Relation_RELATION_FOLLOW_UP Relation = 3
-	// About what led to the event or explains it, published earlier.
+	// Published two days or more earlier, in another story about the same people
+	// and places.
 	Relation_RELATION_BACKGROUND Relation = 4
-	// About another event of the same theme.
+	// About something similar, or filed in the same topic.
 	Relation_RELATION_SAME_TOPIC Relation = 5
 )
 
@@ -98,20 +100,21 @@ type RelatedRequest struct {
 	ArticleId string `protobuf:"bytes,1,opt,name=article_id,json=articleId,proto3" json:"article_id,omitempty"`
 	// Seed: a text that need not be stored, e.g. a draft.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	// With `text`: its title, if it has one apart from the text.
+	// With `text`: its title, if that is not part of the text.
 	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
-	// With `text`: when it was published. Left out: unknown.
+	// With `text`: when it was published. Unset: unknown.
 	PublishedTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=published_time,json=publishedTime,proto3" json:"published_time,omitempty"`
 	// Seed: a story.
 	StoryId string `protobuf:"bytes,4,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
-	// Seed: articles a reader liked.
+	// Seed: articles that a reader liked.
 	LikedArticleIds []string `protobuf:"bytes,5,rep,name=liked_article_ids,json=likedArticleIds,proto3" json:"liked_article_ids,omitempty"`
-	// With liked articles: articles to keep away from.
+	// With `liked_article_ids`: articles that lower the score of results close to
+	// them.
 	DislikedArticleIds []string `protobuf:"bytes,6,rep,name=disliked_article_ids,json=dislikedArticleIds,proto3" json:"disliked_article_ids,omitempty"`
-	// With `article_id`: relate this section only, counted from 0.
+	// With `article_id`: only this section is the seed, counted from 0.
 	Section *int32         `protobuf:"varint,7,opt,name=section,proto3,oneof" json:"section,omitempty"`
 	Filter  *ArticleFilter `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Never return these, e.g. what the reader has seen.
+	// Never return these articles, e.g. those that the reader has seen.
 	ExcludeArticleIds []string `protobuf:"bytes,9,rep,name=exclude_article_ids,json=excludeArticleIds,proto3" json:"exclude_article_ids,omitempty"`
 	// Never return articles of these stories.
 	ExcludeStoryIds []string `protobuf:"bytes,10,rep,name=exclude_story_ids,json=excludeStoryIds,proto3" json:"exclude_story_ids,omitempty"`
@@ -121,24 +124,25 @@ type RelatedRequest struct {
 	// At most this many of one story; 0: no limit. One-off articles are not
 	// limited.
 	MaxPerStory int32 `protobuf:"varint,12,opt,name=max_per_story,json=maxPerStory,proto3" json:"max_per_story,omitempty"`
-	// 0: by relevance alone; towards 1: the more a result must differ from those
-	// above it (maximal marginal relevance).
+	// Weight, 0 to 1, of how different a result must be from those above it
+	// (maximal marginal relevance); 0: ordered by relevance alone.
 	Diversity float64 `protobuf:"fixed64,13,opt,name=diversity,proto3" json:"diversity,omitempty"`
-	// The score halves for each such span since publication. Left out: age does
-	// not count. An unknown time does not count either.
+	// The age that halves the score. Unset: age does not count. An unknown time
+	// of publication does not count either.
 	HalfLife *durationpb.Duration `protobuf:"bytes,14,opt,name=half_life,json=halfLife,proto3" json:"half_life,omitempty"`
-	// Leave out results whose probability of being the same story is lower.
+	// Leave out results with a lower probability of the same story.
 	MinProbability float64 `protobuf:"fixed64,15,opt,name=min_probability,json=minProbability,proto3" json:"min_probability,omitempty"`
-	// Only these relations; empty: all. COPY here also includes copies.
+	// Only results with one of these relations; empty: all. RELATION_COPY implies
+	// `include_copies`.
 	Relations []Relation `protobuf:"varint,16,rep,packed,name=relations,proto3,enum=throughline.v1.Relation" json:"relations,omitempty"`
-	// Return copies of the seed, and of each other, too.
+	// Also return copies of the seed and of other results.
 	IncludeCopies bool `protobuf:"varint,17,opt,name=include_copies,json=includeCopies,proto3" json:"include_copies,omitempty"`
-	// Fill `signals`.
+	// Set `signals` and `contributions`.
 	Explain bool `protobuf:"varint,18,opt,name=explain,proto3" json:"explain,omitempty"`
 	// At most this many; 0 means 20. At most 200.
 	PageSize int32 `protobuf:"varint,19,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the page before, with the other fields unchanged. Pages
-	// come from one ranking that was frozen at the first page.
+	// `next_page_token` of the page before, with the other fields unchanged. All
+	// pages are of the list that was made for the first page.
 	PageToken     string `protobuf:"bytes,20,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -326,8 +330,8 @@ type RelatedResponse struct {
 	Results []*RelatedResult       `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// Part of the store did not answer in time; what is here is right but may not
-	// be all.
+	// A part of the store did not answer in time; the results are right, and some
+	// may be missing.
 	Partial       bool `protobuf:"varint,3,opt,name=partial,proto3" json:"partial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -386,27 +390,27 @@ func (x *RelatedResponse) GetPartial() bool {
 
 type RelatedResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Without its sections.
+	// Without sections.
 	Article *Article `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
-	// What results are ordered by, higher first. Comparable within one response.
+	// Results are ordered by it, highest first. It is comparable within one list.
 	Score float64 `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
-	// How surely it is about the same story, 0 to 1.
+	// Probability that it is about the same story, 0 to 1.
 	Probability float64  `protobuf:"fixed64,3,opt,name=probability,proto3" json:"probability,omitempty"`
 	Relation    Relation `protobuf:"varint,4,opt,name=relation,proto3,enum=throughline.v1.Relation" json:"relation,omitempty"`
-	// The result's story; empty for a one-off.
+	// Id of the story of the result; empty for a one-off.
 	StoryId string `protobuf:"bytes,5,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
-	// The article whose text this one repeats.
+	// Id of the article that the result is a copy of; empty for no copy.
 	CopyOf string `protobuf:"bytes,6,opt,name=copy_of,json=copyOf,proto3" json:"copy_of,omitempty"`
-	// Which sections matched, best first.
+	// The sections that match, best first.
 	Evidence []*Evidence `protobuf:"bytes,7,rep,name=evidence,proto3" json:"evidence,omitempty"`
 	// The measurements behind score and probability by name, with `explain`: e.g.
-	// "dense" and "lexical" similarity, "names", "days_apart". Which there are may
-	// change with the model that combines them.
+	// "dense" and "lexical" similarity, "names", "days_apart". The names may
+	// change with the model.
 	Signals map[string]float64 `protobuf:"bytes,8,rep,name=signals,proto3" json:"signals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
-	// What each signal gave to the log-odds of being the same story, by the names
-	// in `signals`, with `explain`. With "intercept" they sum to the "logit" of
-	// `signals`. `probability` follows from how far that is above "cut", where
-	// stories of this corpus end, and from whether the two are filed in one story.
+	// What each signal gave to the log-odds of the same story, by the names of
+	// `signals`, with `explain`. With "intercept" they sum to the "logit" of
+	// `signals`. `probability` follows from how far that is above "cut", the
+	// break-even of this corpus, and from whether the two are filed in one story.
 	Contributions map[string]float64 `protobuf:"bytes,9,rep,name=contributions,proto3" json:"contributions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -505,17 +509,17 @@ func (x *RelatedResult) GetContributions() map[string]float64 {
 	return nil
 }
 
-// Evidence is one pair of matching sections.
+// Evidence is a pair of matching sections.
 type Evidence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Section of the seed, counted from 0; left out for a seed without sections,
+	// Section of the seed, counted from 0; unset for a seed without sections,
 	// e.g. a query.
 	SeedSection *int32 `protobuf:"varint,1,opt,name=seed_section,json=seedSection,proto3,oneof" json:"seed_section,omitempty"`
 	// Section of the result, counted from 0.
 	Section int32 `protobuf:"varint,2,opt,name=section,proto3" json:"section,omitempty"`
-	// Heading of the result's section.
+	// Heading of the section of the result.
 	Heading string `protobuf:"bytes,3,opt,name=heading,proto3" json:"heading,omitempty"`
-	// The passage of the result's section that matches.
+	// The sentences of the section of the result that match best.
 	Snippet string `protobuf:"bytes,4,opt,name=snippet,proto3" json:"snippet,omitempty"`
 	// Cosine similarity of the two sections.
 	Similarity    float64 `protobuf:"fixed64,5,opt,name=similarity,proto3" json:"similarity,omitempty"`
@@ -590,7 +594,7 @@ func (x *Evidence) GetSimilarity() float64 {
 
 type BatchRelatedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Returned as it is, to match answers to questions.
+	// Returned unchanged, to match responses to requests.
 	Key           string          `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	Request       *RelatedRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -646,7 +650,7 @@ type BatchRelatedResponse struct {
 	// Position in the stream of the request that this answers, from 0.
 	Index int64  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	Key   string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// Why this request failed, with details as in errors of Related. Left out when
+	// Why this request failed, with the details of an error of Related. Unset if
 	// it succeeded.
 	Status        *status.Status   `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	Response      *RelatedResponse `protobuf:"bytes,4,opt,name=response,proto3" json:"response,omitempty"`
@@ -714,7 +718,7 @@ func (x *BatchRelatedResponse) GetResponse() *RelatedResponse {
 
 type SearchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What to look for, in words.
+	// The query, in words.
 	Query             string         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	Filter            *ArticleFilter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	ExcludeArticleIds []string       `protobuf:"bytes,3,rep,name=exclude_article_ids,json=excludeArticleIds,proto3" json:"exclude_article_ids,omitempty"`
@@ -729,9 +733,9 @@ type SearchRequest struct {
 	Diversity float64 `protobuf:"fixed64,11,opt,name=diversity,proto3" json:"diversity,omitempty"`
 	// As in RelatedRequest.
 	HalfLife *durationpb.Duration `protobuf:"bytes,12,opt,name=half_life,json=halfLife,proto3" json:"half_life,omitempty"`
-	// Return copies of articles that are returned, too.
+	// Also return copies of other results.
 	IncludeCopies bool `protobuf:"varint,7,opt,name=include_copies,json=includeCopies,proto3" json:"include_copies,omitempty"`
-	// Fill `signals`.
+	// Set `signals`.
 	Explain bool `protobuf:"varint,8,opt,name=explain,proto3" json:"explain,omitempty"`
 	// At most this many; 0 means 20. At most 200.
 	PageSize int32 `protobuf:"varint,9,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -860,8 +864,8 @@ type SearchResponse struct {
 	Results []*SearchResult        `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// Part of the store did not answer in time; what is here is right but may not
-	// be all.
+	// A part of the store did not answer in time; the results are right, and some
+	// may be missing.
 	Partial       bool `protobuf:"varint,3,opt,name=partial,proto3" json:"partial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -920,15 +924,15 @@ func (x *SearchResponse) GetPartial() bool {
 
 type SearchResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Without its sections.
+	// Without sections.
 	Article *Article `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
-	// What results are ordered by, higher first. Comparable within one response.
+	// Results are ordered by it, highest first. It is comparable within one list.
 	Score float64 `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
-	// The result's story; empty for a one-off.
+	// Id of the story of the result; empty for a one-off.
 	StoryId string `protobuf:"bytes,3,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
-	// The article whose text this one repeats.
+	// Id of the article that the result is a copy of; empty for no copy.
 	CopyOf string `protobuf:"bytes,4,opt,name=copy_of,json=copyOf,proto3" json:"copy_of,omitempty"`
-	// Which sections matched, best first.
+	// The sections that match, best first.
 	Evidence []*Evidence `protobuf:"bytes,5,rep,name=evidence,proto3" json:"evidence,omitempty"`
 	// As in RelatedResult.
 	Signals       map[string]float64 `protobuf:"bytes,6,rep,name=signals,proto3" json:"signals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`

@@ -28,16 +28,21 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// CoverageService answers what else was written about something.
+// CoverageService returns related coverage and search results. In the header
+// `throughline-state`, an answer names the version of the State (statistics,
+// cosine scale, threshold, model) that its scores and probabilities come from.
+// FindStory of ClusterService has it too; BatchRelated sends that of its last
+// answer in the trailer.
 type CoverageServiceClient interface {
-	// Returns the articles related to an article, a text, a story, or to what a
-	// reader liked, best first.
+	// Returns the articles that are related to an article, a text, a story, or to
+	// articles that a reader liked, best first.
 	Related(ctx context.Context, in *RelatedRequest, opts ...grpc.CallOption) (*RelatedResponse, error)
 	// Answers a stream of Related requests. Every request gets one response, in
-	// order; one that fails does not end the stream. Over HTTP: one JSON object a
-	// line, both ways.
+	// order; a request that fails does not end the stream. Over HTTP: one JSON
+	// object a line, both ways.
 	BatchRelated(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BatchRelatedRequest, BatchRelatedResponse], error)
-	// Returns the articles that match a query in words, best first.
+	// Returns the articles that match the meaning and the words of a query, best
+	// first.
 	Search(ctx context.Context, in *SearchRequest, opts ...grpc.CallOption) (*SearchResponse, error)
 }
 
@@ -86,16 +91,21 @@ func (c *coverageServiceClient) Search(ctx context.Context, in *SearchRequest, o
 // All implementations must embed UnimplementedCoverageServiceServer
 // for forward compatibility.
 //
-// CoverageService answers what else was written about something.
+// CoverageService returns related coverage and search results. In the header
+// `throughline-state`, an answer names the version of the State (statistics,
+// cosine scale, threshold, model) that its scores and probabilities come from.
+// FindStory of ClusterService has it too; BatchRelated sends that of its last
+// answer in the trailer.
 type CoverageServiceServer interface {
-	// Returns the articles related to an article, a text, a story, or to what a
-	// reader liked, best first.
+	// Returns the articles that are related to an article, a text, a story, or to
+	// articles that a reader liked, best first.
 	Related(context.Context, *RelatedRequest) (*RelatedResponse, error)
 	// Answers a stream of Related requests. Every request gets one response, in
-	// order; one that fails does not end the stream. Over HTTP: one JSON object a
-	// line, both ways.
+	// order; a request that fails does not end the stream. Over HTTP: one JSON
+	// object a line, both ways.
 	BatchRelated(grpc.BidiStreamingServer[BatchRelatedRequest, BatchRelatedResponse]) error
-	// Returns the articles that match a query in words, best first.
+	// Returns the articles that match the meaning and the words of a query, best
+	// first.
 	Search(context.Context, *SearchRequest) (*SearchResponse, error)
 	mustEmbedUnimplementedCoverageServiceServer()
 }

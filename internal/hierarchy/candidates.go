@@ -1,0 +1,93 @@
+package hierarchy
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"throughline/cluster"
+	"throughline/internal/score"
+)
+
+// CandidateGraph holds the candidate pairs of a set of articles, with the linkages by vectors alone
+// and by words alone. It does not depend on a model, so several models can link one graph.
+type CandidateGraph struct {
+	ws    []*score.Weighted // in canonical order
+	place []int32           // position of each article in that order
+	order []int32
+	edges *cluster.Graph
+	views []*cluster.Dendrogram
+}
+
+// NewCandidateGraph finds the candidate pairs of articles. It uses Workers of the options, and
+// not the model of the State.
+func NewCandidateGraph(ctx context.Context, st *score.State, fs []score.Features, opts Options) (*CandidateGraph, error) {
+	order := canonical(fs)
+	g := &CandidateGraph{ws: permuted(weighAll(st, fs, opts.Workers), order), order: order, place: inverse(order)}
+	var err error
+	if g.edges, err = candidates(ctx, g.ws, opts); err != nil {
+		return nil, err
+	}
+	if g.views, err = views(ctx, g.ws, g.edges, opts.Workers); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Pair is a candidate pair of articles, by their indexes in the argument of NewCandidateGraph.
+type Pair struct{ A, B int32 }
+
+// Pairs returns every candidate pair once, in the order of the articles' ids.
+func (g *CandidateGraph) Pairs() []Pair {
+	out := make([]Pair, 0, g.edges.Edges())
+	for i, j := range edges(g.edges) {
+		out = append(out, Pair{g.order[i], g.order[j]})
+	}
+	return out
+}
+
+// Compare returns the signals between the two articles of a pair.
+func (g *CandidateGraph) Compare(p Pair) score.Signals {
+	return score.Compare(g.ws[g.place[p.A]], g.ws[g.place[p.B]])
+}
+
+// Linkage is the result of linking the articles of a candidate graph with a model.
+type Linkage struct {
+	Joins  *cluster.Dendrogram // over the articles in the order of their ids
+	Logits []float64           // of the candidate pairs, in the order of Pairs
+	Prior  float64             // estimated share of candidate pairs of one event
+
+	curves curves
+}
+
+// Link links the articles of a candidate graph. It uses Workers of the options.
+func Link(ctx context.Context, m *score.Model, g *CandidateGraph, opts Options) (*Linkage, error) {
+	l, _, err := link(ctx, m, g, opts)
+	return l, err
+}
+
+func link(ctx context.Context, m *score.Model, g *CandidateGraph, opts Options) (*Linkage, cluster.Items, error) {
+	items, err := m.Items(g.ws)
+	if err != nil {
+		return nil, items, err
+	}
+	joins, err := cluster.Link(ctx, items, g.edges, cluster.LinkOptions{Stop: float32(math.Inf(-1)), Workers: opts.Workers})
+	if err != nil {
+		return nil, items, fmt.Errorf("linking articles: %w", err)
+	}
+	l := &Linkage{Joins: joins, Logits: edgeLogits(items, g.edges), curves: curvesOf(joins, g.views)}
+	l.Prior = prior(l.Logits)
+	return l, items, nil
+}
+
+// BreakEven returns the break-even threshold that a rule chooses, and raises it if one story would
+// hold most of a large corpus.
+func (l *Linkage) BreakEven(r score.ThresholdRule) float64 {
+	at, _ := breakEven(r, l.Joins, l.curves, l.Prior)
+	return at
+}
+
+// ForPrecision returns the threshold for an expected precision over pairs, 0 to 1.
+func (l *Linkage) ForPrecision(r score.Reliability, breakEven, wanted float64) float64 {
+	return forPrecision(r, l.Joins, breakEven, wanted)
+}

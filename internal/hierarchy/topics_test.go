@@ -1,0 +1,87 @@
+package hierarchy
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"throughline/cluster"
+	"throughline/cluster/vector"
+	"throughline/internal/score"
+)
+
+// articlesOn makes articles around a number of topic directions, each article a story of its own or
+// of two.
+func articlesOn(seed uint64, topics, each int) (ws []*score.Weighted, story, gold []int32) {
+	r := rand.New(rand.NewPCG(seed, 2))
+	for topic := range topics {
+		centre := make([]float64, 32)
+		for d := range centre {
+			centre[d] = r.NormFloat64()
+		}
+		for i := range each {
+			v := make([]float32, len(centre))
+			for d := range v {
+				v[d] = float32(centre[d] + 0.8*r.NormFloat64())
+			}
+			vector.Normalize(v)
+			ws, gold = append(ws, &score.Weighted{Centred: v}), append(gold, int32(topic))
+			story = append(story, -1)
+			if i%5 < 2 {
+				story[len(story)-1] = int32(topic*each + i/5)
+			}
+		}
+	}
+	return ws, story, gold
+}
+
+func TestTopicsFindTheirNumber(t *testing.T) {
+	for _, c := range []struct{ topics, each int }{{3, 20}, {5, 60}, {9, 40}} {
+		ws, story, gold := articlesOn(uint64(c.topics), c.topics, c.each)
+		topic, theme, err := topics(context.Background(), ws, story, 0, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ami := cluster.AMI(gold, topic); ami < .98 {
+			t.Errorf("%d topics: AMI %.3f, labels %v", c.topics, ami, topic)
+		}
+		themeOf, topicOf := map[int32]int32{}, map[int32]int32{}
+		for i := range ws {
+			if at, ok := topicOf[story[i]]; ok && story[i] >= 0 && at != topic[i] {
+				t.Errorf("story %d is in topics %d and %d", story[i], at, topic[i])
+			}
+			topicOf[story[i]] = topic[i]
+			if at, ok := themeOf[topic[i]]; ok && at != theme[i] {
+				t.Errorf("topic %d is in themes %d and %d", topic[i], at, theme[i])
+			}
+			themeOf[topic[i]] = theme[i]
+		}
+	}
+}
+
+func TestTopicsWanted(t *testing.T) {
+	ws, story, _ := articlesOn(1, 6, 30)
+	topic, _, err := topics(context.Background(), ws, story, 3, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int32]bool{}
+	for _, l := range topic {
+		seen[l] = true
+	}
+	if len(seen) != 3 || seen[-1] {
+		t.Errorf("asked for 3 topics, got labels %v", seen)
+	}
+}
+
+func TestTopicsWithoutVectors(t *testing.T) {
+	topic, theme, err := topics(context.Background(), []*score.Weighted{{}, {}, {}}, []int32{0, 0, -1}, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range topic {
+		if topic[i] != -1 || theme[i] != -1 {
+			t.Errorf("an article without a vector has topic %d, theme %d", topic[i], theme[i])
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package score
+
+import (
+	"math"
+	"time"
+
+	"throughline/cluster/vector"
+	"throughline/internal/lexical"
+	"throughline/internal/news"
+)
+
+// Features holds what scoring needs of one article.
+type Features struct {
+	ID        string
+	Dense     []float32       // unit vector of title and lede in the corpus's embedding space
+	Lex       lexical.Vectors // raw term weights
+	Published time.Time       // zero: unknown
+	Source    string
+}
+
+// FeaturesOf returns the features of an article with its dense vector. It is the only way from a
+// text to features, so stored articles, drafts, texts of a seed, batch jobs and the articles that
+// the model is fitted on are treated alike.
+func FeaturesOf(a *news.Article, dense []float32) Features {
+	return Features{ID: a.ID, Dense: dense, Lex: lexical.Analyze(a.Title, a.Text()), Published: a.Published, Source: a.Source}
+}
+
+// Weighted holds the features of an article, weighted by one State.
+type Weighted struct {
+	// Centred is the dense vector minus the mean of the corpus, at unit length; nil when the
+	// difference is zero or there is no vector.
+	Centred []float32
+	// Full is the vector of all words, weighted by inverse document frequency, at unit length.
+	Full vector.Sparse
+
+	dense       []float32 // as embedded
+	cosineScale float64   // multiplies centred cosines to make them comparable
+	background  float64   // dot product with the mean vector of the corpus
+	lead, names vector.Sparse
+	length      float64 // see lengthOf
+	dated       bool
+	day         int
+	shingles    lexical.Shingles
+}
+
+// fullWords is the number of words beyond which more text adds no evidence.
+const fullWords = 300
+
+// lengthOf maps a number of words to 0..1 on a logarithmic scale.
+func lengthOf(words int) float64 {
+	return math.Log1p(float64(min(words, fullWords))) / math.Log1p(fullWords)
+}
+
+// farDay bounds days to 92,000 years around 1970, so that any date fits a sparse term.
+const farDay = 1 << 25
+
+// dayOf returns the calendar day in UTC as days since 1970. It counts days, not hours, because many
+// articles have a date only, or a midnight that stands for one.
+func dayOf(t time.Time) int {
+	day := math.Floor(float64(t.Unix()) / 86400)
+	return int(math.Min(math.Max(day, -farDay), farDay))
+}

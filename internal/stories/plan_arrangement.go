@@ -1,0 +1,295 @@
+package stories
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"throughline/internal/hierarchy"
+	"throughline/internal/news"
+	"throughline/internal/store"
+)
+
+// Inventory is everything in the store that an arrangement replaces.
+type Inventory struct {
+	Articles []*store.Stored         // with vectors, ordered by id
+	Stories  map[string]*store.Story // by id, with dense vectors, without merged ones
+	Topics   map[string]*store.Topic // topics and themes by id, with dense vectors
+}
+
+// Summary counts what an arrangement found and changes.
+type Summary struct {
+	Articles, Stories, Topics, Themes int
+	OneOffs                           int // articles in no story
+	Largest                           int // number of articles of the largest story
+	Created, Merged, Split, Renamed   int // stories
+	Deleted, Moved                    int // stories of which no article is in a story any more; articles whose story changed
+	Took                              time.Duration
+}
+
+// Arrangement is the plan that reclustering makes, with its outcome.
+type Arrangement struct {
+	Plan    store.Plan
+	Summary Summary
+	// Memberships has all articles, changed or not, ordered by id.
+	Memberships []store.Membership
+	// TopicStrengths of the same articles, see hierarchy.TopicStrengths; nil: not asked for.
+	TopicStrengths []float32
+}
+
+// ArrangementTexts returns the ids of the articles whose beginnings PlanArrangement needs for
+// keywords.
+func ArrangementTexts(inv *Inventory, h *hierarchy.Hierarchy) []string {
+	wanted := make(map[string]bool)
+	for _, labels := range [][]int32{h.Story, h.Topic, h.Theme} {
+		for _, indices := range keywordSample(byLabel(labels)) {
+			for _, i := range indices {
+				wanted[inv.Articles[i].Article.ID] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(wanted))
+}
+
+// PlanArrangement turns a hierarchy, whose labels are in the order of inv.Articles, into stories,
+// topics and themes with ids, and plans the changes to what is stored. texts has the beginnings of
+// the articles of ArrangementTexts, by article id. Every article is filed afterwards. If nothing
+// has changed since the last arrangement, the plan is empty.
+func PlanArrangement(inv *Inventory, h *hierarchy.Hierarchy, texts map[string]string, newID func(kind string) string) *Arrangement {
+	p := &arranging{Inventory: inv, h: h, texts: texts, newID: newID, now: clones(inv.Articles)}
+	p.arrangeStories()
+	p.arrangeTopics()
+	p.compare()
+	return &p.out
+}
+
+// arranging is the work of one call of PlanArrangement.
+type arranging struct {
+	*Inventory
+	h     *hierarchy.Hierarchy
+	texts map[string]string
+	newID func(kind string) string
+
+	now     []*store.Stored // the articles with their new memberships, in the order of Inventory
+	stories []store.Story   // in the order of the hierarchy's labels
+	topics  []store.Topic
+	before  snapshot
+	after   snapshot
+	out     Arrangement
+}
+
+func (p *arranging) arrangeStories() {
+	p.before, p.after = make(snapshot), make(snapshot)
+	for id, s := range p.Stories {
+		p.before[id] = entryOf(s.Title)
+	}
+	old := make(map[string]group)
+	for _, a := range p.Articles {
+		if s, ok := p.before[a.Article.StoryID]; ok {
+			s.members[a.Article.ID] = true
+			old[a.Article.StoryID] = append(old[a.Article.StoryID], a.Article.ID)
+		}
+	}
+	members := byLabel(p.h.Story)
+	groups := make([]group, len(members))
+	for g, indices := range members {
+		groups[g] = idsOf(p.chosen(indices))
+	}
+	ids := carryIDs(old, groups, func() string { return p.newID("story") })
+	for _, a := range p.now {
+		a.Article.Membership = news.Membership{}
+	}
+	for _, indices := range byLabel(p.h.Copy) {
+		markCopies(articles(p.chosen(indices)))
+	}
+	words := keywords(p.now, members, p.texts)
+	sum := &p.out.Summary
+	sum.Articles, sum.Stories, sum.OneOffs = len(p.now), len(members), len(p.now)
+	for g, indices := range members {
+		story := store.Story{Story: news.Story{ID: ids[g], Keywords: words[g]}}
+		if old := p.Stories[story.ID]; old != nil {
+			story.Title, story.Naming = old.Title, old.Naming
+		}
+		for _, i := range indices {
+			p.now[i].Article.StoryID, p.now[i].Article.Probability = ids[g], float64(p.h.Membership[i])
+		}
+		describe(&story, p.chosen(indices))
+		p.stories = append(p.stories, story)
+		p.after[ids[g]] = entryOf(story.Title, groups[g]...)
+		sum.Largest = max(sum.Largest, len(indices))
+		sum.OneOffs -= len(indices)
+	}
+}
+
+// chosen returns the articles with these indices, with their new memberships.
+func (p *arranging) chosen(indices []int) []*store.Stored {
+	out := make([]*store.Stored, len(indices))
+	for k, i := range indices {
+		out[k] = p.now[i]
+	}
+	return out
+}
+
+// compare plans the writes: what differs from what is stored.
+func (p *arranging) compare() {
+	plan := &p.out.Plan
+	for _, s := range p.stories {
+		old := p.Stories[s.ID]
+		if old == nil {
+			s.Version = 1
+			plan.NewStories = append(plan.NewStories, s)
+			continue
+		}
+		moved := len(p.before[s.ID].without(p.after[s.ID]))+len(p.after[s.ID].without(p.before[s.ID])) > 0
+		if moved || changedStory(old, &s) {
+			s.Version = old.Version + 1
+			plan.Stories = append(plan.Stories, s)
+		}
+	}
+	kept := make(map[string]bool)
+	for _, t := range p.topics {
+		old := p.Topics[t.ID]
+		kept[t.ID] = true
+		if old == nil {
+			t.Version = 1
+		} else if t.Version = old.Version + 1; !changedTopic(old, &t) {
+			continue
+		}
+		plan.Topics = append(plan.Topics, t)
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.Topics)) {
+		if !kept[id] {
+			plan.DeletedTopics = append(plan.DeletedTopics, id)
+		}
+	}
+	for i, a := range p.now {
+		was := &p.Articles[i].Article
+		m := store.Membership{ArticleID: a.Article.ID, Membership: a.Article.Membership}
+		p.out.Memberships = append(p.out.Memberships, m)
+		if was.FiledRevision != was.Revision {
+			m.Revision = was.Revision
+		} else if was.Membership == a.Article.Membership {
+			continue
+		}
+		plan.Memberships = append(plan.Memberships, m)
+		if was.StoryID != a.Article.StoryID {
+			p.out.Summary.Moved++
+		}
+	}
+	l := trace(p.before, p.after)
+	l.end(plan, p.Stories)
+	plan.Events = l.events(p.before, p.after)
+	p.out.Summary.count(plan.Events)
+}
+
+// count adds the events to the numbers of stories that changed.
+func (s *Summary) count(events []news.LedgerEvent) {
+	for _, e := range events {
+		switch e.Kind {
+		case news.StoryCreated:
+			s.Created++
+		case news.StorySplit:
+			s.Split += len(e.OtherStoryIDs)
+		case news.StoryMerged:
+			s.Merged += len(e.OtherStoryIDs)
+		case news.StoryRenamed:
+			s.Renamed++
+		case news.StoryDeleted:
+			s.Deleted++
+		}
+	}
+}
+
+// byLabel returns the indices of the members of each label, by label. A label of -1 means no group.
+// Labels count from 0 in the order of their first members.
+func byLabel(labels []int32) [][]int {
+	var groups [][]int
+	for i, l := range labels {
+		if l < 0 {
+			continue
+		}
+		for int(l) >= len(groups) {
+			groups = append(groups, nil)
+		}
+		groups[l] = append(groups[l], i)
+	}
+	return groups
+}
+
+// titleKeywords is the number of keywords in the title of a topic.
+const titleKeywords = 3
+
+// arrangeTopics makes topics and themes, with the old ids that they overlap most with, and sets the
+// topic and theme of every article and story. The stories must have been described.
+func (p *arranging) arrangeTopics() {
+	topics, themes := byLabel(p.h.Topic), byLabel(p.h.Theme)
+	topicIDs := p.carryTopics(topics, news.LevelTopic, func(m *news.Membership) string { return m.TopicID })
+	themeIDs := p.carryTopics(themes, news.LevelTheme, func(m *news.Membership) string { return m.ThemeID })
+	topicWords, themeWords := keywords(p.now, topics, p.texts), keywords(p.now, themes, p.texts)
+	for i, a := range p.now {
+		if l := p.h.Topic[i]; l >= 0 {
+			a.Article.TopicID = topicIDs[l]
+		}
+		if l := p.h.Theme[i]; l >= 0 {
+			a.Article.ThemeID = themeIDs[l]
+		}
+		if g := p.h.Story[i]; g >= 0 {
+			p.stories[g].TopicID, p.stories[g].ThemeID = a.Article.TopicID, a.Article.ThemeID
+		}
+	}
+	for t, indices := range themes {
+		p.topics = append(p.topics, p.topic(themeIDs[t], news.LevelTheme, "", themeWords[t], indices))
+	}
+	for t, indices := range topics {
+		p.topics = append(p.topics, p.topic(topicIDs[t], news.LevelTopic, p.now[indices[0]].Article.ThemeID, topicWords[t], indices))
+	}
+	p.out.Summary.Topics, p.out.Summary.Themes = len(topics), len(themes)
+}
+
+// carryTopics returns the ids of topics or themes; see carryIDs. at returns the id of the level in
+// a membership.
+func (p *arranging) carryTopics(groups [][]int, level news.Level, at func(*news.Membership) string) []string {
+	old := make(map[string]group)
+	for _, a := range p.Articles {
+		if id := at(&a.Article.Membership); p.Topics[id] != nil && p.Topics[id].Level == level {
+			old[id] = append(old[id], a.Article.ID)
+		}
+	}
+	now := make([]group, len(groups))
+	for g, indices := range groups {
+		now[g] = idsOf(p.chosen(indices))
+	}
+	return carryIDs(old, now, func() string { return p.newID(string(level)) })
+}
+
+func (p *arranging) topic(id string, level news.Level, parent string, words []string, indices []int) store.Topic {
+	members := p.chosen(indices)
+	t := store.Topic{Topic: news.Topic{ID: id, Level: level, ParentID: parent, Keywords: words, Articles: len(indices)}, Dense: meanDense(members)}
+	t.First, t.Last = span(members)
+	sizes := make(map[int32]int)
+	for _, i := range indices {
+		if g := p.h.Story[i]; g >= 0 {
+			sizes[g]++
+		}
+	}
+	t.Stories = len(sizes)
+	largest := 0
+	for _, g := range slices.Sorted(maps.Keys(sizes)) {
+		if sizes[g] > largest {
+			largest, t.Representative = sizes[g], p.stories[g].ID
+		}
+	}
+	if old := p.Topics[id]; old != nil {
+		if titleHolds(old.Naming, members) {
+			t.Title, t.Naming = old.Title, old.Naming
+			return t
+		}
+		t.Naming = withoutTitle(old.Naming)
+	}
+	t.Title = strings.Join(words[:min(len(words), titleKeywords)], ", ")
+	if t.Title == "" {
+		t.Title = representative(members, t.Dense).Article.Title
+	}
+	return t
+}
