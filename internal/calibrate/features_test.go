@@ -131,7 +131,7 @@ func TestFeaturesAreTheSameEverywhere(t *testing.T) {
 			for i := range of {
 				logit += st.Logit(st.Compare(&draft, &of[i])) / float64(len(of))
 			}
-			want := st.Model.MembershipProbability(logit, st.Threshold.BreakEven)
+			want := st.MembershipProbability(logit)
 			if math.Float64bits(fit.Probability) != math.Float64bits(want) {
 				t.Errorf("draft of %s, story %s: probability %v, want %v", a.ID, fit.Story.ID, fit.Probability, want)
 			}

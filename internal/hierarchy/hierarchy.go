@@ -301,7 +301,7 @@ func memberships(m *score.Model, it cluster.Items, story []int32, breakEven floa
 				sum += w * (sparse[t] - w)
 			}
 			mean := float64(it.Offset) + sum/float64(len(ids)-1)
-			out[i] = float32(m.MembershipProbability(mean, breakEven))
+			out[i] = float32(m.Reliability.Joined(mean, breakEven))
 		}
 	}
 	return out

@@ -130,7 +130,7 @@ func TestStrength(t *testing.T) {
 		}
 		want := 0.0
 		if others > 0 {
-			want = m.MembershipProbability(sum/float64(others), cut)
+			want = m.Reliability.Joined(sum/float64(others), cut)
 		}
 		if math.Abs(float64(got[i])-want) > 1e-4 {
 			t.Errorf("article %d has strength %v, want %v", i, got[i], want)

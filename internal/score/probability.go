@@ -56,15 +56,8 @@ func (m *Model) ProbabilityAt(logit, breakEven float64, filed Filed, copied bool
 // and most of the others are labelled wrongly.
 const copyProbability = 0.96
 
-// MembershipProbability returns the probability that an article (or a group of them) with this mean
-// logit to the members of a story is about the same event as a member, in a corpus with this
-// break-even threshold.
-func (m *Model) MembershipProbability(logit, breakEven float64) float64 {
-	return m.Reliability.Joined(logit, breakEven)
-}
-
-// Joined returns the probability that a pair of members of two groups with this mean logit is of
-// one event.
+// Joined returns the probability that a pair of members of two groups, of which each may be one
+// article, is of one event, given the mean logit between the groups.
 func (r Reliability) Joined(logit, breakEven float64) float64 {
 	return (1 - r.JoinError) * sigmoid(r.Join.at(logit-breakEven))
 }

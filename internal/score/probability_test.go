@@ -17,7 +17,7 @@ func TestProbabilityFollowsTheCorpusAndTheFiling(t *testing.T) {
 	if !(apart < alone && alone < together) {
 		t.Errorf("apart %.3f, unfiled %.3f, together %.3f", apart, alone, together)
 	}
-	if low, high := m.MembershipProbability(0, 1), m.MembershipProbability(2, 1); !(0 < low && low < high && high < 1) {
+	if low, high := m.Reliability.Joined(0, 1), m.Reliability.Joined(2, 1); !(0 < low && low < high && high < 1) {
 		t.Errorf("membership probability %.3f below the threshold, %.3f above", low, high)
 	}
 }

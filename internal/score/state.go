@@ -61,6 +61,12 @@ func (s *State) Probability(signals Signals, filed Filed) float64 {
 	return s.Model.Probability(signals, s.Threshold.BreakEven, filed)
 }
 
+// MembershipProbability returns the probability that an article with this mean logit to the members
+// of a story is about the same event as a member.
+func (s *State) MembershipProbability(logit float64) float64 {
+	return s.Model.Reliability.Joined(logit, s.Threshold.BreakEven)
+}
+
 // Signals is what a comparison of two articles measures. The order of the two does not matter.
 type Signals struct {
 	Dense      float64    // cosine of the dense vectors as embedded

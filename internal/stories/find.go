@@ -50,7 +50,7 @@ func (e *Engine) Find(ctx context.Context, draft news.Valid, n int) (*Found, err
 	}
 	for i, s := range list {
 		if s != nil {
-			found.Fits = append(found.Fits, Fit{Story: s.Story, Probability: st.Model.MembershipProbability(closest[i].logit, st.Threshold.BreakEven)})
+			found.Fits = append(found.Fits, Fit{Story: s.Story, Probability: st.MembershipProbability(closest[i].logit)})
 		}
 	}
 	return found, nil

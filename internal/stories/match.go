@@ -57,7 +57,7 @@ func shortlist(st *score.State, w *score.Weighted, near []*store.Stored) ([]stri
 			}
 		} else if logit >= st.Threshold.Logit && logit > best {
 			best, m.partner = logit, n
-			m.probability = st.Model.MembershipProbability(logit, st.Threshold.BreakEven)
+			m.probability = st.MembershipProbability(logit)
 		}
 	}
 	ids := make([]string, 0, len(logits))
@@ -95,7 +95,7 @@ func (m Match) withStories(st *score.State, w *score.Weighted, samples map[strin
 	for _, sm := range m.stories {
 		if sm.logit >= st.Threshold.Logit && sm.agree >= quorum {
 			m.storyID, m.partner = sm.storyID, nil
-			m.probability = st.Model.MembershipProbability(sm.logit, st.Threshold.BreakEven)
+			m.probability = st.MembershipProbability(sm.logit)
 			break
 		}
 	}
