@@ -62,6 +62,9 @@ const (
 	followEvery = 5 * time.Second
 	// saveTimeout bounds the last save, in Close.
 	saveTimeout = 10 * time.Second
+	// unsavedVersions is more than the number of States that a process publishes between two saves.
+	// One that dies has used versions that nobody knows.
+	unsavedVersions = 1 << 20
 )
 
 // Owner holds the current State. It is safe for concurrent use.
@@ -124,8 +127,8 @@ func (o *Owner) Current() *score.State {
 
 // Load makes the first State. A writer takes the one in the store if its extent matches the stored
 // articles; otherwise it counts them, and calibrates if there are enough. A reader takes the record
-// of the writer even if it is older than the articles. A record that cannot be decoded is logged
-// and replaced.
+// of the writer even if it is older than the articles, and leaves calibration to the writer. A
+// record that cannot be decoded is logged and replaced.
 func (o *Owner) Load(ctx context.Context) error {
 	record, number, err := o.read(ctx)
 	if err != nil {
@@ -151,7 +154,7 @@ func (o *Owner) Load(ctx context.Context) error {
 		version = record.Version
 	}
 	if record == nil || record.builder == nil {
-		version++
+		version += unsavedVersions
 		if err := o.count(ctx); err != nil {
 			return fmt.Errorf("counting the stored articles: %w", err)
 		}
@@ -164,7 +167,7 @@ func (o *Owner) Load(ctx context.Context) error {
 	o.mu.Lock()
 	o.publishLocked(version)
 	o.mu.Unlock()
-	if o.due() {
+	if follows := o.cfg.ReadOnly && record != nil; !follows && o.due() {
 		o.calibrate(ctx)
 	}
 	return ctx.Err()

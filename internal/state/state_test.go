@@ -232,7 +232,11 @@ func TestLoadCountsAnewAfterACrash(t *testing.T) {
 			if err := o.Close(); err != nil {
 				t.Fatal(err)
 			}
-			change(w) // nobody lives to count it
+			// Nobody lives to count this, or to save what was published meanwhile.
+			change(w)
+			for range 10 {
+				o.AdoptThreshold(o.Current().Threshold)
+			}
 			w.restart()
 			again := w.load()
 			fresh := w.owner()
@@ -446,6 +450,9 @@ func TestReadersFollowTheWriter(t *testing.T) {
 		t.Errorf("the reader has state %d, the writer %d", reader.Current().Version, writer.Current().Version)
 	}
 	w.sameState(reader.Current(), writer.Current())
+	if writer.known.ThresholdAt != 120 || reader.known.ThresholdAt != 120 {
+		t.Errorf("the threshold was chosen at %d and %d articles, want 120", writer.known.ThresholdAt, reader.known.ThresholdAt)
+	}
 	if readers.scans != 0 {
 		t.Errorf("the reader scanned the store %d times", readers.scans)
 	}
@@ -465,6 +472,24 @@ func TestReadersFollowTheWriter(t *testing.T) {
 	}
 	if reader.Current() != had || len(log.lines) != 1 {
 		t.Errorf("state %d, logged %q", reader.Current().Version, log.lines)
+	}
+}
+
+// A reader that has a State of the writer does not calibrate: the writer will.
+func TestReadersLeaveCalibrationToTheWriter(t *testing.T) {
+	w := newWorld(t)
+	writer := w.load()
+	w.take(writer, 0, 100)
+	if err := writer.save(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.cfg.ReadOnly = true
+	reader := w.load()
+	if !writer.due() || reader.known.ThresholdAt != 0 {
+		t.Errorf("the reader chose a threshold at %d articles", reader.known.ThresholdAt)
+	}
+	if got, want := reader.Current().Threshold, writer.Current().Threshold; got != want {
+		t.Errorf("threshold %+v, want %+v", got, want)
 	}
 }
 
