@@ -44,7 +44,7 @@ type Filer interface {
 	// stay pending, and the filer retries by itself.
 	File(ctx context.Context, articleIDs []string) error
 	// Delete takes an article out of its story. erase deletes it from the store and returns what
-	// was stored, nil if nothing was.
+	// was stored, nil if nothing was. With an error the article may be gone or not.
 	Delete(ctx context.Context, id string, erase func() (*store.Stored, error)) error
 }
 
@@ -179,7 +179,7 @@ func (p *Pipeline) erase(ctx context.Context, id string) (*store.Stored, error) 
 		p.cache(ctx, vectors[id])
 	}
 	if err := p.cfg.Store.Delete(ctx, id); err != nil {
-		return nil, err
+		return found[0], err
 	}
 	if found[0] != nil {
 		p.cfg.States.Remove(found[0])

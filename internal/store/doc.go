@@ -73,5 +73,5 @@
 //
 // [Open] repairs nothing. The lease says whether the last writer closed the store and left nothing
 // unfinished, see [Store.Clean]. A writer that finds it false calls [Store.RepairSections], repairs
-// memberships, stories and the ledger by a plan, and calls [Store.MarkClean].
+// memberships, stories and the ledger by a plan, and calls [Store.SetClean].
 package store

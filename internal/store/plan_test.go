@@ -542,7 +542,7 @@ func TestClean(t *testing.T) {
 		step("closed with a failure and reopened", false)
 		reopen()
 		step("reopened once more", false)
-		s.MarkClean()
+		s.SetClean(true)
 		step("marked", true)
 		reopen()
 		step("marked and reopened", true)

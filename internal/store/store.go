@@ -63,7 +63,7 @@ type Store struct {
 	cache    embeddingCache
 
 	closed atomic.Bool
-	// clean: the last writer closed the store, or a repair ran, and no Apply has failed since.
+	// clean: the last writer closed the store, or a repair ran, and nothing has failed since.
 	clean atomic.Bool
 	// storedLayout is how memberships are stored, see layout.
 	storedLayout atomic.Int64
@@ -157,12 +157,12 @@ func (s *Store) startWriting(ctx context.Context) error {
 }
 
 // Clean reports whether what is stored is consistent: the last writer closed the store or a repair
-// ran, and no Apply has failed since. A writer that finds it false repairs before anything else and
-// calls MarkClean.
+// ran, and nothing has failed since. A writer that finds it false repairs before anything else and
+// calls SetClean.
 func (s *Store) Clean() bool { return s.clean.Load() }
 
-// MarkClean records that a repair is done.
-func (s *Store) MarkClean() { s.clean.Store(true) }
+// SetClean records that a repair is done, or that one is needed.
+func (s *Store) SetClean(clean bool) { s.clean.Store(clean) }
 
 // Outdated reports whether memberships are stored in an earlier layout, which kept topic and theme
 // in one list. A writer that finds it true clusters everything anew and calls MarkCurrent.

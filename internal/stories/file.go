@@ -171,7 +171,7 @@ func (e *Engine) beginnings(ctx context.Context, ids []string) (map[string]strin
 }
 
 // Delete deletes an article and takes it out of its story. erase deletes it from the store and
-// returns what was stored, nil if nothing was.
+// returns what was stored, nil if nothing was. After an error the next write repairs the story.
 func (e *Engine) Delete(ctx context.Context, id string, erase func() (*store.Stored, error)) error {
 	// The article may be filed again after erase has read it and before this has the lock; apply
 	// records where.
@@ -185,15 +185,21 @@ func (e *Engine) Delete(ctx context.Context, id string, erase func() (*store.Sto
 		delete(e.deleting, id)
 	}()
 	removed, err := erase()
-	if err != nil || removed == nil {
+	switch {
+	case removed == nil:
+		return err
+	case err != nil: // it may be gone all the same
+		e.cfg.Writer.SetClean(false)
 		return err
 	}
 	unlock, err := e.write(ctx)
 	if err == nil {
 		defer unlock()
-		err = e.remove(ctx, id, cmp.Or(at.StoryID, removed.Article.StoryID))
+		// The article is gone, so its story follows even if nobody waits for the answer any more.
+		err = e.remove(context.WithoutCancel(ctx), id, cmp.Or(at.StoryID, removed.Article.StoryID))
 	}
 	if err != nil {
+		e.cfg.Writer.SetClean(false)
 		return fmt.Errorf("article %s: deleted, but its story still counts it: %w", id, err)
 	}
 	return nil

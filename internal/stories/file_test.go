@@ -10,6 +10,7 @@ import (
 
 	"throughline/internal/news"
 	"throughline/internal/store"
+	"throughline/internal/storetest"
 )
 
 func TestFile(t *testing.T) {
@@ -244,6 +245,50 @@ func TestCopies(t *testing.T) {
 	}
 	if got := h.kinds(before); len(got) < 2 {
 		t.Errorf("events %q", got)
+	}
+}
+
+// An article that is gone leaves its story, whatever fails or ends meanwhile.
+func TestDeletionsThatFail(t *testing.T) {
+	for name, fail := range map[string]func(h *harness) error{
+		"its story cannot be read": func(h *harness) error {
+			removed := h.drop("a1")
+			h.faults.FailFrom(1, storetest.Method("Scroll"), false, storetest.ErrInjected)
+			return h.forget(removed)
+		},
+		"its story cannot be written": func(h *harness) error {
+			removed := h.drop("a1")
+			h.faults.FailFrom(1, storetest.Writes, false, storetest.ErrInjected)
+			return h.forget(removed)
+		},
+		"the answer of the store is lost": func(h *harness) error {
+			return h.Delete(t.Context(), "a1", func() (*store.Stored, error) { return h.drop("a1"), storetest.ErrInjected })
+		},
+		"nobody waits": func(h *harness) error {
+			unlock, err := h.write(t.Context())
+			h.must(err)
+			defer unlock()
+			ctx, cancel := context.WithCancel(t.Context())
+			return h.Delete(ctx, "a1", func() (*store.Stored, error) {
+				cancel()
+				return h.drop("a1"), nil
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := setUp(t)
+			for _, id := range []string{"a1", "a2", "a3"} {
+				h.put(id, "flood", int(id[1]))
+			}
+			h.file("a1", "a2", "a3")
+			if err := fail(h); err == nil {
+				t.Fatal("nothing failed")
+			}
+			h.faults.Stop()
+			h.repairs()
+			h.check()
+			h.together("a2", "a3")
+		})
 	}
 }
 

@@ -36,7 +36,7 @@ func (e *Engine) repair(ctx context.Context) error {
 	if err := e.apply(ctx, plan); err != nil {
 		return fmt.Errorf("repairing stories: %w", err)
 	}
-	e.cfg.Writer.MarkClean()
+	e.cfg.Writer.SetClean(true)
 	e.cfg.Logger.InfoContext(ctx, "repaired the store after an interrupted write", "sections", sections,
 		"memberships", len(plan.Memberships), "stories", len(plan.Stories)+len(plan.DeletedStories), "events", len(plan.Events))
 	return nil

@@ -52,7 +52,7 @@ type Stories interface {
 type Writer interface {
 	Apply(ctx context.Context, plan *store.Plan) error
 	Clean() bool
-	MarkClean()
+	SetClean(clean bool)
 	RepairSections(ctx context.Context) (store.SectionRepair, error)
 	Outdated() bool
 	MarkCurrent(ctx context.Context) error
