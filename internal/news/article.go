@@ -53,13 +53,29 @@ type Article struct {
 	Membership `json:"-"`
 }
 
+// textFields are the fields of Article that Texts yields, by name and index. They are looked up
+// once, because Texts is called for every article that is read, stored or shown.
+var textFields = func() (fields []textField) {
+	for f := range reflect.TypeFor[Article]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Type.Kind() == reflect.String && name != "-" {
+			fields = append(fields, textField{name, f.Index[0]})
+		}
+	}
+	return fields
+}()
+
+type textField struct {
+	name  string
+	index int
+}
+
 // Texts yields the fields that are a line of text, in the order of Article: the name and the value.
 func (a *Article) Texts() iter.Seq2[string, *string] {
 	return func(yield func(string, *string) bool) {
 		v := reflect.ValueOf(a).Elem()
-		for i := range v.NumField() {
-			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			if s, ok := v.Field(i).Addr().Interface().(*string); ok && name != "-" && !yield(name, s) {
+		for _, f := range textFields {
+			if !yield(f.name, v.Field(f.index).Addr().Interface().(*string)) {
 				return
 			}
 		}
