@@ -117,7 +117,7 @@ func TestCrashDuringWrites(t *testing.T) {
 		hit := f.disarm()
 		s.lease.stop() // a dead process renews nothing
 
-		e.advance(2 * defaultLeaseTTL)
+		e.advance(2 * leaseTTL)
 		again := e.open(t)
 		if again.Clean() {
 			t.Error("clean after a crash")
@@ -214,7 +214,7 @@ func TestOpenIsRepeated(t *testing.T) {
 		if err == nil {
 			s.Close()
 		}
-		e.advance(2 * defaultLeaseTTL)
+		e.advance(2 * leaseTTL)
 		again := e.open(t)
 		mustPut(t, again, newMaker(23).put("a", 1, 2))
 		checkWhole(t, again)

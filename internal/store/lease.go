@@ -15,12 +15,11 @@ import (
 var process = uuid.NewString()
 
 const (
-	defaultLeaseTTL = 20 * time.Second
-	minLeaseTTL     = time.Second
+	// leaseTTL is how long after its last heartbeat a writer counts as gone: much longer than the
+	// clocks of two writers' machines can differ.
+	leaseTTL = 20 * time.Second
 	// leaseBeats is how many heartbeats fit into a lease: two may be missed.
 	leaseBeats = 3
-	// leasePoll is how often a waiting Open reads the lease.
-	leasePoll = 200 * time.Millisecond
 )
 
 // The lease record, as stored.
@@ -88,61 +87,41 @@ func (l *lease) free(r leaseRecord) bool {
 	return l.conn.ownProcess && r.process != process
 }
 
-// acquire takes the lease, waiting up to wait for another writer's to end.
-func (l *lease) acquire(ctx context.Context, wait time.Duration) error {
-	giveUp := l.now().Add(wait)
-	for {
-		held, err := l.try(ctx)
-		if err == nil || !errors.Is(err, ErrLeaseHeld) {
-			return err
-		}
-		if pause := min(leasePoll, giveUp.Sub(l.now())); pause > 0 {
-			select {
-			case <-time.After(pause):
-				continue
-			case <-ctx.Done():
-				return fmt.Errorf("waiting for the writer's lease (got one held by %s): %w", held.owner, ctx.Err())
-			}
-		}
-		return err
-	}
-}
-
-// try takes the lease when it is free. It returns the record of the holder.
-func (l *lease) try(ctx context.Context) (leaseRecord, error) {
+// acquire takes the lease when it is free.
+func (l *lease) acquire(ctx context.Context) error {
 	before, err := l.read(ctx)
 	if err != nil {
-		return before, fmt.Errorf("reading the writer's lease: %w", err)
+		return fmt.Errorf("reading the writer's lease: %w", err)
 	}
 	if !l.free(before) {
-		return before, &LeaseHeldError{Prefix: l.prefix, Owner: before.owner, Expires: before.expires}
+		return &LeaseHeldError{Prefix: l.prefix, Owner: before.owner, Expires: before.expires}
 	}
 	from := l.now()
 	point, err := newPoint(qdrant.NewIDNum(leasePoint), nil, map[string]any{fieldOwner: l.owner, fieldToken: l.token,
 		fieldProcess: process, fieldEpoch: before.epoch + 1, fieldExpires: from.Add(l.ttl), fieldClean: false}, nil)
 	if err != nil {
-		return before, &InvalidError{Field: "owner", Reason: err.Error()}
+		return &InvalidError{Field: "owner", Reason: err.Error()}
 	}
 	opts := upsertOptions{insertOnly: !before.exists}
 	if before.exists {
 		opts.onlyIf = must(qdrant.NewMatchInt(fieldEpoch, before.epoch))
 	}
 	if err := l.conn.upsert(ctx, l.meta, []*qdrant.PointStruct{point}, opts); err != nil {
-		return before, fmt.Errorf("taking the writer's lease: %w", err)
+		return fmt.Errorf("taking the writer's lease: %w", err)
 	}
 	after, err := l.read(ctx)
 	if err != nil {
-		return after, fmt.Errorf("reading the writer's lease: %w", err)
+		return fmt.Errorf("reading the writer's lease: %w", err)
 	}
 	if after.token != l.token {
-		return after, &LeaseHeldError{Prefix: l.prefix, Owner: after.owner, Expires: after.expires}
+		return &LeaseHeldError{Prefix: l.prefix, Owner: after.owner, Expires: after.expires}
 	}
 	l.epoch, l.first = after.epoch, !before.exists
 	l.clean = l.first || before.released && before.clean
 	l.mu.Lock()
 	l.until = from.Add(l.ttl)
 	l.mu.Unlock()
-	return after, nil
+	return nil
 }
 
 // own selects the lease record while this writer holds the lease.

@@ -50,7 +50,7 @@ func TestTakeover(t *testing.T) {
 		m := newMaker(40)
 		mustPut(t, first, m.put("a", 1, 2))
 		first.lease.stop() // it hangs
-		e.advance(defaultLeaseTTL - time.Second)
+		e.advance(leaseTTL - time.Second)
 		if _, err := Open(t.Context(), e.connect(t), e.as("second")); !errors.Is(err, ErrLeaseHeld) {
 			t.Fatalf("taken too early: %v", err)
 		}
@@ -94,10 +94,10 @@ func TestFormerWriterIsFenced(t *testing.T) {
 		m := newMaker(41)
 		mustPut(t, first, m.put("a", 1, 2))
 		first.lease.stop()
-		e.advance(2 * defaultLeaseTTL)
+		e.advance(2 * leaseTTL)
 		second := e.openWith(t, e.as("second"))
 		mustPut(t, second, m.put("a", 2, 1))
-		first.lease.now = func() time.Time { return e.clock().Add(-2 * defaultLeaseTTL) } // its clock stood still
+		first.lease.now = func() time.Time { return e.clock().Add(-2 * leaseTTL) } // its clock stood still
 		if err := first.Put(t.Context(), []Put{m.put("a", 3, 4)})[0]; !errors.Is(err, ErrLeaseLost) {
 			t.Errorf("got %v", err)
 		}
@@ -115,7 +115,7 @@ func TestFormerWriterIsFenced(t *testing.T) {
 func TestRenewalAfterExpiry(t *testing.T) {
 	e := embeddedEnv(t)
 	s := e.open(t)
-	e.advance(2 * defaultLeaseTTL)
+	e.advance(2 * leaseTTL)
 	if err := s.Ready(t.Context()); !errors.Is(err, ErrLeaseLost) {
 		t.Errorf("writes on after its time: %v", err)
 	}
@@ -174,49 +174,6 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-func TestLeaseWait(t *testing.T) {
-	e := embeddedEnv(t)
-	first := e.openWith(t, e.as("first"))
-	waiting := e.as("second")
-	waiting.LeaseWait = time.Hour
-	type result struct {
-		s   *Store
-		err error
-	}
-	done := make(chan result)
-	conn := e.connect(t)
-	go func() {
-		s, err := Open(t.Context(), conn, waiting)
-		done <- result{s, err}
-	}()
-	select {
-	case r := <-done:
-		t.Fatalf("did not wait: %v", r.err)
-	case <-time.After(leasePoll / 2):
-	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r := <-done
-	if r.err != nil {
-		t.Fatal(r.err)
-	}
-	r.s.Close()
-
-	// And a wait that is cut short.
-	third := e.openWith(t, e.as("third"))
-	defer third.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		_, err := Open(ctx, conn, waiting)
-		done <- result{nil, err}
-	}()
-	cancel()
-	if r := <-done; !errors.Is(r.err, context.Canceled) {
-		t.Errorf("got %v", r.err)
-	}
-}
-
 // TestRace opens many writers at once: one gets the lease.
 func TestRace(t *testing.T) {
 	eachBackend(t, func(t *testing.T, e *env) {
@@ -268,7 +225,7 @@ func TestRaceIsDecidedByTheServer(t *testing.T) {
 			if _, err := Open(t.Context(), conn, e.config()); !errors.As(err, &held) || held.Owner != "other" {
 				t.Errorf("fresh %v: got %v", fresh, err)
 			}
-			e.advance(2 * defaultLeaseTTL)
+			e.advance(2 * leaseTTL)
 		}
 	})
 }
@@ -332,7 +289,7 @@ func TestOpenReadsNothing(t *testing.T) {
 	s := e.open(t)
 	mustPut(t, s, newMaker(44).put("a", 1, 1))
 	s.lease.stop() // a dead process renews nothing
-	e.advance(2 * defaultLeaseTTL)
+	e.advance(2 * leaseTTL)
 	scrolls := 0
 	look := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		if r, ok := req.(*qdrant.ScrollPoints); ok && !strings.HasSuffix(r.GetCollectionName(), "_ledger") {

@@ -548,7 +548,7 @@ func TestClean(t *testing.T) {
 		step("marked and reopened", true)
 
 		s.lease.stop() // a dead process renews nothing
-		e.advance(2 * defaultLeaseTTL)
+		e.advance(2 * leaseTTL)
 		s = e.open(t, f.intercept)
 		step("after a process that died", false)
 	})

@@ -31,11 +31,6 @@ type Config struct {
 
 	// Owner names this writer to others that find the lease taken; default: host and process id.
 	Owner string
-	// LeaseTTL is how long after its last heartbeat a writer counts as gone; default 20 s. It must
-	// be much longer than the clocks of two writers' machines can differ, and at least a second.
-	LeaseTTL time.Duration
-	// LeaseWait is how long Open waits for the end of another writer's lease; default 0.
-	LeaseWait time.Duration
 }
 
 // Store reads and writes one prefix. It is safe for concurrent use.
@@ -114,8 +109,8 @@ func (s *Store) openWriter(ctx context.Context) error {
 		return err
 	}
 	s.lease = &lease{conn: s.conn, meta: s.names.meta, prefix: s.cfg.Prefix, owner: s.cfg.Owner, token: uuid.NewString(),
-		ttl: s.cfg.LeaseTTL, now: s.cfg.Now}
-	if err := s.lease.acquire(ctx, s.cfg.LeaseWait); err != nil {
+		ttl: leaseTTL, now: s.cfg.Now}
+	if err := s.lease.acquire(ctx); err != nil {
 		return err
 	}
 	s.lease.keep(func(err error) {
@@ -223,7 +218,6 @@ const releaseTimeout = 5 * time.Second
 func (cfg *Config) complete() error {
 	cfg.Prefix = cmp.Or(cfg.Prefix, "throughline")
 	cfg.Chunker = cmp.Or(cfg.Chunker, "1")
-	cfg.LeaseTTL = cmp.Or(cfg.LeaseTTL, defaultLeaseTTL)
 	cfg.Logger = orDiscard(cfg.Logger)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -244,8 +238,6 @@ func (cfg *Config) complete() error {
 		return &InvalidError{Field: "space.model", Reason: "empty"}
 	case cfg.Space.Dimensions < 1 || cfg.Space.Dimensions > maxDimensions:
 		return &InvalidError{Field: "space.dimensions", Reason: fmt.Sprintf("out of range (got %d, want 1 to %d)", cfg.Space.Dimensions, maxDimensions)}
-	case cfg.LeaseTTL < minLeaseTTL:
-		return &InvalidError{Field: "lease", Reason: fmt.Sprintf("too short (got %v, want at least %v)", cfg.LeaseTTL, minLeaseTTL)}
 	}
 	return nil
 }

@@ -500,7 +500,6 @@ func TestConfigIsChecked(t *testing.T) {
 		"chunker":          func(c *Config) { c.Chunker = "1_2" },
 		"space.model":      func(c *Config) { c.Space = embed.Space{Dimensions: 3} },
 		"space.dimensions": func(c *Config) { c.Space.Dimensions = 0 },
-		"lease":            func(c *Config) { c.LeaseTTL = time.Millisecond },
 	} {
 		cfg := good
 		change(&cfg)
