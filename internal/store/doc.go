@@ -39,8 +39,8 @@
 // Qdrant has no transaction over several points, so [Store.Put] writes in an order that makes the
 // article point the commit mark: every section of the new revision, then the article point, which
 // names the revision and the number of sections, then the deletion of the sections of older
-// revisions. A section is visible only while its article names its revision; readers check that
-// with one batched request, whatever the number of hits.
+// revisions. A section is visible only while its article names its revision; readers check that for
+// all hits at once.
 //
 // The id of a section point is derived from article id, index and revision. Without the revision a
 // put would overwrite the sections of the revision that readers still see, and a crash half way

@@ -16,8 +16,8 @@ import (
 // maxQueries bounds one Query call: each query may answer with thousands of hits.
 const maxQueries = 1024
 
-// Query sends all queries in one batched request per collection, side by side, and for queries over
-// sections one more request that checks their articles. Result i belongs to query i, best first;
+// Query sends all queries in one batched request per collection, side by side, and then reads the
+// articles of the sections that were found, to check them. Result i belongs to query i, best first;
 // equal scores are ordered by article id, then section. The server decides which of several equal
 // hits are inside the limit. While articles are being put, a query over sections may return a few
 // hits fewer than its limit.

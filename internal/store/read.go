@@ -40,15 +40,20 @@ func distinct(ids []string) []string {
 	return out
 }
 
-// leastPart is the least number of points of one of the requests that a page is read by. Decoding
-// vectors is most of the work, and each request is decoded on a core of its own.
-const leastPart = 64
+// A page is read by up to mostParts requests at once, of leastPart points or more: decoding vectors
+// is most of the work, and each answer is decoded on a core of its own.
+const (
+	mostParts = 4
+	leastPart = 64
+)
 
-// getAll reads points by id in pages.
+// getAll reads points by id in pages. It calls each from one goroutine, and not at all for a page
+// of which a request failed.
 func (s *Store) getAll(ctx context.Context, collection string, ids []*qdrant.PointId, fields []string, with With, each func(*qdrant.RetrievedPoint)) error {
 	vectors := with.names()
 	for page := range slices.Chunk(ids, pageSize(with)) {
-		parts := slices.Collect(slices.Chunk(page, max(leastPart, (len(page)+3)/4)))
+		n := min(max(1, len(page)/leastPart), mostParts)
+		parts := slices.Collect(slices.Chunk(page, (len(page)+n-1)/n))
 		points := make([][]*qdrant.RetrievedPoint, len(parts))
 		g, ctx := errgroup.WithContext(ctx)
 		for i, part := range parts {
