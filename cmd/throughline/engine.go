@@ -156,7 +156,7 @@ type settings struct {
 // scoring, and a writer repairs what the last one left.
 func assemble(ctx context.Context, conn *store.Conn, embedder embed.Embedder, s settings) (_ *engine, err error) {
 	opened, err := store.Open(ctx, conn, store.Config{
-		Prefix: s.prefix, Space: embedder.Space(), Chunker: chunk.Version, ReadOnly: s.readOnly, Logger: s.logger, Now: time.Now, Owner: owner(),
+		Prefix: s.prefix, Space: embedder.Space(), Chunker: chunk.Version, ReadOnly: s.readOnly, Logger: s.logger, Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -217,15 +217,6 @@ func referenceFor(embedder embed.Embedder, model *score.Model, workers int) (emb
 
 // Close saves the State and closes the store.
 func (e *engine) Close() error { return errors.Join(e.states.Close(), e.store.Close(), e.conn.Close()) }
-
-// owner names this process in the writer's lease, for people.
-func owner() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
-	return fmt.Sprintf("throughline (process %d on %s)", os.Getpid(), host)
-}
 
 var idLetters = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 

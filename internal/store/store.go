@@ -227,7 +227,7 @@ func (cfg *Config) complete() error {
 		if err != nil {
 			host = "unknown host"
 		}
-		cfg.Owner = fmt.Sprintf("process %d on %s", os.Getpid(), host)
+		cfg.Owner = fmt.Sprintf("throughline (process %d on %s)", os.Getpid(), host)
 	}
 	switch {
 	case !prefixForm.MatchString(cfg.Prefix):
