@@ -20,8 +20,8 @@ const (
 
 	headPoint = 1
 	partBytes = 512 << 10
-	// maxParts bounds a record: 4 GiB of base64, 3 GiB of bytes.
-	maxParts = 8192
+	maxParts  = 8192
+	maxState  = maxParts * partBytes / 4 * 3 // 3 GiB
 )
 
 // recordSchema is the collection of the record. The first SaveState creates it.
@@ -80,6 +80,9 @@ func (s *Store) LoadState(ctx context.Context) (data []byte, number int64, err e
 // SaveState replaces the state record. After an error the stored record is the old one or the new
 // one.
 func (s *Store) SaveState(ctx context.Context, data []byte) error {
+	if len(data) > maxState {
+		return &InvalidError{Field: "state", Reason: fmt.Sprintf("too large (got %d bytes, want at most %d)", len(data), maxState)}
+	}
 	end, err := s.begin()
 	if err != nil {
 		return err
@@ -105,9 +108,6 @@ func (s *Store) SaveState(ctx context.Context, data []byte) error {
 	parts := 0
 	for ; len(text) > 0; parts++ {
 		n := min(len(text), partBytes)
-		if parts == maxParts {
-			return &InvalidError{Field: "state", Reason: fmt.Sprintf("too large (got %d bytes, want at most 3 GiB)", len(data))}
-		}
 		if err := write(partPoint(record, parts), map[string]any{fieldData: text[:n]}); err != nil {
 			return err
 		}

@@ -55,6 +55,9 @@ func TestState(t *testing.T) {
 				t.Errorf("record %d: %d points, %v, want %d", number, stored, err, points)
 			}
 		}
+		if err := s.SaveState(t.Context(), make([]byte, maxState+1)); !errors.Is(err, ErrInvalid) {
+			t.Errorf("more than fits: %v", err)
+		}
 		if err := r.SaveState(t.Context(), []byte("x")); !errors.Is(err, ErrReadOnly) {
 			t.Errorf("a reader saves: %v", err)
 		}
