@@ -332,9 +332,6 @@ func TestInvalidInputChangesNothing(t *testing.T) {
 		{"id", func(p *Put) { p.Article.ID = strings.Repeat("x", MaxID+1) }},
 		{"id", func(p *Put) { p.Article.ID = "a\xff" }},
 		{"title", func(p *Put) { p.Article.Title = "\xc3(" }},
-		{"url", func(p *Put) { p.Article.URL = "\xff" }},
-		{"source", func(p *Put) { p.Article.Source = "\xff" }},
-		{"language", func(p *Put) { p.Article.Language = "\xff" }},
 		{"hash", func(p *Put) { p.Article.ContentHash = "\xff" }},
 		{"authors[1]", func(p *Put) { p.Article.Authors = []string{"a", "\xff"} }},
 		{"story_id", func(p *Put) { p.Article.StoryID = "\xff" }},
@@ -363,6 +360,18 @@ func TestInvalidInputChangesNothing(t *testing.T) {
 		{"sections[0].lexical", func(p *Put) {
 			p.Sections[0].Lexical = vector.Sparse{Terms: []uint32{1, 1}, Weights: []float32{1, 1}}
 		}},
+	}
+	for name := range new(news.Article).Texts() {
+		cases = append(cases, struct {
+			field string
+			spoil func(*Put)
+		}{name, func(p *Put) {
+			for n, s := range p.Article.Texts() {
+				if n == name {
+					*s = "\xff"
+				}
+			}
+		}})
 	}
 	for _, c := range cases {
 		bad := m.put("bad", 1, 2)

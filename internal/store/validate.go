@@ -89,10 +89,9 @@ func checkPut(p *Put, dim int) error {
 	a := &p.Article
 	c := &checker{id: a.ID}
 	c.key("id", a.ID)
-	c.text("title", a.Title)
-	c.text("url", a.URL)
-	c.text("source", a.Source)
-	c.text("language", a.Language)
+	for name, s := range a.Texts() {
+		c.text(name, *s)
+	}
 	c.text("hash", a.ContentHash)
 	c.texts("authors", a.Authors)
 	c.membership(&a.Membership)
