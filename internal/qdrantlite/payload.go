@@ -126,9 +126,9 @@ func (s payloadSelector) encoded(b []byte) []byte {
 		if size < 0 {
 			return b
 		}
-		// An entry begins with its key.
-		_, kind, n := protowire.ConsumeTag(entry)
-		if n < 0 || kind != protowire.BytesType {
+		// An entry begins with its key, field 1.
+		field, kind, n := protowire.ConsumeTag(entry)
+		if n < 0 || field != 1 || kind != protowire.BytesType {
 			return b
 		}
 		key, n := protowire.ConsumeBytes(entry[n:])

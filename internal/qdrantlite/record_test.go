@@ -3,14 +3,17 @@ package qdrantlite
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	"throughline/cluster/vector"
@@ -138,11 +141,48 @@ func FuzzDecodeOthers(f *testing.F) {
 			if _, err := decodePayload(again, everything); err != nil && checkPayload(p) == nil {
 				t.Fatal(err)
 			}
+			if checkPayload(p) == nil && len(p) <= 8 {
+				checkSelected(t, p, again)
+			}
 		}
 		_, _ = decodePoint(record)
 		_, _ = decodeCollection("c", record)
 		_, _, _ = decodeIndex(body, record)
 	})
+}
+
+// checkSelected reads each field of a payload alone, all but that one, and none, and compares with
+// the payload as a whole.
+func checkSelected(t *testing.T, p payload, record []byte) {
+	t.Helper()
+	for key, value := range p {
+		others := maps.Clone(p)
+		delete(others, key)
+		for _, want := range []payload{{key: value}, others, {}} {
+			// A name that the payload lacks changes nothing.
+			got, err := decodePayload(record, payloadSelector{keys: append(slices.Collect(maps.Keys(want)), key+"?")})
+			if _, ok := p[key+"?"]; err != nil || !ok && !proto.Equal(&qdrant.Struct{Fields: got}, &qdrant.Struct{Fields: want}) {
+				t.Fatalf("%d of %d fields: got %v, %v, want %v", len(want), len(p), got, err, want)
+			}
+		}
+	}
+}
+
+func TestSelectedFields(t *testing.T) {
+	p := qdrant.NewValueMap(map[string]any{"": "no name", "id": 7, "id2": "x", "list": []any{1, "id", nil}, "none": nil,
+		"nested": map[string]any{"id": "inner", "list": []any{map[string]any{"": 2.5}}}, "long": strings.Repeat("é", 5000)})
+	record, err := encodePayload(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSelected(t, p, record)
+	// What is no list of entries is refused, whatever is selected.
+	for _, body := range []string{"\x0a", "\x08\x01\x0a", "\x0a\x05\x0a\x09id", "\x0a\x02\x12\x05", "\xff"} {
+		record := seal(append([]byte{recordFormat}, body...))
+		if got, err := decodePayload(record, payloadSelector{keys: []string{"id"}}); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%q: got %v, %v", body, got, err)
+		}
+	}
 }
 
 func TestCheckPayload(t *testing.T) {
