@@ -2,7 +2,7 @@
 //
 // It has the contract of embedders ([Embedder]), what makes two vectors comparable ([Space]), and
 // an embedder that asks a server with OpenAI's embeddings API ([OpenAI]). Package embed/minilm has
-// another one, a model inside of the binary.
+// another one, a model in the binary.
 //
 // It does not know what an article is, where vectors are stored, or how similar texts should be.
 //

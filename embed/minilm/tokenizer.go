@@ -17,7 +17,7 @@ var vocabularyText string
 
 const (
 	vocabularySize = 30522
-	// maxWordRunes is the length from which the reference makes one unknown token of a word.
+	// maxWordRunes is the length beyond which the reference makes one unknown token of a word.
 	maxWordRunes = 100
 
 	unknownToken = 100

@@ -12,8 +12,8 @@ import (
 
 // A text is embedded once. What is stored names the text that each vector was made of, and the
 // store caches the vectors of texts that were replaced or deleted. So an edit costs only what it
-// changed, and an article that was deleted and comes again costs nothing. If the store cannot be
-// read, texts are embedded again, which is always right.
+// changed, and an article that was deleted and comes again costs nothing. If vectors of sections or
+// cached ones cannot be read, texts are embedded again, which is always right.
 
 // embed sets the vectors of a batch: those that the store has, and the others with one call of the
 // embedder.

@@ -65,13 +65,13 @@ func looksLikeHost(s string) bool {
 	return path != "" || strings.HasPrefix(host, "www.")
 }
 
-// CanonicalURL returns the form in which two addresses of one article are equal. It is hashed and
+// canonicalURL returns the form in which two addresses of one article are equal. It is hashed and
 // never fetched. For http and https: scheme https, host in lower case without "www.", without user,
 // default port, fragment and tracking parameters, the other parameters in the order of their names,
 // no slash at the end of the path. "www." is removed because no news site serves something else
 // under the bare name; "m." and "amp." stay because some sites do. A URL of another scheme, or one
 // that cannot be parsed, is returned unchanged.
-func CanonicalURL(s string) string {
+func canonicalURL(s string) string {
 	u, err := url.Parse(strings.TrimSpace(s))
 	if err != nil || !IsWeb(u) || u.Hostname() == "" {
 		return s
@@ -141,7 +141,7 @@ var contentSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("throughline:article:c
 // nothing else distinguishes it from the next one.
 func deriveID(a *Article) string {
 	if a.URL != "" {
-		return uuid.NewSHA1(uuid.NameSpaceURL, []byte(CanonicalURL(a.URL))).String()
+		return uuid.NewSHA1(uuid.NameSpaceURL, []byte(canonicalURL(a.URL))).String()
 	}
 	parts := []string{a.Source, "", a.Text()}
 	if !a.TitleDerived {

@@ -34,11 +34,11 @@ func TestCanonicalURL(t *testing.T) {
 		"not a url %zz":                                       "not a url %zz",
 		"https://example.com/a?reference=1&refer=2&campaign=": "https://example.com/a?campaign=&refer=2&reference=1",
 	} {
-		got := CanonicalURL(in)
+		got := canonicalURL(in)
 		if got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
-		if again := CanonicalURL(got); again != got {
+		if again := canonicalURL(got); again != got {
 			t.Errorf("%q: canonical form of %q is %q", in, got, again)
 		}
 	}
@@ -222,8 +222,8 @@ func FuzzCanonicalURL(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		once := CanonicalURL(s)
-		if again := CanonicalURL(once); again != once {
+		once := canonicalURL(s)
+		if again := canonicalURL(once); again != once {
 			t.Fatalf("%q is %q is %q", s, once, again)
 		}
 	})

@@ -30,7 +30,7 @@ type Section struct {
 
 // Put is one article to store.
 type Put struct {
-	Article  news.Article // without its Sections: those below are stored
+	Article  news.Article // its Sections do not count: those below are stored
 	Vectors  Vectors
 	Sections []Section
 }

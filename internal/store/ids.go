@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -18,31 +17,19 @@ var (
 	topicSpace   = uuid.NewSHA1(uuid.NameSpaceURL, []byte("throughline:topic"))
 )
 
-// PointID returns the id of an article's point, a UUIDv5 of its id.
-func PointID(articleID string) string {
-	return uuid.NewSHA1(articleSpace, []byte(articleID)).String()
+// pointID makes the id of a point, a UUIDv5 of a name.
+func pointID(space uuid.UUID, name string) *qdrant.PointId {
+	return qdrant.NewIDUUID(uuid.NewSHA1(space, []byte(name)).String())
 }
 
-// SectionPointID returns the id of a section's point, a UUIDv5. The numbers come first and end at a
-// space, so no two sections have the same name, whatever the article ids are.
-func SectionPointID(articleID string, index int, revision int64) string {
-	name := strconv.AppendInt(nil, int64(index), 10)
-	name = append(name, ' ')
-	name = strconv.AppendInt(name, revision, 10)
-	name = append(name, ' ')
-	name = append(name, articleID...)
-	return uuid.NewSHA1(sectionSpace, name).String()
-}
+func articlePoint(id string) *qdrant.PointId { return pointID(articleSpace, id) }
+func storyPoint(id string) *qdrant.PointId   { return pointID(storySpace, id) }
+func topicPoint(id string) *qdrant.PointId   { return pointID(topicSpace, id) }
 
-func articlePoint(id string) *qdrant.PointId { return qdrant.NewIDUUID(PointID(id)) }
-func storyPoint(id string) *qdrant.PointId {
-	return qdrant.NewIDUUID(uuid.NewSHA1(storySpace, []byte(id)).String())
-}
-func topicPoint(id string) *qdrant.PointId {
-	return qdrant.NewIDUUID(uuid.NewSHA1(topicSpace, []byte(id)).String())
-}
+// sectionPoint is the id of a section's point. The numbers come first and end at a space, so no two
+// sections have the same name, whatever the article ids are.
 func sectionPoint(articleID string, index int, revision int64) *qdrant.PointId {
-	return qdrant.NewIDUUID(SectionPointID(articleID, index, revision))
+	return pointID(sectionSpace, fmt.Sprintf("%d %d %s", index, revision, articleID))
 }
 
 // checkID returns why an id cannot be stored, or "".

@@ -119,7 +119,7 @@ func Writes(method string, req any) bool {
 	if r, ok := req.(interface{ GetCollectionName() string }); ok && strings.HasSuffix(r.GetCollectionName(), "_meta") {
 		return false
 	}
-	for _, name := range []string{"Upsert", "Delete", "UpdateBatch", "SetPayload"} {
+	for _, name := range []string{"Upsert", "Delete", "UpdateBatch"} {
 		if strings.HasSuffix(method, "/"+name) {
 			return true
 		}
