@@ -2,7 +2,6 @@ package titles
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,18 +19,18 @@ import (
 )
 
 // Config configures a Client for a server with the chat API of OpenAI. BaseURL and Model are
-// required; every other field has a default.
+// required.
 type Config struct {
 	BaseURL string // what comes before "/chat/completions"
 	APIKey  string // sent as a bearer token when it is not empty; no error contains it
 	Model   string // its name on the server
-
-	Timeout     time.Duration // of a request; 0: a minute
-	Tries       int           // attempts at one title, after transient failures; 0: 3
-	Concurrency int           // requests in flight; 0: 2
-
-	HTTPClient *http.Client // nil: a client with the default transport
 }
+
+const (
+	requestTimeout = time.Minute
+	maxTries       = 3 // attempts at one title, after transient failures
+	maxInFlight    = 2 // requests
+)
 
 // ConfigError reports an unusable field of a Config.
 type ConfigError struct{ Field, Problem string }
@@ -58,6 +57,8 @@ func (e *EndpointError) Error() string {
 type Client struct {
 	config   Config
 	client   *openai.Client
+	timeout  time.Duration // of a request
+	tries    uint
 	inFlight chan struct{}
 	noFormat atomic.Bool // the server does not support response_format
 	backOff  func() backoff.BackOff
@@ -79,17 +80,12 @@ func New(config Config) (*Client, error) {
 		return nil, &ConfigError{"Model", "is empty"}
 	case strings.ContainsAny(config.APIKey, "\r\n"):
 		return nil, &ConfigError{"APIKey", "contains a line break"}
-	case config.Timeout < 0 || config.Tries < 0 || config.Concurrency < 0:
-		return nil, &ConfigError{"Timeout, Tries or Concurrency", "is negative"}
 	}
-	config.Timeout = cmp.Or(config.Timeout, time.Minute)
-	config.Tries = cmp.Or(config.Tries, 3)
-	config.Concurrency = cmp.Or(config.Concurrency, 2)
-	config.HTTPClient = cmp.Or(config.HTTPClient, &http.Client{})
 	oc := openai.DefaultConfig(config.APIKey)
-	oc.BaseURL, oc.HTTPClient = config.BaseURL, &bounded{config.HTTPClient}
+	oc.BaseURL, oc.HTTPClient = config.BaseURL, bounded{}
 	return &Client{
-		config: config, client: openai.NewClientWithConfig(oc), inFlight: make(chan struct{}, config.Concurrency),
+		config: config, client: openai.NewClientWithConfig(oc),
+		timeout: requestTimeout, tries: maxTries, inFlight: make(chan struct{}, maxInFlight),
 		backOff: func() backoff.BackOff { return backoff.NewExponentialBackOff() },
 	}, nil
 }
@@ -105,12 +101,12 @@ const maxAnswer = 1 << 20
 
 // bounded reads answers with a limit, which go-openai lacks, and stores the wait that a server asks
 // for in the duration of the request's context.
-type bounded struct{ client *http.Client }
+type bounded struct{}
 
 type waitKey struct{}
 
-func (b *bounded) Do(request *http.Request) (*http.Response, error) {
-	response, err := b.client.Do(request)
+func (bounded) Do(request *http.Request) (*http.Response, error) {
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +159,7 @@ func (c *Client) Title(ctx context.Context, s Subject) (Title, error) {
 			return "", errors.Join(last, &backoff.RetryAfterError{Duration: wait})
 		}
 		return "", last
-	}, backoff.WithBackOff(c.backOff()), backoff.WithMaxTries(uint(c.config.Tries)), backoff.WithMaxElapsedTime(0))
+	}, backoff.WithBackOff(c.backOff()), backoff.WithMaxTries(c.tries), backoff.WithMaxElapsedTime(0))
 	switch {
 	case ctx.Err() != nil:
 		return Title{}, ctx.Err()
@@ -175,7 +171,7 @@ func (c *Client) Title(ctx context.Context, s Subject) (Title, error) {
 
 // ask sends one request.
 func (c *Client) ask(ctx context.Context, system, user string) (string, error) {
-	attempt, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	attempt, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	request := openai.ChatCompletionRequest{Model: c.config.Model, Messages: []openai.ChatCompletionMessage{
 		{Role: openai.ChatMessageRoleSystem, Content: system}, {Role: openai.ChatMessageRoleUser, Content: user},
@@ -216,7 +212,7 @@ func (c *Client) failure(err error, attempt context.Context) *EndpointError {
 	case errors.Is(err, errTooLong) || errors.As(err, &syntax) || errors.As(err, &typed): // not a chat endpoint
 		failed.Transient = false
 	case attempt.Err() != nil:
-		failed.Detail = fmt.Sprintf("no answer within %v", c.config.Timeout)
+		failed.Detail = fmt.Sprintf("no answer within %v", c.timeout)
 	case errors.As(err, &u):
 		failed.Detail = u.Err.Error() // without the URL, which is in Endpoint
 	}

@@ -34,9 +34,8 @@ func completion(content string) string {
 func serve(t *testing.T, config Config, handler http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
-	transport := &http.Transport{}
-	t.Cleanup(func() { transport.CloseIdleConnections(); server.Close() })
-	config.BaseURL, config.HTTPClient = server.URL+"/v1/", &http.Client{Transport: transport}
+	t.Cleanup(func() { http.DefaultClient.CloseIdleConnections(); server.Close() })
+	config.BaseURL = server.URL + "/v1/"
 	if config.Model == "" {
 		config.Model = "small"
 	}
@@ -137,13 +136,14 @@ func TestFailures(t *testing.T) {
 
 func TestTimeout(t *testing.T) {
 	release := make(chan struct{})
-	c := serve(t, Config{Timeout: 20 * time.Millisecond, Tries: 1}, func(w http.ResponseWriter, r *http.Request) {
+	c := serve(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-release:
 		case <-r.Context().Done():
 		}
 	})
 	defer close(release)
+	c.timeout, c.tries = 20*time.Millisecond, 1
 	_, err := c.Title(t.Context(), flood)
 	var endpoint *EndpointError
 	if !errors.As(err, &endpoint) || !strings.Contains(err.Error(), "20ms") {
@@ -159,12 +159,13 @@ func TestTimeout(t *testing.T) {
 // No more requests are in flight than were allowed.
 func TestConcurrency(t *testing.T) {
 	var now, most atomic.Int64
-	c := serve(t, Config{Concurrency: 3}, func(w http.ResponseWriter, _ *http.Request) {
+	c := serve(t, Config{}, func(w http.ResponseWriter, _ *http.Request) {
 		most.Store(max(most.Load(), now.Add(1)))
 		time.Sleep(2 * time.Millisecond)
 		now.Add(-1)
 		fmt.Fprint(w, completion(goodTitle))
 	})
+	c.inFlight = make(chan struct{}, 3)
 	var wait sync.WaitGroup
 	for range 30 {
 		wait.Go(func() {
