@@ -71,9 +71,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 	start := newReadinessGate(ctx, e.store.Ready)
 	cfg := e.serverConfig(p, c.ReadOnly)
 	cfg.Drain, cfg.Ready = c.Drain, start.check
-	if cfg.Handlers, err = embeddingHandlers(e.embedder, p.logger()); err != nil {
-		return err
-	}
+	cfg.Handlers = embeddingHandlers(e.embedder, p.logger())
 	srv, err := server.New(cfg)
 	if err != nil {
 		return err
@@ -260,14 +258,11 @@ func jsonText(s string) string {
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // embeddingHandlers make a server an embedding endpoint for other programs.
-func embeddingHandlers(embedder embed.Embedder, logger *slog.Logger) (map[string]http.Handler, error) {
-	api, err := openaiapi.New(openaiapi.Config{Embedder: embedder, Logger: logger})
-	if err != nil {
-		return nil, err
-	}
+func embeddingHandlers(embedder embed.Embedder, logger *slog.Logger) map[string]http.Handler {
+	api := openaiapi.New(embedder, logger)
 	handlers := make(map[string]http.Handler)
 	for _, path := range openaiapi.Paths {
 		handlers[path] = api
 	}
-	return handlers, nil
+	return handlers
 }

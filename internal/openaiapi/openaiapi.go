@@ -25,24 +25,25 @@ import (
 	"throughline/embed"
 )
 
-// Config configures a Handler. Embedder is required; every other field has a default.
-type Config struct {
-	Embedder embed.Embedder
-	Logger   *slog.Logger // logs failures of the embedder; nil: no logging
-
-	MaxInputs   int           // texts in a request; 0: 2,048, as OpenAI
-	MaxBody     int64         // bytes of a request; 0: 16 MiB
-	MaxRequests int           // requests at once, others get status 429; 0: 64
-	ReadTimeout time.Duration // for reading the body of a request; 0: 30 s
-}
-
 // Handler serves the paths of [Paths]. It answers other paths as OpenAI does: unknown URL.
 type Handler struct {
-	cfg   Config
-	space embed.Space
-	count func(string) int
-	slots chan struct{} // one for each request in progress
+	embedder embed.Embedder
+	logger   *slog.Logger
+	space    embed.Space
+	count    func(string) int
+	limits
+	slots chan struct{} // one for each request in progress; others get status 429
 }
+
+type limits struct {
+	inputs   int           // texts in a request
+	body     int64         // bytes of a request
+	requests int           // in progress
+	read     time.Duration // for reading the body of a request
+}
+
+// defaultLimits are those of New. OpenAI allows as many inputs.
+var defaultLimits = limits{inputs: 2048, body: 16 << 20, requests: 64, read: 30 * time.Second}
 
 // Paths are the patterns of [http.ServeMux] that a Handler should be registered for.
 var Paths = []string{embeddingsPath, modelsPath, modelPath}
@@ -53,23 +54,15 @@ const (
 	modelPath      = "/v1/models/" // and the id
 )
 
-// New makes a handler.
-func New(cfg Config) (*Handler, error) {
-	if cfg.Embedder == nil {
-		return nil, errors.New("openaiapi: Config.Embedder: missing")
-	}
-	if cfg.MaxInputs < 0 || cfg.MaxBody < 0 || cfg.MaxRequests < 0 || cfg.ReadTimeout < 0 {
-		return nil, fmt.Errorf("openaiapi: Config: negative limit (got MaxInputs %d, MaxBody %d, MaxRequests %d, ReadTimeout %v)",
-			cfg.MaxInputs, cfg.MaxBody, cfg.MaxRequests, cfg.ReadTimeout)
-	}
-	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
-	cfg.MaxInputs = cmp.Or(cfg.MaxInputs, 2048)
-	cfg.MaxBody = cmp.Or(cfg.MaxBody, 16<<20)
-	cfg.MaxRequests = cmp.Or(cfg.MaxRequests, 64)
-	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 30*time.Second)
+// New makes a handler, which logs failures of the embedder.
+func New(embedder embed.Embedder, logger *slog.Logger) *Handler {
+	return limited(embedder, logger, defaultLimits)
+}
+
+func limited(embedder embed.Embedder, logger *slog.Logger, l limits) *Handler {
 	return &Handler{
-		cfg: cfg, space: cfg.Embedder.Space(), count: embed.Counter(cfg.Embedder), slots: make(chan struct{}, cfg.MaxRequests),
-	}, nil
+		embedder: embedder, logger: logger, space: embedder.Space(), count: embed.Counter(embedder), limits: l, slots: make(chan struct{}, l.requests),
+	}
 }
 
 // ServeHTTP implements [http.Handler].
@@ -164,7 +157,7 @@ func (h *Handler) embeddings(w http.ResponseWriter, r *http.Request) (any, *prob
 		w.Header().Set("Retry-After", "1")
 		return nil, &problem{status: http.StatusTooManyRequests, Message: "too many requests at once; try again", Type: "rate_limit_error", Code: "rate_limit_exceeded"}
 	}
-	vectors, err := h.cfg.Embedder.Embed(r.Context(), embed.Document, q.texts)
+	vectors, err := h.embedder.Embed(r.Context(), embed.Document, q.texts)
 	if err != nil {
 		return nil, h.failed(w, r, len(q.texts), err)
 	}
@@ -183,12 +176,12 @@ func (h *Handler) embeddings(w http.ResponseWriter, r *http.Request) (any, *prob
 // readBody reads the body of a request, limited in size and time.
 func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
 	controller := http.NewResponseController(w)
-	_ = controller.SetReadDeadline(time.Now().Add(h.cfg.ReadTimeout)) // not every server supports it
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.cfg.MaxBody))
+	_ = controller.SetReadDeadline(time.Now().Add(h.read)) // not every server supports it
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.body))
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
-		p := invalid("", "request_too_large", "the request is longer than %d bytes; send fewer inputs at a time", h.cfg.MaxBody)
+		p := invalid("", "request_too_large", "the request is longer than %d bytes; send fewer inputs at a time", h.body)
 		p.status = http.StatusRequestEntityTooLarge
 		return nil, p
 	case err != nil:
@@ -214,7 +207,7 @@ func (h *Handler) tokens(text string) int {
 // endpoint.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, inputs int, err error) *problem {
 	if r.Context().Err() == nil {
-		h.cfg.Logger.ErrorContext(r.Context(), "embedding for a client failed", "inputs", inputs, "error", err)
+		h.logger.ErrorContext(r.Context(), "embedding for a client failed", "inputs", inputs, "error", err)
 	}
 	transient := []error{embed.ErrBusy, embed.ErrUnreachable, embed.ErrQuota, context.DeadlineExceeded}
 	if slices.ContainsFunc(transient, func(kind error) bool { return errors.Is(err, kind) }) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"math"
 	"net"
 	"net/http"
@@ -67,13 +68,11 @@ func (w words) Embed(ctx context.Context, kind embed.Kind, texts []string) ([][]
 	return out, nil
 }
 
-func serve(t *testing.T, cfg Config) *httptest.Server {
+var discard = slog.New(slog.DiscardHandler)
+
+func serve(t *testing.T, embedder embed.Embedder, l limits) *httptest.Server {
 	t.Helper()
-	h, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := httptest.NewServer(h)
+	s := httptest.NewServer(limited(embedder, discard, l))
 	t.Cleanup(s.Close)
 	return s
 }
@@ -98,7 +97,7 @@ func call(t *testing.T, s *httptest.Server, method, path, body string) (int, htt
 }
 
 func TestEmbeddings(t *testing.T) {
-	s := serve(t, Config{Embedder: words{}})
+	s := serve(t, words{}, defaultLimits)
 	for _, c := range []struct {
 		body   string
 		texts  []string
@@ -139,7 +138,7 @@ func TestEmbeddings(t *testing.T) {
 }
 
 func TestBase64(t *testing.T) {
-	s := serve(t, Config{Embedder: words{}})
+	s := serve(t, words{}, defaultLimits)
 	code, _, body := call(t, s, "POST", "/v1/embeddings", `{"model": "words", "input": "one text", "encoding_format": "base64"}`)
 	var got struct{ Data []struct{ Embedding string } }
 	if err := json.Unmarshal([]byte(body), &got); err != nil || code != 200 {
@@ -157,7 +156,9 @@ func TestBase64(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	s := serve(t, Config{Embedder: words{}, MaxInputs: 2, MaxBody: 300})
+	l := defaultLimits
+	l.inputs, l.body = 2, 300
+	s := serve(t, words{}, l)
 	for _, c := range []struct {
 		method, path, body string
 		code               int
@@ -212,7 +213,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestModels(t *testing.T) {
-	s := serve(t, Config{Embedder: words{}})
+	s := serve(t, words{}, defaultLimits)
 	if code, _, body := call(t, s, "GET", "/v1/models", ""); code != 200 || !strings.Contains(body, `"object":"list"`) || !strings.Contains(body, `"id":"words"`) {
 		t.Errorf("%d %s", code, body)
 	}
@@ -233,7 +234,7 @@ func TestFailuresOfTheEmbedder(t *testing.T) {
 		{&embed.EndpointError{Reason: embed.ErrAuth, Endpoint: "http://secret.example"}, 500, ""},
 		{errors.New("secret.example burns"), 500, ""},
 	} {
-		s := serve(t, Config{Embedder: words{err: c.err}})
+		s := serve(t, words{err: c.err}, defaultLimits)
 		code, header, body := call(t, s, "POST", "/v1/embeddings", `{"model": "words", "input": "a"}`)
 		if code != c.code || header.Get("Retry-After") != c.retry || !strings.Contains(body, `"type":"server_error"`) || strings.Contains(body, "secret") {
 			t.Errorf("%v: %d, Retry-After %q, %s", c.err, code, header.Get("Retry-After"), body)
@@ -245,7 +246,9 @@ func TestFailuresOfTheEmbedder(t *testing.T) {
 // place.
 func TestTooManyAtOnce(t *testing.T) {
 	w := words{begun: make(chan struct{}), wait: make(chan struct{})}
-	s := serve(t, Config{Embedder: w, MaxRequests: 1})
+	l := defaultLimits
+	l.requests = 1
+	s := serve(t, w, l)
 	const body = `{"model": "words", "input": "a"}`
 	ctx, leave := context.WithCancel(t.Context())
 	gone := make(chan error)
@@ -280,7 +283,9 @@ func TestTooManyAtOnce(t *testing.T) {
 
 // A client that never sends the rest of its request does not stay.
 func TestSlowBody(t *testing.T) {
-	s := serve(t, Config{Embedder: words{}, ReadTimeout: 20 * time.Millisecond})
+	l := defaultLimits
+	l.read = 20 * time.Millisecond
+	s := serve(t, words{}, l)
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -295,14 +300,6 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-func TestConfigIsChecked(t *testing.T) {
-	for _, cfg := range []Config{{}, {Embedder: words{}, MaxInputs: -1}, {Embedder: words{}, MaxBody: -1}} {
-		if _, err := New(cfg); err == nil {
-			t.Errorf("%+v was accepted", cfg)
-		}
-	}
-}
-
 // Our own client gets the same vectors from the endpoint as from the model behind it, in the same
 // space.
 func TestOurOwnClient(t *testing.T) {
@@ -310,7 +307,7 @@ func TestOurOwnClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, Config{Embedder: model})
+	s := serve(t, model, defaultLimits)
 	client, err := embed.NewOpenAI(t.Context(), embed.OpenAIConfig{
 		BaseURL: s.URL + "/v1", Model: "sentence-transformers/all-MiniLM-L6-v2", Count: minilm.CountTokens, MaxBatch: 3, HTTPClient: s.Client(),
 	})
@@ -339,10 +336,7 @@ func TestOurOwnClient(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	h, err := New(Config{Embedder: words{}})
-	if err != nil {
-		f.Fatal(err)
-	}
+	h := New(words{}, discard)
 	for _, seed := range []string{`{"model": "words", "input": ["a", "b"]}`, `{"input": [1]}`, `{"model":"words","input":"\ud800","encoding_format":"base64"}`, `{"input":[[]]}`} {
 		f.Add([]byte(seed))
 	}

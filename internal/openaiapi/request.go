@@ -69,8 +69,8 @@ func (h *Handler) check(q *request) *problem {
 	if q.texts, p = texts(q.Input); p != nil {
 		return p
 	}
-	if len(q.texts) > h.cfg.MaxInputs {
-		return invalid("input", "array_above_max_length", "input has %d texts; at most %d in a request", len(q.texts), h.cfg.MaxInputs)
+	if len(q.texts) > h.inputs {
+		return invalid("input", "array_above_max_length", "input has %d texts; at most %d in a request", len(q.texts), h.inputs)
 	}
 	return nil
 }
