@@ -28,14 +28,6 @@ func (w *Writer) raw(data []byte) {
 // Int writes a number.
 func (w *Writer) Int(n int64) { w.raw(binary.LittleEndian.AppendUint64(nil, uint64(n))) }
 
-// Text writes a text.
-func (w *Writer) Text(s string) {
-	w.Int(int64(len(s)))
-	if w.err == nil {
-		_, w.err = w.out.WriteString(s)
-	}
-}
-
 // Int32s writes numbers.
 func (w *Writer) Int32s(all []int32) { writeNumbers(w, all) }
 
@@ -86,7 +78,7 @@ func (r *Reader) Int() int64 {
 	return int64(binary.LittleEndian.Uint64(data[:]))
 }
 
-// length reads the length of a slice whose elements have at least the given number of bytes.
+// length reads the length of a slice whose elements have the given number of bytes.
 func (r *Reader) length(bytes int) int {
 	n := r.Int()
 	if r.err == nil && (n < 0 || n > r.left/int64(bytes)) {
@@ -96,13 +88,6 @@ func (r *Reader) length(bytes int) int {
 		return 0
 	}
 	return int(n)
-}
-
-// Text reads a text.
-func (r *Reader) Text() string {
-	data := make([]byte, r.length(1))
-	r.raw(data)
-	return string(data)
 }
 
 // Int32s reads numbers.
