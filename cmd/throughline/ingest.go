@@ -176,7 +176,7 @@ func (p *program) ingestRemote(ctx context.Context, addr string, paths []string,
 		mu.Lock()
 		defer mu.Unlock()
 		shown.count("sending")
-		count(&summary, r)
+		summary.Count(r)
 		if each != nil {
 			each(r)
 		}
@@ -235,21 +235,6 @@ func (p *program) ingestRemote(ctx context.Context, addr string, paths []string,
 	err = g.Wait()
 	summary.Took = time.Since(started)
 	return summary, err
-}
-
-func count(s *ingest.Summary, r ingest.Report) {
-	switch r.Outcome {
-	case ingest.New:
-		s.New++
-		s.Sections += r.Sections
-	case ingest.Updated:
-		s.Updated++
-		s.Sections += r.Sections
-	case ingest.Unchanged:
-		s.Unchanged++
-	default:
-		s.Rejected = append(s.Rejected, r)
-	}
 }
 
 var wireOutcome = map[throughlinev1.IngestOutcome]ingest.Outcome{

@@ -105,6 +105,22 @@ type Summary struct {
 	Took             time.Duration
 }
 
+// Count counts the result for one item.
+func (s *Summary) Count(r Report) {
+	switch r.Outcome {
+	case New:
+		s.New++
+		s.Sections += r.Sections
+	case Updated:
+		s.Updated++
+		s.Sections += r.Sections
+	case Unchanged:
+		s.Unchanged++
+	default:
+		s.Rejected = append(s.Rejected, r)
+	}
+}
+
 // Items returns the number of items that the run has seen.
 func (s Summary) Items() int { return s.New + s.Updated + s.Unchanged + len(s.Rejected) }
 

@@ -278,18 +278,7 @@ func (r *run) commit(ctx context.Context, b *batch) error {
 }
 
 func (r *run) count(report Report) {
-	switch report.Outcome {
-	case New:
-		r.summary.New++
-		r.summary.Sections += report.Sections
-	case Updated:
-		r.summary.Updated++
-		r.summary.Sections += report.Sections
-	case Unchanged:
-		r.summary.Unchanged++
-	case Rejected:
-		r.summary.Rejected = append(r.summary.Rejected, report)
-	}
+	r.summary.Count(report)
 	if r.opts.Each != nil {
 		r.opts.Each(report)
 	}
