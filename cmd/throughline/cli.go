@@ -109,7 +109,7 @@ func (f EmbedderFlags) check() error {
 		name  string
 		given bool
 	}{
-		{"--base-url", f.BaseURL != ""}, {"--model", f.Model != "" && embed.CanonicalModel(f.Model) != builtinModel},
+		{"--base-url", f.BaseURL != ""}, {"--model", f.Model != "" && embed.CanonicalModel(f.Model) != embed.MiniLM},
 		{"--dimensions", f.Dimensions != 0}, {"--max-tokens", f.MaxTokens != 0}, {"--max-batch", f.MaxBatch != 0},
 		{"--document-prefix", f.DocumentPrefix != ""}, {"--query-prefix", f.QueryPrefix != ""}, {"--api-key-file", f.APIKeyFile != ""},
 	} {

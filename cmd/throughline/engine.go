@@ -57,12 +57,6 @@ func secret(file, variable string) (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
-// The built-in model. Its tokenizer also serves an endpoint with the same model.
-const (
-	builtinModel  = embed.MiniLM
-	builtinTokens = 256
-)
-
 // embedder makes the embedder of the flags.
 func (p *program) embedder(ctx context.Context) (embed.Embedder, error) {
 	f := p.cli.EmbedderFlags
@@ -77,11 +71,8 @@ func (p *program) embedder(ctx context.Context) (embed.Embedder, error) {
 		BaseURL: f.BaseURL, APIKey: key, Model: f.Model, Dimensions: f.Dimensions,
 		DocumentPrefix: f.DocumentPrefix, QueryPrefix: f.QueryPrefix, MaxTokens: f.MaxTokens, MaxBatch: f.MaxBatch, Logger: p.logger(),
 	}
-	if embed.CanonicalModel(f.Model) == builtinModel {
+	if embed.CanonicalModel(f.Model) == embed.MiniLM { // the built-in model has its tokenizer
 		cfg.Count = minilm.CountTokens
-		if cfg.MaxTokens == 0 {
-			cfg.MaxTokens = builtinTokens
-		}
 	}
 	model, err := embed.NewOpenAI(ctx, cfg)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 type evaluateCmd struct {
 	Files []string `arg:"" name:"file" help:"JSON lines of articles with the labels story and topic."`
 	VectorFlags
-	Bootstrap int      `default:"1000" help:"Samples for the 95% intervals; 0: no intervals."`
+	Bootstrap int      `default:"${samples}" help:"Samples for the 95% intervals; 0: no intervals."`
 	Ask       *int     `placeholder:"N" help:"Most articles of a file to list related articles for. Default: all."`
 	Save      string   `type:"path" placeholder:"FILE" help:"Write the figures, as JSON, for --compare."`
 	Compare   string   `type:"path" placeholder:"FILE" help:"Show the changes since the run saved in FILE."`
@@ -213,7 +213,7 @@ func (s *vectorSource) of(name string) (embedder embed.Embedder, arrays *evaluat
 	if arrays, err = evaluate.OpenVectors(s.arrays[name], s.model); err != nil {
 		return nil, nil, err
 	}
-	if d := arrays.Space().Dimensions; s.model == builtinModel && d != builtinDimensions {
+	if d := arrays.Space().Dimensions; s.model == embed.MiniLM && d != builtinDimensions {
 		return nil, nil, usageError{fmt.Errorf("--vectors %s: not vectors of %s (got %d numbers, want %d): name the model with --vectors-model",
 			s.arrays[name], s.model, d, builtinDimensions)}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"throughline/embed"
 	"throughline/embed/minilm"
 	"throughline/internal/npy"
 )
@@ -72,7 +73,7 @@ func TestEvaluate(t *testing.T) {
 // are judged depends on it.
 func TestEvaluateVectorsOfAnotherModel(t *testing.T) {
 	model, err := minilm.New(minilm.Options{})
-	if err != nil || model.Space().Dimensions != builtinDimensions || model.Space().Model != builtinModel {
+	if err != nil || model.Space().Dimensions != builtinDimensions || model.Space().Model != embed.MiniLM {
 		t.Fatalf("the built-in model has %+v, %v", model.Space(), err)
 	}
 	file := write(t, "reports.jsonl", reports)

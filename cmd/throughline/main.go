@@ -9,9 +9,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"throughline/internal/evaluate"
 )
 
 func main() {
@@ -129,6 +132,6 @@ func newParser(c *cli, stdout, stderr io.Writer, parsed func(int)) (*kong.Kong, 
 		kong.DefaultEnvars("THROUGHLINE"),
 		kong.Writers(stdout, stderr),
 		kong.Exit(parsed),
-		kong.Vars{"data": defaultDataDir(), "prefix": defaultPrefix},
+		kong.Vars{"data": defaultDataDir(), "prefix": defaultPrefix, "samples": strconv.Itoa(evaluate.DefaultBootstrap)},
 	)
 }
