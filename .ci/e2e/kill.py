@@ -32,7 +32,7 @@ def article(number, revision):
 def export(data):
     run = subprocess.run([binary, "export", "--data", data], capture_output=True, text=True)
     if run.returncode != 0:
-        assert "nothing is stored yet" in run.stderr, run.stderr
+        assert "nothing is stored in" in run.stderr, run.stderr
     return {a["id"]: a for a in map(json.loads, run.stdout.splitlines())}
 
 
