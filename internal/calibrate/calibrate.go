@@ -36,8 +36,7 @@ type Kind struct {
 	Sets []string
 }
 
-// seen is the set of labelled sets that a model may be fitted on: bit i stands for
-// the i-th.
+// seen is the set of labelled sets that a model may be fitted on: bit i stands for the i-th.
 type seen uint64
 
 // mostSets is the number of bits of a seen.

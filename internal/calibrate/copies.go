@@ -88,8 +88,8 @@ func (s *Set) draw(name string, share float64, most int) []int {
 	return some(r, members, most)
 }
 
-// thin returns at most `least` articles of every story, and one article of about half of the
-// stories.
+// thin returns at most perStory articles of every story, one of about half of the stories, and at
+// most `most` in all.
 func (s *Set) thin(perStory, most int) []int {
 	r := s.random("thin")
 	of := make([][]int, s.stories)
