@@ -3,11 +3,11 @@ package calibrate
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 	"sort"
 
 	"throughline/cluster"
+	"throughline/internal/evaluate"
 	"throughline/internal/hierarchy"
 	"throughline/internal/score"
 )
@@ -159,22 +159,12 @@ func (l *linked) filed(threshold float64) func(hierarchy.Pair) score.Filed {
 	}
 }
 
-// calibrationError returns the expected calibration error of the probabilities of candidate pairs,
-// in ten bins of equal width.
+// calibrationError returns the expected calibration error of the probabilities of candidate pairs.
 func (l *linked) calibrationError(m *score.Model, breakEven float64) float64 {
-	var bins [10]struct{ expected, observed float64 }
+	var bins evaluate.Bins
 	filed := l.filed(breakEven)
 	for k, pair := range l.corpus.pairs {
-		p := m.ProbabilityAt(l.tree.Logits[k], breakEven, filed(pair), l.corpus.copies[k])
-		b := &bins[min(int(p*float64(len(bins))), len(bins)-1)]
-		b.expected += p
-		if l.corpus.same(pair) {
-			b.observed++
-		}
+		bins.Note(m.ProbabilityAt(l.tree.Logits[k], breakEven, filed(pair), l.corpus.copies[k]), l.corpus.same(pair), 1)
 	}
-	gap := 0.0
-	for _, b := range bins {
-		gap += math.Abs(b.expected - b.observed)
-	}
-	return gap / float64(len(l.corpus.pairs))
+	return bins.ECE()
 }

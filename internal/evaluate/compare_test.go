@@ -13,7 +13,7 @@ import (
 // measured is a result whose figures that matter here are given.
 func measured(file, labels string, f1, ece Score, around Interval) *Result {
 	r := &Result{File: file, Labels: labels, Articles: 10, Stories: scoreStories(number(nil), nil), Topics: Topics{AMI: unknown, ARI: unknown},
-		Related: Related{NDCG10: unknown, P5: unknown, MRR: unknown}, Reliability: new(bins).reliability()}
+		Related: Related{NDCG10: unknown, P5: unknown, MRR: unknown}, Reliability: new(Bins).reliability()}
 	r.Stories.F1, r.Reliability.ECE = f1, ece
 	r.Stories.LargestShare = unknown
 	if around != (Interval{}) {

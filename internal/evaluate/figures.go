@@ -79,7 +79,7 @@ var figures = []figure{
 	{"related.ndcg10", higher, func(r *Result) Score { return r.Related.NDCG10 }, func(s *sums) float64 { return s.ndcg / s.asked }},
 	{"related.p5", higher, func(r *Result) Score { return r.Related.P5 }, func(s *sums) float64 { return s.p5 / s.asked }},
 	{"related.mrr", higher, func(r *Result) Score { return r.Related.MRR }, func(s *sums) float64 { return s.mrr / s.asked }},
-	{"reliability.ece", lower, func(r *Result) Score { return r.Reliability.ECE }, func(s *sums) float64 { return s.bins.ece() }},
+	{"reliability.ece", lower, func(r *Result) Score { return r.Reliability.ECE }, func(s *sums) float64 { return s.bins.ECE() }},
 	{"topics.ami", higher, func(r *Result) Score { return r.Topics.AMI }, nil},
 	{"topics.ari", higher, func(r *Result) Score { return r.Topics.ARI }, nil},
 }
@@ -93,7 +93,7 @@ type sums struct {
 	// Half of a pair counts for either article.
 	both, inGold, inFound float64
 	asked, ndcg, p5, mrr  float64 // articles asked about, and the scores of their lists
-	bins                  bins    // pairs by probability, counted likewise
+	bins                  Bins    // pairs by probability, counted likewise
 }
 
 func (s *sums) add(t *sums) {
@@ -160,7 +160,8 @@ const candidateDepth = 20
 // binCount is the usual number of bins (Guo et al. 2017).
 const binCount = 10
 
-type bins [binCount]binSum
+// Bins counts pairs by probability, in bins of equal width.
+type Bins [binCount]binSum
 
 // binSum holds sums over pairs: their number, their probabilities, and how many are of one story.
 type binSum struct{ count, predicted, observed float64 }
@@ -171,8 +172,8 @@ func (b *binSum) add(c binSum) {
 	b.observed += c.observed
 }
 
-// note counts a pair with a weight.
-func (b *bins) note(probability float64, same bool, weight float64) {
+// Note counts a pair with a weight.
+func (b *Bins) Note(probability float64, same bool, weight float64) {
 	at := min(max(int(probability*binCount), 0), binCount-1)
 	s := binSum{count: weight, predicted: weight * probability}
 	if same {
@@ -181,10 +182,10 @@ func (b *bins) note(probability float64, same bool, weight float64) {
 	b[at].add(s)
 }
 
-// ece returns the expected calibration error (Naeini, Cooper and Hauskrecht 2015): the difference
+// ECE returns the expected calibration error (Naeini, Cooper and Hauskrecht 2015): the difference
 // between mean probability and observed share of each bin, weighted by its pairs. NaN without
 // pairs.
-func (b *bins) ece() float64 {
+func (b *Bins) ECE() float64 {
 	var gap, count float64
 	for _, s := range b {
 		gap += math.Abs(s.predicted - s.observed)
@@ -193,9 +194,9 @@ func (b *bins) ece() float64 {
 	return gap / count
 }
 
-func (b *bins) reliability() Reliability {
+func (b *Bins) reliability() Reliability {
 	var all binSum
-	r := Reliability{ECE: Score(b.ece())}
+	r := Reliability{ECE: Score(b.ECE())}
 	for i, s := range b {
 		all.add(s)
 		r.Bins = append(r.Bins, Bin{From: float64(i) / binCount, To: float64(i+1) / binCount,

@@ -84,8 +84,8 @@ func relate(ctx context.Context, sys System, g *gold, opts Options, units []sums
 			}
 			seen[key] = true
 			same := g.stories[i] == g.stories[p.other]
-			own.bins.note(p.probability, same, 0.5)
-			units[g.stories[p.other]].bins.note(p.probability, same, 0.5)
+			own.bins.Note(p.probability, same, 0.5)
+			units[g.stories[p.other]].bins.Note(p.probability, same, 0.5)
 		}
 	}
 	return nil

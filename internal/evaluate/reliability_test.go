@@ -9,11 +9,11 @@ import (
 // The expected values are from scikit-learn (calibration_curve, uniform bins) and numpy.
 func TestReliability(t *testing.T) {
 	const n = 300
-	var b bins
+	var b Bins
 	for i := range n {
 		p := float64(i*37%101) / 101
 		p *= p
-		b.note(p, float64(i*53%97) < 97*math.Sqrt(p), 1)
+		b.Note(p, float64(i*53%97) < 97*math.Sqrt(p), 1)
 	}
 	r := b.reliability()
 	if r.Pairs != n || !near(r.Predicted, 0.32740058164232266) || !near(r.Observed, 0.5) || !near(r.ECE, 0.1734333235303728) {
@@ -30,10 +30,10 @@ func TestReliability(t *testing.T) {
 }
 
 func TestReliabilityAtTheEnds(t *testing.T) {
-	var b bins
-	b.note(0, false, 1)
-	b.note(1, true, 1)
-	b.note(1, false, 1)
+	var b Bins
+	b.Note(0, false, 1)
+	b.Note(1, true, 1)
+	b.Note(1, false, 1)
 	r := b.reliability()
 	if first, last := r.Bins[0], r.Bins[9]; first.Count != 1 || last.Count != 2 || last.From != 0.9 || last.To != 1 || !near(last.Observed, 0.5) || !near(r.ECE, 1.0/3) {
 		t.Errorf("%+v", r)
@@ -41,7 +41,7 @@ func TestReliabilityAtTheEnds(t *testing.T) {
 	if r.Bins[4].Observed.Known() || r.Bins[4].Predicted.Known() {
 		t.Error("an empty bin has observed something")
 	}
-	if none := new(bins).reliability(); none.Pairs != 0 || none.ECE.Known() || none.Observed.Known() {
+	if none := new(Bins).reliability(); none.Pairs != 0 || none.ECE.Known() || none.Observed.Known() {
 		t.Errorf("no pairs: %+v", none)
 	}
 }
@@ -50,17 +50,17 @@ func TestReliabilityAtTheEnds(t *testing.T) {
 // of as much.
 func TestReliabilityOfHonestProbabilities(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	var honest, boasting bins
+	var honest, boasting Bins
 	for range 20000 {
 		p := 0.7 * random.Float64()
 		same := random.Float64() < p
-		honest.note(p, same, 1)
-		boasting.note(p+0.3, same, 1)
+		honest.Note(p, same, 1)
+		boasting.Note(p+0.3, same, 1)
 	}
-	if e := honest.ece(); e > 0.02 {
+	if e := honest.ECE(); e > 0.02 {
 		t.Errorf("honest: %.3f", e)
 	}
-	if e := boasting.ece(); math.Abs(e-0.3) > 0.01 {
+	if e := boasting.ECE(); math.Abs(e-0.3) > 0.01 {
 		t.Errorf("boasting by .3: %.3f", e)
 	}
 }
