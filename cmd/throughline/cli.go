@@ -20,7 +20,8 @@ const (
 	builtin = "builtin"
 )
 
-// cli is the command line. A file per command holds its struct and its Run method.
+// cli is the command line. Each command is a struct with a Run method; commands of a kind share a
+// file.
 type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Ingest the paths, then serve gRPC, JSON and the page."`
 	Ingest    ingestCmd    `cmd:"" help:"Add articles to the store, or to a running server with --addr."`
