@@ -236,7 +236,7 @@ func TestHalf(t *testing.T) {
 	}
 }
 
-func TestWrittenTablesArereadAll(t *testing.T) {
+func TestWrittenTablesAreRead(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		rows, dim := rapid.IntRange(0, 40).Draw(t, "rows"), rapid.IntRange(0, 9).Draw(t, "dim")
