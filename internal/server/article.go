@@ -54,7 +54,6 @@ func (a *articleService) ingest(ctx context.Context, in []*throughlinev1.Article
 	if len(ready) == 0 {
 		return reports
 	}
-	decided := 0
 	items := func(yield func(news.Valid, error) bool) {
 		for _, a := range ready {
 			if !yield(a, nil) {
@@ -66,21 +65,15 @@ func (a *articleService) ingest(ctx context.Context, in []*throughlinev1.Article
 		if r.Item >= 0 && r.Item < len(places) {
 			r.Err = placed(r.Err, in[places[r.Item]])
 			reports[places[r.Item]] = r
-			decided++
 		}
 	}})
-	switch {
-	case errors.Is(err, ingest.ErrNotFiled):
-		// The articles are stored and acknowledged; the engine files them as soon as it can.
+	if errors.Is(err, ingest.ErrNotFiled) {
+		// What is stored is acknowledged; the engine files it as soon as it can.
 		a.server.log.WarnContext(ctx, "articles are stored but not filed yet", "articles", len(ready), "error", err)
-	case err == nil && decided < len(ready):
-		err = errors.New("the pipeline ended without deciding on every article")
-		fallthrough
-	case err != nil:
-		for _, place := range places {
-			if reports[place].Outcome == ingest.Rejected && reports[place].Err == nil {
-				reports[place].Err = err
-			}
+	}
+	for _, place := range places {
+		if r := &reports[place]; r.Outcome == ingest.Rejected && r.Err == nil { // the run ended before it
+			r.Err = cmp.Or(err, errors.New("the pipeline ended without deciding on every article"))
 		}
 	}
 	return reports

@@ -307,6 +307,37 @@ func TestPutAcknowledgesUnfiled(t *testing.T) {
 	}
 }
 
+// When filing fails after the first of several batches, the articles of the others are refused with
+// the reason.
+func TestIngestRefusesWhatFilingStopped(t *testing.T) {
+	p := assemble(t, producttest.Options{Batch: 1})
+	s := start(t, config(t, p))
+	p.store.FailFrom(1, storetest.Method("QueryBatch"), false, errOverloaded)
+	var in []*throughlinev1.Article
+	for _, a := range library() {
+		m := ArticleMessage(a)
+		m.Text = a.Text()
+		in = append(in, m)
+	}
+	reports := (&articleService{server: s.Server}).ingest(t.Context(), in)
+	if reports[0].Outcome != ingest.New {
+		t.Errorf("the first article: %+v", reports[0])
+	}
+	refused := 0
+	for i, r := range reports {
+		if r.Outcome != ingest.Rejected {
+			continue
+		}
+		refused++
+		if e := classify(r.Err); e.reason != "STORE_OVERLOADED" {
+			t.Errorf("article %d: %v", i, r.Err)
+		}
+	}
+	if refused == 0 {
+		t.Error("every batch was taken in")
+	}
+}
+
 // What a client put twice and gave up on both times is filed all the same.
 func TestPutByAClientThatGivesUp(t *testing.T) {
 	p := seeded(t)
