@@ -239,8 +239,8 @@ type IngestArticlesResponse struct {
 	Status *status.Status `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
 	// Number of the stored revision; 0 if rejected.
 	Revision int64 `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Id of the story it was filed in; empty for a one-off, or if filing is
-	// pending.
+	// Id of its story; empty for a one-off. While filing is pending, that of the
+	// revision before, if there was one.
 	StoryId       string `protobuf:"bytes,6,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
