@@ -28,7 +28,7 @@ func (s *Server) webServer() *http.Server {
 	return &http.Server{
 		Handler: s.http, Protocols: protocols,
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: int(s.cfg.MaxStreams)},
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 	}
 }
 
@@ -65,14 +65,10 @@ func (s *Server) handler() (http.Handler, error) {
 	for pattern, h := range s.cfg.Handlers {
 		mux.Handle(pattern, s.counted(pattern, h))
 	}
-	page := s.cfg.Page
-	if page == nil {
-		page = http.HandlerFunc(index)
-	}
-	mux.Handle("GET /{$}", page)
+	mux.HandleFunc("GET /{$}", index)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	// Pages of other sites must not write through a user's browser. Programs are not affected.
 	return http.NewCrossOriginProtection().Handler(mux), nil
 }
@@ -239,7 +235,7 @@ func codeOfHTTP(code int) codes.Code {
 	return codes.InvalidArgument
 }
 
-// index is the default page.
+// index is the page, with calls to try.
 func index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")

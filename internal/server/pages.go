@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -17,6 +18,13 @@ const macSize = 16
 // it belongs to. It cannot be forged, and the token of another request is refused: its cursor would
 // point into another list.
 type pager struct{ key []byte }
+
+// newPager returns a pager with a random key: tokens end with the process.
+func newPager() *pager {
+	key := make([]byte, 32)
+	rand.Read(key) // never fails, as documented
+	return &pager{key}
+}
 
 // page is what the requests for all pages of a list have in common.
 type page struct {

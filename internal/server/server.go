@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,7 +22,6 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
-	"throughline/internal/related"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
 
@@ -45,21 +43,18 @@ type Config struct {
 	// Handlers answer further paths of the HTTP port, by their pattern for [http.ServeMux]. They go
 	// before the API, which has all other paths of /v1/.
 	Handlers map[string]http.Handler
-	Page     http.Handler         // answers GET / on the HTTP port; nil: a plain page with calls to try
-	Registry *prometheus.Registry // where metrics go and what /metrics shows; nil: one of its own
 
-	// TokenKey signs page tokens. Servers that share a store and a key can continue each other's
-	// lists, except ranked ones. Empty: random, so tokens end with the process.
-	TokenKey []byte
-
-	Timeout     time.Duration // of a unary call whose client set no deadline; 0: 30 s
-	Drain       time.Duration // how long running calls may take to end at shutdown; 0: 10 s
-	ReadyEvery  time.Duration // 0: 5 s
-	KeepPages   time.Duration // how long a ranked list is kept for its next page; 0: 15 min
-	KeepResults int           // how many results such lists may hold together, some 5 kB each; 0: 20,000
-	MaxMessage  int           // largest request in bytes; 0: 16 MiB
-	MaxStreams  uint32        // concurrent calls of one connection; 0: 1,000
+	Timeout    time.Duration // of a unary call whose client set no deadline; 0: 30 s
+	Drain      time.Duration // how long running calls may take to end at shutdown; 0: 10 s
+	ReadyEvery time.Duration // 0: 5 s
+	MaxMessage int           // largest request in bytes; 0: 16 MiB
 }
+
+const (
+	keepPages   = 15 * time.Minute // how long a ranked list is kept for its next page
+	keepResults = 20_000           // how many results such lists may hold together, some 5 kB each
+	maxStreams  = 1000             // concurrent calls of one connection
+)
 
 func (c Config) withDefaults() (Config, error) {
 	if c.Reader == nil || c.Logger == nil || c.Now == nil {
@@ -68,23 +63,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.NewID == nil {
 		c.NewID = uuid.NewString
 	}
-	if c.Registry == nil {
-		c.Registry = prometheus.NewRegistry()
-	}
-	if len(c.TokenKey) == 0 {
-		c.TokenKey = make([]byte, 32)
-		rand.Read(c.TokenKey) // never fails, as documented
-	}
 	c.Timeout = cmp.Or(c.Timeout, 30*time.Second)
 	c.Drain = cmp.Or(c.Drain, 10*time.Second)
 	c.ReadyEvery = cmp.Or(c.ReadyEvery, 5*time.Second)
-	c.KeepPages = cmp.Or(c.KeepPages, 15*time.Minute)
-	c.KeepResults = cmp.Or(c.KeepResults, 20_000)
 	c.MaxMessage = cmp.Or(c.MaxMessage, 16<<20)
-	c.MaxStreams = cmp.Or(c.MaxStreams, 1000)
-	if c.KeepResults < related.Depth {
-		return c, fmt.Errorf("server: KeepResults is too small for one list (got %d, want at least %d)", c.KeepResults, related.Depth)
-	}
 	return c, nil
 }
 
@@ -101,6 +83,7 @@ type Server struct {
 	cfg        Config
 	log        *slog.Logger
 	validator  protovalidate.Validator
+	registry   *prometheus.Registry // what /metrics shows
 	metrics    *metrics
 	pager      *pager
 	results    *resultCache
@@ -125,12 +108,12 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, known: map[string]bool{},
-		pager: &pager{cfg.TokenKey}, results: newResultCache(cfg.Now, cfg.KeepPages, cfg.KeepResults)}
+		pager: newPager(), results: newResultCache(cfg.Now, keepPages, keepResults), registry: prometheus.NewRegistry()}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	if s.validator, err = newValidator(); err != nil {
 		return nil, err
 	}
-	if s.metrics, err = newMetrics(cfg.Registry); err != nil {
+	if s.metrics, err = newMetrics(s.registry); err != nil {
 		return nil, fmt.Errorf("register the server's metrics: %w", err)
 	}
 	s.operations = newOperations(cfg.Now, cfg.NewID)
@@ -142,7 +125,7 @@ func New(cfg Config) (*Server, error) {
 		grpc.MaxRecvMsgSize(cfg.MaxMessage),
 		// The library's defaults trust the client: any number of streams, 16 MiB of headers, two
 		// minutes for a handshake.
-		grpc.MaxConcurrentStreams(cfg.MaxStreams),
+		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(64<<10),
 		grpc.ConnectionTimeout(20*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 20 * time.Second}),
@@ -169,9 +152,6 @@ func New(cfg Config) (*Server, error) {
 	}
 	return s, nil
 }
-
-// Handler answers the HTTP port, for callers that have their own listener.
-func (s *Server) Handler() http.Handler { return s.http }
 
 // Serve answers calls on both listeners until ctx ends. It then gives running calls Config.Drain to
 // end, closes the listeners and returns when all that it started has ended; nil after such a stop.

@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
-	"throughline/internal/related"
 	"throughline/internal/store"
 	"throughline/internal/storetest"
 	throughlinev1 "throughline/proto/throughline/v1"
@@ -35,10 +34,9 @@ func waitFor(t *testing.T, condition func() bool) {
 
 func TestConfigIsChecked(t *testing.T) {
 	for name, spoil := range map[string]func(*Config){
-		"no reader":   func(c *Config) { c.Reader = nil },
-		"no logger":   func(c *Config) { c.Logger = nil },
-		"no clock":    func(c *Config) { c.Now = nil },
-		"few results": func(c *Config) { c.KeepResults = related.Depth - 1 },
+		"no reader": func(c *Config) { c.Reader = nil },
+		"no logger": func(c *Config) { c.Logger = nil },
+		"no clock":  func(c *Config) { c.Now = nil },
 	} {
 		cfg := config(t, shared(t))
 		spoil(&cfg)
