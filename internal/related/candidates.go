@@ -24,8 +24,9 @@ type candidate struct {
 }
 
 const (
-	// perQuery is the number of hits that all queries of articles together ask for. It is several
-	// times the length of a page, because copies, caps and relations remove some.
+	// perQuery is the number of hits that the queries of articles by vector ask for together, and
+	// those by words too. It is several times the length of a page, because copies, caps and
+	// relations remove some.
 	perQuery = 150
 	// perSection is the same for the queries of sections. They find articles of which only a part
 	// is related, and each hit costs as much.

@@ -146,9 +146,7 @@ func (e *Engine) list(s *seed, found []candidate, explain, partial bool) *List {
 	}
 	for i, c := range found {
 		l.ranked[i] = ranked{
-			Result: Result{
-				Article: c.stored.Article, Score: c.score, Probability: c.probability, Relation: c.relation, CopyOf: c.stored.Article.CopyOf,
-			},
+			Result:  Result{Article: c.stored.Article, Score: c.score, Probability: c.probability, Relation: c.relation},
 			signals: c.signals, item: c.item,
 		}
 	}

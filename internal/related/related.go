@@ -75,7 +75,6 @@ type Result struct {
 	// has no seed article.
 	Probability float64
 	Relation    score.Relation     // RelationNone in a search
-	CopyOf      string             // id of the article that this one is a copy of; empty: none
 	Evidence    []Evidence         // best section pairs first, at most MaxEvidence
 	Signals     map[string]float64 // with Explain: the measurements, by name
 	// Contributions is, with Explain, what each signal gave to the log-odds of one event. With

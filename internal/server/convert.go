@@ -270,14 +270,14 @@ func fromEvidence(e related.Evidence) *throughlinev1.Evidence {
 func fromRelated(r related.Result) *throughlinev1.RelatedResult {
 	return &throughlinev1.RelatedResult{
 		Article: ArticleMessage(r.Article), Score: r.Score, Probability: r.Probability, Relation: relations[r.Relation],
-		StoryId: r.Article.StoryID, CopyOf: r.CopyOf, Evidence: each(r.Evidence, fromEvidence), Signals: r.Signals,
+		StoryId: r.Article.StoryID, CopyOf: r.Article.CopyOf, Evidence: each(r.Evidence, fromEvidence), Signals: r.Signals,
 		Contributions: r.Contributions,
 	}
 }
 
 func fromSearch(r related.Result) *throughlinev1.SearchResult {
 	return &throughlinev1.SearchResult{
-		Article: ArticleMessage(r.Article), Score: r.Score, StoryId: r.Article.StoryID, CopyOf: r.CopyOf,
+		Article: ArticleMessage(r.Article), Score: r.Score, StoryId: r.Article.StoryID, CopyOf: r.Article.CopyOf,
 		Evidence: each(r.Evidence, fromEvidence), Signals: r.Signals,
 	}
 }

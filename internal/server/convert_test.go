@@ -338,7 +338,7 @@ func TestRequestFieldsAreAllTested(t *testing.T) {
 		}
 	}
 	for typ, want := range map[reflect.Type]int{
-		reflect.TypeFor[related.Result](): 8, reflect.TypeFor[related.Evidence](): 5, reflect.TypeFor[news.LedgerEvent](): 7,
+		reflect.TypeFor[related.Result](): 7, reflect.TypeFor[related.Evidence](): 5, reflect.TypeFor[news.LedgerEvent](): 7,
 		reflect.TypeFor[news.Story](): 15, reflect.TypeFor[news.Topic](): 12,
 	} {
 		if got := typ.NumField(); got != want {
@@ -377,7 +377,7 @@ func enum[K, V comparable](t *testing.T, table map[K]V, names map[int32]string, 
 func TestResults(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := related.Result{
-			Article: storedArticle(t), Score: shares.Draw(t, "score"), Probability: shares.Draw(t, "probability"), CopyOf: texts.Draw(t, "copy of"),
+			Article: storedArticle(t), Score: shares.Draw(t, "score"), Probability: shares.Draw(t, "probability"),
 			Relation: score.RelationFollowUp, Signals: map[string]float64{texts.Draw(t, "signal"): shares.Draw(t, "value")},
 			Contributions: map[string]float64{texts.Draw(t, "contribution"): shares.Draw(t, "gave")},
 		}
@@ -389,7 +389,7 @@ func TestResults(t *testing.T) {
 		}
 		m := fromRelated(want)
 		got := related.Result{Article: want.Article, Score: m.GetScore(), Probability: m.GetProbability(), Relation: keyOf(relations, m.GetRelation()),
-			CopyOf: m.GetCopyOf(), Signals: m.GetSignals(), Contributions: m.GetContributions()}
+			Signals: m.GetSignals(), Contributions: m.GetContributions()}
 		for _, e := range m.GetEvidence() {
 			pair := related.Evidence{SeedSection: -1, Section: int(e.GetSection()), Heading: e.GetHeading(), Snippet: e.GetSnippet(), Similarity: e.GetSimilarity()}
 			if e.SeedSection != nil {
@@ -400,7 +400,7 @@ func TestResults(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatal(diff)
 		}
-		if !proto.Equal(m.GetArticle(), ArticleMessage(want.Article)) || m.GetStoryId() != want.Article.StoryID {
+		if !proto.Equal(m.GetArticle(), ArticleMessage(want.Article)) || m.GetStoryId() != want.Article.StoryID || m.GetCopyOf() != want.Article.CopyOf {
 			t.Fatalf("got %v", m)
 		}
 		search := fromSearch(want)
