@@ -24,13 +24,11 @@ import (
 // Options configure a Product. The zero value embeds by hashing words.
 type Options struct {
 	Embedder embed.Embedder
-	Model    *score.Model // default: score.Default
-	Workers  int          // cores for reclustering; 0: all
-	Batch    int          // ingest.Config.BatchSections
+	Workers  int // cores for reclustering; 0: all
+	Batch    int // ingest.Config.BatchSections
 	Now      func() time.Time
 	Faults   *storetest.Faults
-	Path     string // of the store; empty: in memory
-	Unfiled  bool   // ingested articles stay pending
+	Unfiled  bool // ingested articles stay pending
 }
 
 // Product is a store with everything that works on it. It is closed at the end of the test.
@@ -48,9 +46,6 @@ func New(t storetest.T, o Options) *Product {
 	if o.Embedder == nil {
 		o.Embedder = &embedtest.Hashed{}
 	}
-	if o.Model == nil {
-		o.Model = score.Default()
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -61,9 +56,9 @@ func New(t storetest.T, o Options) *Product {
 		}
 	}
 	log := slog.New(slog.DiscardHandler)
-	p := &Product{Store: storetest.Open(t, storetest.Options{Space: o.Embedder.Space(), Now: o.Now, Faults: o.Faults, Path: o.Path})}
+	p := &Product{Store: storetest.Open(t, storetest.Options{Space: o.Embedder.Space(), Now: o.Now, Faults: o.Faults})}
 	var err error
-	p.States, err = state.New(state.Config{Store: p.Store, Model: o.Model, Embedder: o.Embedder, Logger: log, Now: o.Now, Workers: o.Workers})
+	p.States, err = state.New(state.Config{Store: p.Store, Model: score.Default(), Embedder: o.Embedder, Logger: log, Now: o.Now, Workers: o.Workers})
 	must(err)
 	must(p.States.Load(context.Background()))
 	var ids atomic.Int64
