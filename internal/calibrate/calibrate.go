@@ -236,7 +236,7 @@ func (c *Calibration) Model(ctx context.Context) (*score.Model, error) {
 // method describes the fit in the provenance of a model.
 const method = "throughline calibrate: logistic regression on candidate pairs (20 nearest by words and by vector), balanced per corpus, of each set " +
 	"and of copies of it with 30 words of text, with titles only, without dates, with a part of the stories, with at most three articles a story, and of " +
-	"half of the articles; constants of the threshold by story F1, and reliability, on trees of coefficients fitted without their set, with the constants of the " +
+	"half of the articles; constants of the threshold by story F1, and reliability, on linkages with coefficients fitted without their set, with the constants of the " +
 	"model in force changed as little as being within .003 of the best allows"
 
 // ErrDrift is the error of a file whose coefficients are not those that its labelled sets lead to.

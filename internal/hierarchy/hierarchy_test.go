@@ -139,7 +139,7 @@ func TestStrength(t *testing.T) {
 }
 
 // Neither the order of articles nor the number of workers changes the groups.
-func TestLadderIsTheSameForAnyOrder(t *testing.T) {
+func TestHierarchyIsTheSameForAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		ps := scoretest.Features(rapid.Uint64().Draw(rt, "seed"), rapid.IntRange(1, 60).Draw(rt, "n"))
 		order := rapid.Permutation(indices(len(ps))).Draw(rt, "order")
@@ -196,14 +196,14 @@ func samePartition(a, b []int32) bool {
 	return true
 }
 
-func TestLadderOfNothing(t *testing.T) {
+func TestHierarchyOfNothing(t *testing.T) {
 	l, err := Arrange(context.Background(), stateOf(nil), nil, Options{})
 	if err != nil || len(l.Story) != 0 || len(l.Copy) != 0 {
 		t.Errorf("got %+v, %v", l, err)
 	}
 }
 
-func TestLadderRefusesMixedDimensions(t *testing.T) {
+func TestHierarchyRefusesMixedDimensions(t *testing.T) {
 	ps := scoretest.Features(1, 3)
 	ps[0].Dense, ps[1].Dense = []float32{1, 0}, []float32{1, 0, 0}
 	if _, err := Arrange(context.Background(), stateOf(ps), ps, Options{}); err == nil {
