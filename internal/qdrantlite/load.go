@@ -21,7 +21,7 @@ func (s *Server) load(path string) error {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	if len(orphans) > 0 {
-		s.log.Info("deleting records that an interrupted write left behind", "file", path, "records", len(orphans))
+		s.log.Info("deleting records of replaced and deleted points", "file", path, "records", len(orphans))
 		_, err = s.backend.commit(orphans)
 	}
 	return err
