@@ -120,7 +120,7 @@ var operations = map[string]struct{ before, do func(h *harness) error }{
 
 // Every operation is interrupted at every write, that write done or not, and goes on in a new
 // process, or in the same one that does not know that the write was done. Once what is left is
-// settled, everything fits together and the ledger tells of it; and the operation, repeated, comes
+// repaired, everything fits together and the ledger tells of it; and the operation, repeated, comes
 // to what it would have come to.
 func TestInterrupted(t *testing.T) {
 	for name, op := range operations {
@@ -177,7 +177,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// Any operations in any order, with faults and new processes in between: once settled, everything
+// Any operations in any order, with faults and new processes in between: once repaired, everything
 // fits together.
 func TestAnyHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

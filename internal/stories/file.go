@@ -65,7 +65,9 @@ func (e *Engine) file(ctx context.Context, a *store.Stored) error {
 			return err
 		}
 	}
-	return e.apply(ctx, PlanFiling(a, m, s, e.cfg.NewID))
+	plan := PlanFiling(a, m, s, e.cfg.NewID)
+	e.cfg.Logger.DebugContext(ctx, "filing an article", "article", a.Article.ID, "plan", plan)
+	return e.apply(ctx, plan)
 }
 
 // match finds the story that an article fits. It does not compare the article with itself: f.ID.
