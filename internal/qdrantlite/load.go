@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// load builds the memory of every collection from the file, and deletes the records that a crash
-// left and no point names.
+// load builds the memory of every collection from the file, and deletes the records that no point
+// names: those of points that were replaced or deleted last, or that a crash left.
 func (s *Server) load(path string) error {
 	orphans, err := s.loadAll(path)
 	if err != nil {

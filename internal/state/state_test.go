@@ -149,6 +149,18 @@ func (w *world) take(o *Owner, from, to int) {
 	}
 }
 
+// leave is a process that takes 100 articles, calibrates and ends.
+func (w *world) leave() *Owner {
+	w.Helper()
+	o := w.load()
+	w.take(o, 0, 100)
+	o.maintain(w.Context())
+	if err := o.Close(); err != nil {
+		w.Fatal(err)
+	}
+	return o
+}
+
 // sameState fails where two States would score differently.
 func (w *world) sameState(got, want *score.State) {
 	w.Helper()
@@ -226,12 +238,7 @@ func TestLoadCountsAnewAfterACrash(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			o := w.load()
-			w.take(o, 0, 100)
-			o.maintain(t.Context())
-			if err := o.Close(); err != nil {
-				t.Fatal(err)
-			}
+			o := w.leave()
 			// Nobody lives to count this, or to save what was published meanwhile.
 			change(w)
 			for range 10 {
@@ -279,12 +286,7 @@ func TestBadRecordsAreMadeAnew(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			o := w.load()
-			w.take(o, 0, 100)
-			o.maintain(t.Context())
-			if err := o.Close(); err != nil {
-				t.Fatal(err)
-			}
+			o := w.leave()
 			data, _, err := w.store.LoadState(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -304,12 +306,7 @@ func TestBadRecordsAreMadeAnew(t *testing.T) {
 
 func TestAnotherModelForgetsTheThreshold(t *testing.T) {
 	w := newWorld(t)
-	o := w.load()
-	w.take(o, 0, 100)
-	o.maintain(t.Context())
-	if err := o.Close(); err != nil {
-		t.Fatal(err)
-	}
+	w.leave()
 	data, _, err := w.store.LoadState(t.Context())
 	if err != nil {
 		t.Fatal(err)
