@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/qdrant/go-client/qdrant"
 
@@ -120,4 +122,29 @@ func ResolveStory(ctx context.Context, r StoryReader, id string, with With) (*St
 		at = found[0].MergedInto
 	}
 	return nil, fmt.Errorf("story %q: merged in a circle (got no end after %d merges)", id, maxMerges)
+}
+
+// MaxSampled is the largest number of articles of a story that another article is compared with.
+const MaxSampled = 64
+
+// Scanner reads articles; *Store is one.
+type Scanner interface {
+	Scan(ctx context.Context, filter news.Filter, with With, fn func(*Stored) error) error
+}
+
+// Members returns at most n articles of a story with vectors, ordered by id, without the article
+// but; n 0 means all. Of a larger story they are arbitrary, but always the same.
+func Members(ctx context.Context, r Scanner, storyID, but string, n int) ([]*Stored, error) {
+	var members []*Stored
+	err := r.Scan(ctx, news.Filter{StoryIDs: []string{storyID}}, WithVectors, func(s *Stored) error {
+		if s.Article.ID != but {
+			members = append(members, s)
+		}
+		if n > 0 && len(members) == n {
+			return ErrStop
+		}
+		return nil
+	})
+	slices.SortFunc(members, func(a, b *Stored) int { return strings.Compare(a.Article.ID, b.Article.ID) })
+	return members, err
 }

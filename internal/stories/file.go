@@ -80,7 +80,7 @@ func (e *Engine) match(ctx context.Context, st *score.State, f score.Features) (
 	ids, m := shortlist(st, w, near)
 	samples := make(map[string][]*store.Stored, len(ids))
 	for _, id := range ids {
-		if samples[id], err = e.members(ctx, id, f.ID, maxSampled); err != nil {
+		if samples[id], err = store.Members(ctx, e.cfg.Articles, id, f.ID, store.MaxSampled); err != nil {
 			return Match{}, err
 		}
 	}
@@ -117,23 +117,6 @@ func (e *Engine) near(ctx context.Context, f *score.Features) ([]*store.Stored, 
 	return slices.DeleteFunc(found, func(s *store.Stored) bool { return s == nil }), nil
 }
 
-// members returns at most n articles of a story, ordered by id, without the article but; n 0 means
-// all. Of a larger story they are arbitrary, but always the same.
-func (e *Engine) members(ctx context.Context, storyID, but string, n int) ([]*store.Stored, error) {
-	var members []*store.Stored
-	err := e.cfg.Articles.Scan(ctx, news.Filter{StoryIDs: []string{storyID}}, store.WithVectors, func(s *store.Stored) error {
-		if s.Article.ID != but {
-			members = append(members, s)
-		}
-		if n > 0 && len(members) == n {
-			return store.ErrStop
-		}
-		return nil
-	})
-	slices.SortFunc(members, byArticleID)
-	return members, err
-}
-
 // readStories reads stories and their articles into s, without the article but. Empty ids are
 // skipped.
 func (e *Engine) readStories(ctx context.Context, s *Surroundings, but string, storyIDs ...string) error {
@@ -150,7 +133,7 @@ func (e *Engine) readStories(ctx context.Context, s *Surroundings, but string, s
 			continue
 		}
 		s.Stories[id] = found[0]
-		if s.Members[id], err = e.members(ctx, id, but, 0); err != nil {
+		if s.Members[id], err = store.Members(ctx, e.cfg.Articles, id, but, 0); err != nil {
 			return err
 		}
 	}

@@ -18,8 +18,6 @@ const (
 	// quorum is the share of the articles of a story that must be above the threshold. A single
 	// similar article is not enough: chains of single links would join all stories into one.
 	quorum = 0.5
-	// maxSampled is the largest number of articles of a story that are compared.
-	maxSampled = 64
 )
 
 // storyMatch is how well an article fits one story.
@@ -69,7 +67,7 @@ func shortlist(st *score.State, w *score.Weighted, near []*store.Stored) ([]stri
 }
 
 // withStories completes a match with the shortlisted stories. samples has articles of each story,
-// all or maxSampled.
+// all or store.MaxSampled.
 func (m Match) withStories(st *score.State, w *score.Weighted, samples map[string][]*store.Stored) Match {
 	for id, members := range samples {
 		if len(members) == 0 {
