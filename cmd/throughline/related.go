@@ -91,7 +91,7 @@ type relatedCmd struct {
 	Story          string   `placeholder:"ID" help:"List articles related to this story."`
 	Liked          []string `sep:"none" placeholder:"ID" help:"List articles related to this one that a reader liked. May be repeated."`
 	Disliked       []string `sep:"none" placeholder:"ID" help:"With --liked: prefer articles unlike this one. May be repeated."`
-	Section        int32    `default:"-1" help:"Compare only this section of the article, counted from 0; -1: all."`
+	Section        int32    `default:"-1" help:"Find and order results by this section of the article, counted from 0; -1: all."`
 	MinProbability float64  `help:"Least probability of the same story, 0 to 1."`
 	Relation       []string `sep:"none" placeholder:"KIND" help:"Only copy, same-story, follow-up, background or same-topic. May be repeated."`
 	FilterFlags

@@ -76,8 +76,7 @@ func relate(ctx context.Context, sys System, g *gold, opts Options, units []sums
 			own.add(&sums{asked: 1, ndcg: a.ndcg, p5: a.p5, mrr: a.reciprocal})
 		}
 		for _, p := range a.pairs {
-			// Each pair counts once: both lists give nearly the same probability, apart from
-			// sections.
+			// Each pair counts once: both lists give the same probability.
 			key := [2]int{min(i, p.other), max(i, p.other)}
 			if seen[key] {
 				continue

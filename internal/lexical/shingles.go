@@ -95,16 +95,32 @@ func (s Shingles) Contained(t Shingles) (share float64, of int) {
 	if of = min(len(s), len(t)); of == 0 {
 		return 0, 0
 	}
-	shared, j := 0, 0
+	return float64(s.shared(t)) / float64(of), of
+}
+
+// Resemblance estimates the share of the shingles of either text that both have (Jaccard); 0 if one
+// has none.
+func (s Shingles) Resemblance(t Shingles) float64 {
+	s, t = s.upTo(t.limit()), t.upTo(s.limit())
+	shared := s.shared(t)
+	if shared == 0 {
+		return 0
+	}
+	return float64(shared) / float64(len(s)+len(t)-shared)
+}
+
+// shared returns the number of hashes that both have.
+func (s Shingles) shared(t Shingles) (n int) {
+	j := 0
 	for _, h := range s {
 		for j < len(t) && t[j] < h {
 			j++
 		}
 		if j < len(t) && t[j] == h {
-			shared++
+			n++
 		}
 	}
-	return float64(shared) / float64(of), of
+	return n
 }
 
 // limit returns the hash up to which s holds all shingles of the text.

@@ -15,8 +15,11 @@ import (
 type candidate struct {
 	stored      *store.Stored
 	weighted    *score.Weighted
-	section     float64 // largest cosine between a section of the seed and one of its sections, among those that were compared
-	signals     score.Signals
+	section     float64       // largest cosine between a section of the seed and one of its sections, among those that were compared
+	signals     score.Signals // between item and article; of a story, means over its articles
+	logit       float64       // the same
+	ordered     score.Signals // what the score follows: the same signals, or those of the section that the seed is limited to
+	orderLogit  float64
 	probability float64
 	score       float64
 	relation    score.Relation

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
 	"throughline/embed"
+	"throughline/internal/news"
 	"throughline/internal/score"
 	"throughline/internal/store"
 )
@@ -18,6 +20,7 @@ type Store interface {
 	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]store.Section, error)
 	Query(ctx context.Context, queries []store.Query) ([][]store.Hit, error)
 	Stories(ctx context.Context, ids []string, with store.With) ([]*store.Story, error)
+	Scan(ctx context.Context, filter news.Filter, with store.With, fn func(*store.Stored) error) error
 }
 
 // States has the current State; *state.Owner implements it.
@@ -59,7 +62,9 @@ func (e *Engine) Related(ctx context.Context, req Request) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.score(found)
+	for i := range found {
+		s.scoreCandidate(&found[i])
+	}
 	return e.list(s, rerank(found, s, req, e.cfg.Now()), req.Explain, partial), nil
 }
 
@@ -124,37 +129,34 @@ func validateOptions(req Request) error {
 // many lists can be cached.
 type List struct {
 	engine  *Engine
-	state   *score.State
+	state   int64             // version
 	seeds   [][]store.Section // the sections of each query item
 	ranked  []ranked
-	explain bool
-	query   bool // from Search
 	partial bool
 }
 
 // ranked is a result without its evidence.
 type ranked struct {
 	Result
-	signals score.Signals
-	item    int // index of the query item that it was scored by
+	item int // index of the query item that it is closest to
 }
 
-func (e *Engine) list(s *seed, found []candidate, explain, partial bool) *List {
-	l := &List{engine: e, state: s.state, explain: explain, query: s.query, partial: partial, ranked: make([]ranked, len(found))}
+func (e *Engine) list(s *seed, found []candidate, explained, partial bool) *List {
+	l := &List{engine: e, state: s.state.Version, partial: partial, ranked: make([]ranked, len(found))}
 	for _, it := range s.items {
 		l.seeds = append(l.seeds, it.sections)
 	}
 	for i, c := range found {
-		l.ranked[i] = ranked{
-			Result:  Result{Article: c.stored.Article, Score: c.score, Probability: c.probability, Relation: c.relation},
-			signals: c.signals, item: c.item,
+		l.ranked[i] = ranked{Result{Article: c.stored.Article, Score: c.score, Probability: c.probability, Relation: c.relation}, c.item}
+		if explained {
+			l.ranked[i].Signals, l.ranked[i].Contributions = s.explain(&c)
 		}
 	}
 	return l
 }
 
 // State returns the version of the State that scores and probabilities come from.
-func (l *List) State() int64 { return l.state.Version }
+func (l *List) State() int64 { return l.state }
 
 // Len returns the number of results.
 func (l *List) Len() int { return len(l.ranked) }
@@ -183,11 +185,9 @@ func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 	for i, c := range page {
 		r := c.Result
 		r.Evidence = pairs(l.seeds[c.item], sections[ids[i]])
-		if l.explain {
-			r.Signals, r.Contributions = explain(l.state, c, l.query)
-			if len(r.Evidence) > 0 {
-				r.Signals["section"] = r.Evidence[0].Similarity
-			}
+		if r.Signals != nil && len(r.Evidence) > 0 {
+			r.Signals = maps.Clone(r.Signals) // other pages share it
+			r.Signals["section"] = r.Evidence[0].Similarity
 		}
 		results[i] = r
 	}
@@ -195,20 +195,26 @@ func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 }
 
 // explain returns the signals by their names in the API, and the contributions. days_apart is left
-// out if a time is unknown. For a search it returns only the signals that a query has.
-func explain(st *score.State, c ranked, query bool) (signals, contributions map[string]float64) {
-	s := c.signals
+// out if a time is unknown. For a search it returns only the signals that a query has. If the seed
+// is limited to a section, section_logit and relatedness, which the score follows, are of that
+// section, and the others of the whole article.
+func (s *seed) explain(c *candidate) (signals, contributions map[string]float64) {
+	of := c.signals
 	signals = map[string]float64{
-		"dense": s.Dense, "centred": s.Centred, "section": s.Section, "lexical": s.Lexical, "lead": s.Lead, "names": s.Names,
-		"length": min(s.Lengths[0], s.Lengths[1]), "background": s.Background,
+		"dense": of.Dense, "centred": of.Centred, "section": of.Section, "lexical": of.Lexical, "lead": of.Lead, "names": of.Names,
+		"length": min(of.Lengths[0], of.Lengths[1]), "background": of.Background,
 	}
-	if query {
+	if s.query {
 		return signals, nil
 	}
-	signals["verbatim"], signals["logit"], signals["relatedness"] = s.Verbatim, st.Logit(s), relatedness(s)
-	signals["cut"] = st.Threshold.BreakEven
-	if s.Dated {
-		signals["days_apart"] = s.Days
+	signals["verbatim"], signals["logit"], signals["relatedness"] = of.Verbatim, c.logit, relatedness(c.ordered)
+	signals["cut"] = s.state.Threshold.BreakEven
+	if of.Dated {
+		signals["days_apart"] = of.Days
 	}
-	return signals, st.Model.Contributions(s)
+	it := &s.items[c.item]
+	if it.part != nil {
+		signals["section_logit"] = c.orderLogit
+	}
+	return signals, it.contributions(s.state, c)
 }

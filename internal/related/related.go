@@ -29,7 +29,8 @@ type Seed struct {
 	// Liked are articles that results should be close to; Disliked lower the score of articles
 	// close to them.
 	Liked, Disliked []string
-	// Section limits an ArticleID seed to one of its sections, counted from 0; nil: all of them.
+	// Section limits the candidates, the order and the evidence of an ArticleID seed to one of its
+	// sections, counted from 0; nil: all of them. Probability and relation are of the article.
 	Section *int
 }
 
@@ -71,16 +72,19 @@ type Result struct {
 	// Score is what the list is ordered by, 0 to 1: how related the article is, whatever the
 	// relation. Age and diversity have lowered it.
 	Score float64
-	// Probability is that of seed and article being about one event, 0 to 1; 0 in a search, which
-	// has no seed article.
+	// Probability is that of seed and article being about one event, 0 to 1. For two articles it
+	// is the same, whether the seed is one of them, its text, one of its sections, or liked
+	// articles: of these the one counts that the result is closest to. For a story it follows from
+	// the mean logit to its articles, as that of a membership does. It is 0 in a search, which has
+	// no seed article.
 	Probability float64
 	Relation    score.Relation     // RelationNone in a search
 	Evidence    []Evidence         // best section pairs first, at most MaxEvidence
 	Signals     map[string]float64 // with Explain: the measurements, by name
 	// Contributions is, with Explain, what each signal gave to the log-odds of one event. With
 	// score.Prior they sum to Signals["logit"]. Probability follows from how far that is above
-	// Signals["cut"], the break-even of this corpus, and from whether the two articles are in one
-	// story. Nil in a search.
+	// Signals["cut"], the break-even of this corpus, and from how the two articles are filed. Of a
+	// story they are means over its articles. Nil in a search.
 	Contributions map[string]float64
 }
 

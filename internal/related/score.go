@@ -33,55 +33,116 @@ const (
 	relatednessWeight = 0.2
 )
 
-// score scores each candidate by the query item with the largest logit: by the probability of the
-// same story and by relatedness.
-func (s *seed) score(found []candidate) {
-	groups := make(map[string]bool) // copy groups of the seed
-	for _, it := range s.items {
-		if it.copyGroup != "" {
-			groups[it.copyGroup] = true
-		}
-	}
-	for i := range found {
-		c := &found[i]
-		s.scoreCandidate(c)
-		if c.relation == score.RelationCopy {
-			groups[c.stored.Article.CopyGroup()] = true
-		}
-	}
-	for i := range found { // copies of a copy are copies of the seed
-		if groups[found[i].stored.Article.CopyGroup()] {
-			found[i].relation = score.RelationCopy
-		}
-	}
-}
-
+// scoreCandidate compares a candidate with the query items, and gives it the probability and the
+// relation of the item that it is closest to, and a score.
 func (s *seed) scoreCandidate(c *candidate) {
-	bestLogit, published := math.Inf(-1), c.stored.Article.Published
+	var best candidate
 	for i := range s.items {
-		it := &s.items[i]
-		signals := score.Compare(it.weighted, c.weighted)
-		signals.Section = c.section
-		if it.story {
-			signals.Verbatim, signals.Copy = 0, false // a story contains the words of each of its articles
-			signals.Dated = !published.IsZero() && !it.first.IsZero()
-			signals.Days = daysBetween(published, it.nearest(published))
-		}
-		if logit := s.state.Logit(signals); logit > bestLogit {
-			bestLogit, c.item, c.signals = logit, i, signals
+		of := *c
+		of.item = i
+		s.items[i].compare(s.state, &of)
+		s.relate(&of)
+		if i == 0 || s.closeness(&of, &best) > 0 {
+			best = of
 		}
 	}
-	c.score = (1-relatednessWeight)/(1+math.Exp(-bestLogit/logitTemperature)) + relatednessWeight*relatedness(c.signals)
+	*c = best
+	c.score = (1-relatednessWeight)/(1+math.Exp(-c.orderLogit/logitTemperature)) + relatednessWeight*relatedness(c.ordered)
 	closest := 0.0
 	for _, w := range s.disliked {
 		closest = max(closest, relatedness(score.Compare(w, c.weighted)))
 	}
 	c.score = min(max(c.score*(1-dislikedWeight*closest), 0), 1)
-	best := &s.items[c.item]
-	filed, sameTopic := best.filed(&c.stored.Article)
-	c.probability = s.state.Probability(c.signals, filed)
-	sameTopic = sameTopic && c.score >= minRelated // most articles of a topic are not related to a given one
-	c.relation = score.Relate(c.signals, c.probability, filed, sameTopic, best.nearest(published), published)
+}
+
+// closeness compares how close one candidate is to two items: a copy is closer than an article of
+// the same story, that is closer than others, and of two alike the more probable one is.
+func (s *seed) closeness(a, b *candidate) int {
+	kind := func(c *candidate) int {
+		filed, _ := s.items[c.item].filed(&c.stored.Article)
+		switch {
+		case c.signals.Copy:
+			return 2
+		case filed == score.SameStory:
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(kind(a), kind(b)), cmp.Compare(a.probability, b.probability), cmp.Compare(a.logit, b.logit))
+}
+
+// others returns what an article is compared with: all articles of the item but itself.
+func (it *queryItem) others(id string) []*score.Weighted {
+	if at := slices.Index(it.members, id); at >= 0 && len(it.members) > 1 {
+		return slices.Concat(it.articles[:at], it.articles[at+1:])
+	}
+	return it.articles
+}
+
+// compare measures a candidate against the item.
+func (it *queryItem) compare(st *score.State, c *candidate) {
+	a := &c.stored.Article
+	if it.members == nil {
+		c.signals = score.Compare(it.articles[0], c.weighted)
+		c.signals.Copy = c.signals.Copy || it.copyGroup == a.CopyGroup()
+		c.logit = st.Logit(c.signals)
+	} else {
+		c.signals, c.logit = mean(st, it.others(a.ID), c.weighted)
+		near := it.nearest(a.Published)
+		c.signals.Dated = !a.Published.IsZero() && !near.IsZero()
+		c.signals.Days = daysBetween(a.Published, near)
+	}
+	c.signals.Section = c.section
+	c.ordered, c.orderLogit = c.signals, c.logit
+	if it.part != nil {
+		c.ordered = score.Compare(it.part, c.weighted)
+		c.orderLogit, c.ordered.Section = st.Logit(c.ordered), c.section
+	}
+}
+
+// mean returns the mean logit between an article and those of a story, and the means of cosines and
+// lengths. The signals have no days, and are of no copy: an article is not a copy of a story.
+func mean(st *score.State, of []*score.Weighted, w *score.Weighted) (m score.Signals, logit float64) {
+	n := float64(len(of))
+	for _, other := range of {
+		s := score.Compare(other, w)
+		logit += st.Logit(s) / n
+		m.Dense += s.Dense / n
+		m.Centred += s.Centred / n
+		m.Lexical += s.Lexical / n
+		m.Lead += s.Lead / n
+		m.Names += s.Names / n
+		m.Lengths[0] += s.Lengths[0] / n
+		m.Lengths[1] += s.Lengths[1] / n
+		m.Background += s.Background / n
+	}
+	return m, logit
+}
+
+// relate gives a candidate the probability and the relation that follow from its signals and its
+// item. They depend on nothing else: not on how the item was asked for, and not on the score.
+func (s *seed) relate(c *candidate) {
+	it, a := &s.items[c.item], &c.stored.Article
+	filed, sameTopic := it.filed(a)
+	if it.members != nil {
+		c.probability = s.state.StoryProbability(c.logit, filed)
+	} else {
+		c.probability = s.state.Probability(c.signals, filed, min(it.membership, a.Probability))
+	}
+	c.relation = score.Relate(c.signals, c.probability, filed, sameTopic, it.nearest(a.Published), a.Published)
+}
+
+// contributions returns what each signal gave to the logit, by name; of a story, means over its
+// articles.
+func (it *queryItem) contributions(st *score.State, c *candidate) map[string]float64 {
+	sum := make(map[string]float64)
+	others := it.others(c.stored.Article.ID)
+	for _, w := range others {
+		for name, x := range st.Model.Contributions(score.Compare(w, c.weighted)) {
+			sum[name] += x / float64(len(others))
+		}
+	}
+	return sum
 }
 
 // filed reports whether the item and an article are in one story, and whether in one topic.
@@ -146,7 +207,7 @@ func (e *Engine) scoreQuery(ctx context.Context, s *seed, found []candidate, byW
 		c.score = min(max((max(c.signals.Dense, c.section)+words[i])/2, 0), 1)
 	}
 	for i := range found {
-		found[i].signals = score.Compare(s.items[0].weighted, found[i].weighted)
+		found[i].signals = score.Compare(s.items[0].articles[0], found[i].weighted)
 		words[i] = share(s.terms, weights, whole, found[i].stored.Vectors.Lex.Full)
 		update(i)
 	}

@@ -32,14 +32,20 @@ type seed struct {
 
 // queryItem is one thing that a seed consists of.
 type queryItem struct {
-	dense    []float32     // of the article, story or text as a whole
-	lexical  vector.Sparse // its words, without weights of the corpus
-	weighted *score.Weighted
+	dense   []float32     // of the article, story or text as a whole
+	lexical vector.Sparse // its words, without weights of the corpus
+	// articles are what candidates are compared with: one article or text, or articles of a story.
+	articles []*score.Weighted
+	members  []string // of a story: the ids of articles
+	// part is the section that a seed is limited to. Results are ordered by it; their probability
+	// and relation are those of the whole article.
+	part *score.Weighted
 	// first and last are the time of publication; of a story, its span. Zero: unknown.
 	first, last time.Time
-	// storyID and topicID are its membership; empty: none.
+	// storyID, topicID and membership, which is the probability of the story, are how it is filed;
+	// empty and 0: not.
 	storyID, topicID string
-	story            bool   // a story, of which an article is never a copy
+	membership       float64
 	copyGroup        string // of a stored article
 	// sections, with vectors, are compared for evidence. Their indices are those of the sections of
 	// the seed. An item without sections has one with the index noSection, which stands for the
@@ -58,7 +64,7 @@ const noSection = -1
 // newItem returns an item with these features and words, and with itself as its only section.
 func newItem(st *score.State, f *score.Features, words vector.Sparse) queryItem {
 	return queryItem{
-		dense: f.Dense, lexical: words, weighted: st.Weigh(f),
+		dense: f.Dense, lexical: words, articles: []*score.Weighted{st.Weigh(f)},
 		sections: []store.Section{{Index: noSection, Dense: f.Dense, Lexical: words}},
 	}
 }
@@ -87,8 +93,14 @@ func (e *Engine) resolve(ctx context.Context, q Seed) (*seed, error) {
 func itemOf(st *score.State, s *store.Stored) queryItem {
 	f, a := s.Features(), &s.Article
 	it := newItem(st, &f, s.Vectors.Lex.Full)
-	it.first, it.last, it.copyGroup, it.storyID, it.topicID = a.Published, a.Published, a.CopyGroup(), a.StoryID, a.TopicID
+	it.first, it.last = a.Published, a.Published
+	it.file(a)
 	return it
+}
+
+// file gives an item the membership of an article.
+func (it *queryItem) file(a *news.Article) {
+	it.copyGroup, it.storyID, it.topicID, it.membership = a.CopyGroup(), a.StoryID, a.TopicID, a.Probability
 }
 
 func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {
@@ -114,9 +126,8 @@ func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {
 		own = own[at : at+1]
 		one := own[0]
 		it.dense, it.lexical = one.Dense, one.Lexical
-		it.storyID, it.topicID = "", "" // the article was filed, not this section
 		f := score.FeaturesOf(&news.Article{ID: q.ArticleID, Title: one.Heading, Published: it.first, Sections: []news.Section{{Text: one.Text}}}, one.Dense)
-		it.weighted = current.Weigh(&f)
+		it.part = current.Weigh(&f)
 	}
 	it.search(own)
 	return &seed{state: current, items: []queryItem{it}, exclude: []string{q.ArticleID}}, nil
@@ -145,13 +156,23 @@ func (e *Engine) resolveStory(ctx context.Context, id string) (*seed, error) {
 	if !vector.Normalize(dense) {
 		return nil, ErrNoVectors
 	}
-	// The mean of the members is the seed. It counts as a full text, and score gets the span of the
-	// story.
-	f := score.Features{ID: story.ID, Dense: dense, Lex: story.Lex}
-	f.Lex.Words = fullText
+	members, err := store.Members(ctx, e.cfg.Store, story.ID, "", store.MaxSampled)
+	if err != nil {
+		return nil, err
+	}
+	if len(members) == 0 {
+		return nil, ErrNoVectors
+	}
+	// Candidates are found by the mean of the members, and compared with each of them, as filing
+	// does: an article that holds the words of all members would be like too much.
 	current := e.cfg.States.Current()
-	it := newItem(current, &f, story.Lex.Full)
-	it.first, it.last, it.story, it.storyID, it.topicID = story.First, story.Last, true, story.ID, story.TopicID
+	it := newItem(current, &score.Features{Dense: dense}, story.Lex.Full)
+	it.articles = nil
+	for _, m := range members {
+		f := m.Features()
+		it.articles, it.members = append(it.articles, current.Weigh(&f)), append(it.members, f.ID)
+	}
+	it.first, it.last, it.storyID, it.topicID = story.First, story.Last, story.ID, story.TopicID
 	sections, err := e.cfg.Store.Sections(ctx, []string{story.Representative}, true)
 	if err != nil {
 		return nil, err
@@ -159,9 +180,6 @@ func (e *Engine) resolveStory(ctx context.Context, id string) (*seed, error) {
 	it.search(sections[story.Representative])
 	return &seed{state: current, items: []queryItem{it}}, nil
 }
-
-// fullText is a number of words that counts as a full text.
-const fullText = 1000
 
 // resolveLiked makes an item of every liked article. Their sections are not read: with many
 // articles that would be most of the work, and readers like an article for its main subject.
@@ -178,7 +196,7 @@ func (e *Engine) resolveLiked(ctx context.Context, liked, disliked []string) (*s
 		if i < len(liked) {
 			s.items = append(s.items, it)
 		} else {
-			s.disliked = append(s.disliked, it.weighted)
+			s.disliked = append(s.disliked, it.articles...)
 		}
 	}
 	return s, nil
@@ -216,12 +234,62 @@ func (e *Engine) resolveDraft(ctx context.Context, draft news.Valid) (*seed, err
 	current, f := e.cfg.States.Current(), score.FeaturesOf(&a, vectors[0])
 	it := newItem(current, &f, f.Lex.Full)
 	it.first, it.last = a.Published, a.Published
+	if err := e.identify(ctx, current, &it); err != nil {
+		return nil, err
+	}
 	own := make([]store.Section, len(sections))
 	for i, s := range sections {
 		own[i] = store.Section{Index: i, Section: s, Dense: vectors[1+i], Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)}
 	}
 	it.search(own)
 	return &seed{state: current, items: []queryItem{it}}, nil
+}
+
+// nearTexts is the number of articles, by vector and by words each, among which the stored article
+// is looked for that a draft is a copy of. A copy is nearer than other reports.
+const nearTexts = 10
+
+// identify gives a draft that is a copy of a stored article the membership of that article, so that
+// its probabilities and relations are given how it would be filed. If the two are one text and the
+// draft has no other date, the stored article is compared in its place: layout, and a title that is
+// missing, change nothing then.
+func (e *Engine) identify(ctx context.Context, st *score.State, it *queryItem) error {
+	queries := []store.Query{{Of: store.Articles, Dense: it.dense, Limit: nearTexts}}
+	if len(it.lexical.Terms) > 0 {
+		queries = append(queries, store.Query{Of: store.Articles, Sparse: it.lexical, Limit: nearTexts})
+	}
+	hits, err := e.cfg.Store.Query(ctx, queries)
+	if err != nil {
+		return err
+	}
+	near, err := e.cfg.Store.Get(ctx, interleave(hits...), store.WithVectors)
+	if err != nil {
+		return err
+	}
+	var best *store.Stored
+	bestShare, same := 0.0, false
+	for _, s := range near {
+		if s == nil {
+			continue // deleted since the query
+		}
+		f := s.Features()
+		w := st.Weigh(&f)
+		signals := score.Compare(it.articles[0], w)
+		share, one := score.SameWords(it.articles[0], w)
+		one = one && (it.first.IsZero() || signals.Dated && signals.Days == 0)
+		if (one || signals.Copy) && (best == nil || one && !same || one == same && share > bestShare) {
+			best, bestShare, same = s, share, one
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	it.file(&best.Article)
+	if same {
+		stored := itemOf(st, best)
+		it.articles, it.first, it.last = stored.articles, stored.first, stored.last
+	}
+	return nil
 }
 
 func (e *Engine) resolveQuery(ctx context.Context, query string) (*seed, error) {

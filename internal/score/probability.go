@@ -35,16 +35,19 @@ func (m *Model) Probability(s Signals, breakEven float64, filed Filed) float64 {
 }
 
 // ProbabilityAt is Probability for a known logit; copied says that one article is a copy of the
-// other.
+// other. At no logit is a pair in one story less probable than an unfiled one, or one in two
+// stories more probable: the three lines are fitted apart and would cross far above the threshold,
+// where few pairs are in two stories.
 func (m *Model) ProbabilityAt(logit, breakEven float64, filed Filed, copied bool) float64 {
-	line := m.Reliability.Unfiled
+	x, r := logit-breakEven, &m.Reliability
+	z := r.Unfiled.at(x)
 	switch filed {
 	case SameStory:
-		line = m.Reliability.SameStory
+		z = max(z, r.SameStory.at(x))
 	case DifferentStory:
-		line = m.Reliability.DifferentStory
+		z = min(z, r.DifferentStory.at(x))
 	}
-	p := sigmoid(line.at(logit - breakEven))
+	p := sigmoid(z)
 	if copied {
 		p = max(p, copyProbability)
 	}

@@ -2,6 +2,8 @@ package score
 
 import (
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestProbabilityFollowsTheCorpusAndTheFiling(t *testing.T) {
@@ -20,4 +22,38 @@ func TestProbabilityFollowsTheCorpusAndTheFiling(t *testing.T) {
 	if low, high := m.Reliability.Joined(0, 1), m.Reliability.Joined(2, 1); !(0 < low && low < high && high < 1) {
 		t.Errorf("membership probability %.3f below the threshold, %.3f above", low, high)
 	}
+}
+
+// Whatever the logit, being filed together never lowers the probability of a pair, and being filed
+// apart never raises it; and more evidence never lowers it.
+func TestProbabilityIsMonotone(t *testing.T) {
+	st := NewState(Default(), NewStatsBuilder().Stats())
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySignals(t)
+		breakEven := rapid.Float64Range(-8, 8).Draw(t, "break-even")
+		st := *st
+		st.Threshold.BreakEven = breakEven
+		weak, strong := rapid.Float64Range(0.01, 1).Draw(t, "membership"), 1.0
+		apart, alone := st.Probability(s, DifferentStory, 0), st.Probability(s, Unfiled, 0)
+		weakly, together, unknown := st.Probability(s, SameStory, weak), st.Probability(s, SameStory, strong), st.Probability(s, SameStory, 0)
+		if !(apart <= alone && alone <= weakly && weakly <= together && together == unknown) {
+			t.Fatalf("apart %v, unfiled %v, together %v or %v, with an unknown membership %v", apart, alone, weakly, together, unknown)
+		}
+		if weakly > max(weak, alone) {
+			t.Fatalf("together with a membership of %v it is %v, unfiled %v", weak, weakly, alone)
+		}
+		if !s.Copy {
+			logit := st.Logit(s)
+			if of := st.StoryProbability(logit, DifferentStory); of > apart {
+				t.Fatalf("of another story %v, of a pair in two stories %v", of, apart)
+			}
+		}
+		more := s
+		more.Names += (1 - s.Names) * rapid.Float64Range(0, 1).Draw(t, "more names")
+		for _, filed := range []Filed{Unfiled, SameStory, DifferentStory} {
+			if st.Probability(more, filed, weak) < st.Probability(s, filed, weak) {
+				t.Fatalf("%v: more names in common make it less probable", filed)
+			}
+		}
+	})
 }

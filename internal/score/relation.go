@@ -39,21 +39,37 @@ const (
 	DifferentStory              // in two stories
 )
 
-// The thresholds of Relate, from pairs of ECB+ (two similar events in each of 43 themes), AllSides
-// and BASIL. Of the pairs of one theme but two events half have a centred cosine of .44 and a names
-// cosine of .12. Of the pairs of two themes one in a hundred has a centred cosine above .28 to .36,
-// and a names cosine above .07 to .21.
+// The thresholds of Relate. The cosines are from pairs of ECB+ (two similar events in each of 43
+// themes), AllSides and BASIL. Of the pairs of one theme but two events half have a centred cosine
+// of .44 and a names cosine of .12. Of the pairs of two themes one in a hundred has a centred
+// cosine above .28 to .36, and a names cosine above .07 to .21.
 const (
-	topicCentred   = 0.35 // centred cosine of articles about one subject
-	relatedNames   = 0.12 // names cosine of articles about the same people, places and figures
-	sameStory      = 0.5  // probability of one event
-	followUpDays   = 2    // calendar days by which a follow-up is later
-	backgroundDays = 2    // calendar days by which background is earlier
+	topicCentred   = 0.35             // centred cosine of articles about one subject
+	filedCentred   = topicCentred / 2 // the same of articles in one topic, which is as much evidence again
+	relatedNames   = 0.12             // names cosine of articles about the same people, places and figures
+	sameStory      = 0.5              // probability of one event: more likely than not
+	maybeStory     = 0.2              // probability of one event that is too high to call two articles unrelated: one in five
+	followUpDays   = 2                // calendar days by which a follow-up is later
+	backgroundDays = 2                // calendar days by which background is earlier
 )
 
 // Relate returns the relation of another article to the seed article, given their signals, the
 // probability of one event, whether they are in one story and in one topic, and the time of each,
-// zero if unknown. With an unknown date the article is neither a follow-up nor background.
+// zero if unknown. The first of these rules that fits decides:
+//
+//  1. A copy: Signals.Copy.
+//  2. One event: filed in one story; or one of the two is unfiled and the probability is at least
+//     sameStory. A follow-up if the article is followUpDays later, else the same story.
+//  3. A related story: the probability is at least sameStory; or the names cosine is at least
+//     relatedNames, and the probability at least maybeStory or the centred cosine at least
+//     topicCentred. A follow-up or background if the article is that many days later or earlier.
+//  4. The same topic: a related story without these days between; or the probability is at least
+//     maybeStory, or the centred cosine at least topicCentred, or, in one topic, filedCentred.
+//
+// So, with all else equal, a higher probability or cosine never gives a weaker relation, in the
+// order none, same topic, background and follow-up, same story, copy. Articles in two stories are
+// never the same story, and articles in one story are a copy, the same story or a follow-up. With
+// an unknown date the article is neither a follow-up nor background.
 //
 // With the two articles exchanged, copy and same topic stay. If b follows up on a, a is background
 // of b, or an earlier article of the same story.
@@ -68,7 +84,8 @@ func Relate(s Signals, probability float64, filed Filed, sameTopic bool, seed, o
 			days = -days
 		}
 	}
-	relatedStory := s.Centred >= topicCentred && s.Names >= relatedNames || probability >= sameStory
+	maybe := probability >= maybeStory
+	relatedStory := probability >= sameStory || s.Names >= relatedNames && (maybe || s.Centred >= topicCentred)
 	switch {
 	case s.Copy:
 		return RelationCopy
@@ -81,7 +98,7 @@ func Relate(s Signals, probability float64, filed Filed, sameTopic bool, seed, o
 		return RelationFollowUp
 	case relatedStory && days <= -backgroundDays:
 		return RelationBackground
-	case relatedStory || sameTopic || s.Centred >= topicCentred:
+	case relatedStory || maybe || s.Centred >= topicCentred || sameTopic && s.Centred >= filedCentred:
 		return RelationSameTopic
 	}
 	return RelationNone

@@ -37,7 +37,13 @@ func TestRelate(t *testing.T) {
 		{"alike, in two stories, later", with(near, 5), .9, DifferentStory, false, day(1), day(6), RelationFollowUp},
 		{"alike, in two stories, earlier", with(near, 5), .9, DifferentStory, false, day(6), day(1), RelationBackground},
 		{"a copy in two stories", Signals{Copy: true}, .9, DifferentStory, false, day(1), day(1), RelationCopy},
-		{"unlike, of one topic", Signals{Centred: .1}, .01, Unfiled, true, day(1), day(1), RelationSameTopic},
+		{"unlike, of one topic", Signals{Centred: .1}, .01, Unfiled, true, day(1), day(1), RelationNone},
+		{"somewhat alike, of one topic", Signals{Centred: .2}, .01, Unfiled, true, day(1), day(1), RelationSameTopic},
+		{"somewhat alike, of two topics", Signals{Centred: .2}, .01, Unfiled, false, day(1), day(1), RelationNone},
+		{"perhaps the same event", Signals{Centred: .2}, .39, Unfiled, false, day(1), day(1), RelationSameTopic},
+		{"perhaps the same event, the same people later", with(Signals{Dated: true, Centred: .2, Names: .2}, 5), .39, Unfiled, false, day(1), day(6), RelationFollowUp},
+		{"perhaps the same event, the same people earlier", with(Signals{Dated: true, Centred: .2, Names: .2}, 5), .39, Unfiled, false, day(6), day(1), RelationBackground},
+		{"perhaps the same event, other people later", with(Signals{Dated: true, Centred: .2}, 5), .39, Unfiled, false, day(1), day(6), RelationSameTopic},
 		{"the same people later, of one topic", with(near, 9), .2, DifferentStory, true, day(1), day(10), RelationFollowUp},
 		{"unlike, in two stories", Signals{Centred: .1, Names: .3}, .01, DifferentStory, false, day(1), day(1), RelationNone},
 		{"unlike", Signals{Centred: .1, Names: .3}, .01, Unfiled, false, day(1), day(1), RelationNone},
@@ -94,6 +100,38 @@ func TestRelateBothWays(t *testing.T) {
 		}
 		if filed == DifferentStory && there == RelationSameStory {
 			t.Fatal("in two stories, and the same")
+		}
+	})
+}
+
+// With all else equal, more evidence never gives a weaker relation.
+func TestRelateIsMonotone(t *testing.T) {
+	strength := map[Relation]int{RelationNone: 0, RelationSameTopic: 1, RelationBackground: 2, RelationFollowUp: 2, RelationSameStory: 3, RelationCopy: 4}
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySignals(t)
+		filed := rapid.SampledFrom([]Filed{Unfiled, SameStory, DifferentStory}).Draw(t, "filed")
+		topic := rapid.Bool().Draw(t, "topic")
+		share := rapid.Float64Range(0, 1)
+		probability := share.Draw(t, "probability")
+		seed := time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
+		other := seed.AddDate(0, 0, rapid.SampledFrom([]int{-1, 1}).Draw(t, "order")*int(s.Days))
+		before := Relate(s, probability, filed, topic, seed, other)
+		more, moreProbability, moreTopic := s, probability, topic
+		switch rapid.SampledFrom([]string{"probability", "centred", "names", "topic", "copy"}).Draw(t, "more of") {
+		case "probability":
+			moreProbability += (1 - probability) * share.Draw(t, "more")
+		case "centred":
+			more.Centred += (1 - s.Centred) * share.Draw(t, "more")
+		case "names":
+			more.Names += (1 - s.Names) * share.Draw(t, "more")
+		case "topic":
+			moreTopic = true
+		case "copy":
+			more.Copy = true
+		}
+		after := Relate(more, moreProbability, filed, moreTopic, seed, other)
+		if strength[after] < strength[before] {
+			t.Fatalf("%s, and with more evidence %s", before, after)
 		}
 	})
 }

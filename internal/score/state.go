@@ -56,15 +56,31 @@ func (s *State) Compare(a, b *Features) Signals { return Compare(s.Weigh(a), s.W
 func (s *State) Logit(signals Signals) float64 { return s.Model.Logit(signals) }
 
 // Probability returns the probability that two articles with these signals are about one event,
-// given whether they are in one story.
-func (s *State) Probability(signals Signals, filed Filed) float64 {
-	return s.Model.Probability(signals, s.Threshold.BreakEven, filed)
+// given how they are filed. membership is, for two articles in one story, the smaller of their
+// probabilities of membership, 0 if unknown: an article that may not belong to the story may not be
+// about one event with another one of it, unless the two show so by themselves.
+func (s *State) Probability(signals Signals, filed Filed, membership float64) float64 {
+	p := s.Model.Probability(signals, s.Threshold.BreakEven, filed)
+	if filed == SameStory && membership > 0 {
+		p = min(p, max(membership, s.Model.Probability(signals, s.Threshold.BreakEven, Unfiled)))
+	}
+	return p
 }
 
 // MembershipProbability returns the probability that an article with this mean logit to the members
 // of a story is about the same event as a member.
 func (s *State) MembershipProbability(logit float64) float64 {
 	return s.Model.Reliability.Joined(logit, s.Threshold.BreakEven)
+}
+
+// StoryProbability is MembershipProbability of an article that is filed: an article of another
+// story is no more probable than a pair in two stories with this logit.
+func (s *State) StoryProbability(logit float64, filed Filed) float64 {
+	p := s.MembershipProbability(logit)
+	if filed == DifferentStory {
+		p = min(p, s.Model.ProbabilityAt(logit, s.Threshold.BreakEven, filed, false))
+	}
+	return p
 }
 
 // Signals is what a comparison of two articles measures. The order of the two does not matter.

@@ -33,7 +33,8 @@ const (
 	Relation_RELATION_UNSPECIFIED Relation = 0
 	// The same text or nearly so, e.g. one wire report in two outlets.
 	Relation_RELATION_COPY Relation = 1
-	// About the same event.
+	// About the same event: filed in the same story, or, if one of the two is in
+	// no story, with a probability of at least .5.
 	Relation_RELATION_SAME_STORY Relation = 2
 	// Published two days or more later: in the same story, or in another one
 	// about the same people and places.
@@ -41,7 +42,7 @@ const (
 	// Published two days or more earlier, in another story about the same people
 	// and places.
 	Relation_RELATION_BACKGROUND Relation = 4
-	// About something similar, or filed in the same topic.
+	// About something similar, or with a probability of at least .2.
 	Relation_RELATION_SAME_TOPIC Relation = 5
 )
 
@@ -111,7 +112,8 @@ type RelatedRequest struct {
 	// With `liked_article_ids`: articles that lower the score of results close to
 	// them.
 	DislikedArticleIds []string `protobuf:"bytes,6,rep,name=disliked_article_ids,json=dislikedArticleIds,proto3" json:"disliked_article_ids,omitempty"`
-	// With `article_id`: only this section is the seed, counted from 0.
+	// With `article_id`: find and order results by this section, counted from 0.
+	// Probability and relation stay those of the article.
 	Section *int32         `protobuf:"varint,7,opt,name=section,proto3,oneof" json:"section,omitempty"`
 	Filter  *ArticleFilter `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Never return these articles, e.g. those that the reader has seen.
@@ -394,7 +396,11 @@ type RelatedResult struct {
 	Article *Article `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
 	// Results are ordered by it, highest first. It is comparable within one list.
 	Score float64 `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
-	// Probability that it is about the same story, 0 to 1.
+	// Probability that it is about the same story, 0 to 1. For two articles it is
+	// the same whether the seed is one of them, its text, a section of it, or
+	// liked articles (that of the liked article which the result is closest to).
+	// For a story it follows from the mean "logit" to its articles, as
+	// `story_probability` of an article does.
 	Probability float64  `protobuf:"fixed64,3,opt,name=probability,proto3" json:"probability,omitempty"`
 	Relation    Relation `protobuf:"varint,4,opt,name=relation,proto3,enum=throughline.v1.Relation" json:"relation,omitempty"`
 	// Id of the story of the result; empty for a one-off.
@@ -410,7 +416,8 @@ type RelatedResult struct {
 	// What each signal gave to the log-odds of the same story, by the names of
 	// `signals`, with `explain`. With "intercept" they sum to the "logit" of
 	// `signals`. `probability` follows from how far that is above "cut", the
-	// break-even of this corpus, and from whether the two are filed in one story.
+	// break-even of this corpus, and from how the two are filed. For a story they
+	// are means over its articles.
 	Contributions map[string]float64 `protobuf:"bytes,9,rep,name=contributions,proto3" json:"contributions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
