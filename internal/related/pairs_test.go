@@ -217,6 +217,24 @@ func TestPairsOfSeeds(t *testing.T) {
 		}
 	})
 
+	t.Run("a story of two", func(t *testing.T) {
+		compared := 0
+		for story, in := range members {
+			if len(in) != 2 {
+				continue
+			}
+			if r, ok := byArticle[in[0].ID][in[1].ID]; ok && r.Relation != score.RelationCopy {
+				compared++
+				if math.Abs(r.Probability-in[1].Probability) > 1e-5 {
+					t.Errorf("%s and %s are the story %s with probability %v, its membership is %v", in[0].ID, in[1].ID, story, r.Probability, in[1].Probability)
+				}
+			}
+		}
+		if compared == 0 {
+			t.Error("nothing compared")
+		}
+	})
+
 	t.Run("as filed", func(t *testing.T) {
 		s := all.on(t)
 		check := func(seed, story string, results map[string]related.Result) {

@@ -30,7 +30,7 @@ func (h *harness) mixture() (ids []string) {
 			Published: h.now.AddDate(0, 0, -(i * 13 % 30)),
 		}
 		if i%4 > 0 {
-			a.StoryID, a.Probability = fmt.Sprint("s", event), float64(i%10)/10
+			a.StoryID = fmt.Sprint("s", event)
 		}
 		if i%6 == 5 {
 			a.Published = time.Time{}
@@ -137,7 +137,7 @@ func TestAnyRequest(t *testing.T) {
 				if signals.Copy {
 					kind = 2
 				}
-				probability := h.states.state.Probability(signals, filed, min(articles[id].Probability, articles[r.Article.ID].Probability))
+				probability := h.states.state.Probability(signals, filed)
 				if of := []float64{kind, probability, h.states.state.Logit(signals)}; slices.Compare(of, best) > 0 {
 					best, seed = of, id
 				}

@@ -124,10 +124,13 @@ func mean(st *score.State, of []*score.Weighted, w *score.Weighted) (m score.Sig
 func (s *seed) relate(c *candidate) {
 	it, a := &s.items[c.item], &c.stored.Article
 	filed, sameTopic := it.filed(a)
-	if it.members != nil {
+	switch {
+	case it.members != nil:
 		c.probability = s.state.StoryProbability(c.logit, filed)
-	} else {
-		c.probability = s.state.Probability(c.signals, filed, min(it.membership, a.Probability))
+	case it.two && filed == score.SameStory:
+		c.probability = s.state.TwoProbability(c.signals)
+	default:
+		c.probability = s.state.Probability(c.signals, filed)
 	}
 	c.relation = score.Relate(c.signals, c.probability, filed, sameTopic, it.nearest(a.Published), a.Published)
 }

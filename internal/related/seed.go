@@ -42,10 +42,9 @@ type queryItem struct {
 	part *score.Weighted
 	// first and last are the time of publication; of a story, its span. Zero: unknown.
 	first, last time.Time
-	// storyID, topicID and membership, which is the probability of the story, are how it is filed;
-	// empty and 0: not.
+	// storyID and topicID are its membership; empty: none.
 	storyID, topicID string
-	membership       float64
+	two              bool   // the story has two articles
 	copyGroup        string // of a stored article
 	// sections, with vectors, are compared for evidence. Their indices are those of the sections of
 	// the seed. An item without sections has one with the index noSection, which stands for the
@@ -77,17 +76,44 @@ func (it *queryItem) search(own []store.Section) {
 }
 
 // resolve reads or embeds what a seed consists of.
-func (e *Engine) resolve(ctx context.Context, q Seed) (*seed, error) {
+func (e *Engine) resolve(ctx context.Context, q Seed) (s *seed, err error) {
 	switch {
 	case q.ArticleID != "":
-		return e.resolveArticle(ctx, q)
+		s, err = e.resolveArticle(ctx, q)
 	case q.StoryID != "":
 		return e.resolveStory(ctx, q.StoryID)
 	case len(q.Liked) > 0:
-		return e.resolveLiked(ctx, q.Liked, q.Disliked)
+		s, err = e.resolveLiked(ctx, q.Liked, q.Disliked)
 	default:
-		return e.resolveDraft(ctx, *q.Draft)
+		s, err = e.resolveDraft(ctx, *q.Draft)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return s, e.countStories(ctx, s.items)
+}
+
+// countStories sets queryItem.two.
+func (e *Engine) countStories(ctx context.Context, items []queryItem) error {
+	var ids []string
+	for _, it := range items {
+		if it.storyID != "" && !slices.Contains(ids, it.storyID) {
+			ids = append(ids, it.storyID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := e.cfg.Store.Stories(ctx, ids, store.WithNothing)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		if at := slices.Index(ids, items[i].storyID); at >= 0 && found[at] != nil {
+			items[i].two = found[at].Articles == 2
+		}
+	}
+	return nil
 }
 
 func itemOf(st *score.State, s *store.Stored) queryItem {
@@ -100,7 +126,7 @@ func itemOf(st *score.State, s *store.Stored) queryItem {
 
 // file gives an item the membership of an article.
 func (it *queryItem) file(a *news.Article) {
-	it.copyGroup, it.storyID, it.topicID, it.membership = a.CopyGroup(), a.StoryID, a.TopicID, a.Probability
+	it.copyGroup, it.storyID, it.topicID = a.CopyGroup(), a.StoryID, a.TopicID
 }
 
 func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {

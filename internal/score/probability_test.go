@@ -33,14 +33,10 @@ func TestProbabilityIsMonotone(t *testing.T) {
 		breakEven := rapid.Float64Range(-8, 8).Draw(t, "break-even")
 		st := *st
 		st.Threshold.BreakEven = breakEven
-		weak, strong := rapid.Float64Range(0.01, 1).Draw(t, "membership"), 1.0
-		apart, alone := st.Probability(s, DifferentStory, 0), st.Probability(s, Unfiled, 0)
-		weakly, together, unknown := st.Probability(s, SameStory, weak), st.Probability(s, SameStory, strong), st.Probability(s, SameStory, 0)
-		if !(apart <= alone && alone <= weakly && weakly <= together && together == unknown) {
-			t.Fatalf("apart %v, unfiled %v, together %v or %v, with an unknown membership %v", apart, alone, weakly, together, unknown)
-		}
-		if weakly > max(weak, alone) {
-			t.Fatalf("together with a membership of %v it is %v, unfiled %v", weak, weakly, alone)
+		apart, alone := st.Probability(s, DifferentStory), st.Probability(s, Unfiled)
+		together, two := st.Probability(s, SameStory), st.TwoProbability(s)
+		if !(apart <= alone && alone <= together) {
+			t.Fatalf("apart %v, unfiled %v, together %v", apart, alone, together)
 		}
 		if !s.Copy {
 			logit := st.Logit(s)
@@ -51,9 +47,12 @@ func TestProbabilityIsMonotone(t *testing.T) {
 		more := s
 		more.Names += (1 - s.Names) * rapid.Float64Range(0, 1).Draw(t, "more names")
 		for _, filed := range []Filed{Unfiled, SameStory, DifferentStory} {
-			if st.Probability(more, filed, weak) < st.Probability(s, filed, weak) {
+			if st.Probability(more, filed) < st.Probability(s, filed) {
 				t.Fatalf("%v: more names in common make it less probable", filed)
 			}
+		}
+		if st.TwoProbability(more) < two {
+			t.Fatal("a story of two: more names in common make it less probable")
 		}
 	})
 }

@@ -56,13 +56,17 @@ func (s *State) Compare(a, b *Features) Signals { return Compare(s.Weigh(a), s.W
 func (s *State) Logit(signals Signals) float64 { return s.Model.Logit(signals) }
 
 // Probability returns the probability that two articles with these signals are about one event,
-// given how they are filed. membership is, for two articles in one story, the smaller of their
-// probabilities of membership, 0 if unknown: an article that may not belong to the story may not be
-// about one event with another one of it, unless the two show so by themselves.
-func (s *State) Probability(signals Signals, filed Filed, membership float64) float64 {
-	p := s.Model.Probability(signals, s.Threshold.BreakEven, filed)
-	if filed == SameStory && membership > 0 {
-		p = min(p, max(membership, s.Model.Probability(signals, s.Threshold.BreakEven, Unfiled)))
+// given how they are filed.
+func (s *State) Probability(signals Signals, filed Filed) float64 {
+	return s.Model.Probability(signals, s.Threshold.BreakEven, filed)
+}
+
+// TwoProbability is Probability of two articles that are a story of two: the probability of their
+// memberships, because no other article links them.
+func (s *State) TwoProbability(signals Signals) float64 {
+	p := s.MembershipProbability(s.Logit(signals))
+	if signals.Copy {
+		p = max(p, copyProbability)
 	}
 	return p
 }
