@@ -362,7 +362,8 @@ func TestScoresExplainThemselves(t *testing.T) {
 	h.publish(func(s *score.State) { s.Model, s.Threshold = score.Default(), score.Default().DefaultThreshold() }) // all signals
 	h.fill()
 	h.put(news.Article{ID: "copied", Title: "Copied", Published: h.now}, words("flood", 0, 30), words("dam", 0, 30))
-	for _, seed := range []Seed{{ArticleID: "seed"}, {Draft: draft(words("flood", 0, 26))}, {Liked: []string{"seed", "other"}}} {
+	second := 1
+	for _, seed := range []Seed{{ArticleID: "seed"}, {ArticleID: "seed", Section: &second}, {Draft: draft(words("flood", 0, 26))}, {Liked: []string{"seed", "other"}}} {
 		results := h.related(Request{Seed: seed, ListOptions: ListOptions{Explain: true, IncludeCopies: true}})
 		if len(results) == 0 {
 			t.Fatalf("nothing is related to %+v", seed)
@@ -375,6 +376,11 @@ func TestScoresExplainThemselves(t *testing.T) {
 			logit := r.Signals["logit"]
 			if math.Abs(sum-logit) > 1e-9 || r.Signals["cut"] != h.states.state.Threshold.BreakEven {
 				t.Errorf("%s: %v sum to %v, the logit is %v; stories end at %v", r.Article.ID, r.Contributions, sum, logit, r.Signals["cut"])
+			}
+			if of, ok := r.Signals["section_logit"]; ok != (seed.Section != nil) {
+				t.Errorf("%s: the log-odds of a section are given: %v", r.Article.ID, ok)
+			} else if ok {
+				logit = of // the order is that of the section
 			}
 			if score := (1-relatednessWeight)/(1+math.Exp(-logit/logitTemperature)) + relatednessWeight*r.Signals["relatedness"]; math.Abs(score-r.Score) > 1e-9 {
 				t.Errorf("%s: the signals give a score of %v, not %v", r.Article.ID, score, r.Score)

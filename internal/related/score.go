@@ -55,8 +55,8 @@ func (s *seed) scoreCandidate(c *candidate) {
 	c.score = min(max(c.score*(1-dislikedWeight*closest), 0), 1)
 }
 
-// closeness compares how close one candidate is to two items: a copy is closer than an article of
-// the same story, that is closer than others, and of two alike the more probable one is.
+// closeness compares how close a candidate is to two items, which a and b were compared with. A
+// copy is closest, then an article of the same story; otherwise the more probable is closer.
 func (s *seed) closeness(a, b *candidate) int {
 	kind := func(c *candidate) int {
 		filed, _ := s.items[c.item].filed(&c.stored.Article)

@@ -189,8 +189,9 @@ func (e *Engine) resolveStory(ctx context.Context, id string) (*seed, error) {
 	if len(members) == 0 {
 		return nil, ErrNoVectors
 	}
-	// Candidates are found by the mean of the members, and compared with each of them, as filing
-	// does: an article that holds the words of all members would be like too much.
+	// Candidates are found by the mean of the members and compared with each of them, as filing
+	// does. Compared with the mean, as if it were one article, too much would be alike: it has the
+	// words of all members.
 	current := e.cfg.States.Current()
 	it := newItem(current, &score.Features{Dense: dense}, story.Lex.Full)
 	it.articles = nil
@@ -275,10 +276,9 @@ func (e *Engine) resolveDraft(ctx context.Context, draft news.Valid) (*seed, err
 // is looked for that a draft is a copy of. A copy is nearer than other reports.
 const nearTexts = 10
 
-// identify gives a draft that is a copy of a stored article the membership of that article, so that
-// its probabilities and relations are given how it would be filed. If the two are one text and the
-// draft has no other date, the stored article is compared in its place: layout, and a title that is
-// missing, change nothing then.
+// identify gives a draft that is a copy of a stored article the membership of that article: it
+// would be filed with it. If the two are one text, and the draft has no date or the same,
+// candidates are compared with the stored article instead, so layout and title do not matter.
 func (e *Engine) identify(ctx context.Context, st *score.State, it *queryItem) error {
 	queries := []store.Query{{Of: store.Articles, Dense: it.dense, Limit: nearTexts}}
 	if len(it.lexical.Terms) > 0 {
