@@ -3,7 +3,6 @@ package stories
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"throughline/internal/hierarchy"
@@ -42,13 +41,16 @@ type Arrangement struct {
 // keywords.
 func ArrangementTexts(inv *Inventory, h *hierarchy.Hierarchy) []string {
 	wanted := make(map[string]bool)
-	for _, labels := range [][]int32{h.Story, h.Topic, h.Theme} {
-		for _, indices := range keywordSample(byLabel(labels)) {
+	want := func(labels []int32, n int) {
+		for _, indices := range keywordSample(byLabel(labels), n) {
 			for _, i := range indices {
 				wanted[inv.Articles[i].Article.ID] = true
 			}
 		}
 	}
+	want(h.Story, storyArticles)
+	want(h.Topic, topicArticles)
+	want(h.Theme, topicArticles)
 	return slices.Sorted(maps.Keys(wanted))
 }
 
@@ -103,7 +105,7 @@ func (p *arranging) arrangeStories() {
 	for _, indices := range byLabel(p.h.Copy) {
 		markCopies(articles(p.chosen(indices)))
 	}
-	words := keywords(p.now, members, p.texts)
+	words := keywords(p.now, members, storyArticles, p.texts)
 	sum := &p.out.Summary
 	sum.Articles, sum.Stories, sum.OneOffs = len(p.now), len(members), len(p.now)
 	for g, indices := range members {
@@ -217,16 +219,13 @@ func byLabel(labels []int32) [][]int {
 	return groups
 }
 
-// titleKeywords is the number of keywords in the title of a topic.
-const titleKeywords = 3
-
 // arrangeTopics makes topics and themes, with the old ids that they overlap most with, and sets the
 // topic and theme of every article and story. The stories must have been described.
 func (p *arranging) arrangeTopics() {
 	topics, themes := byLabel(p.h.Topic), byLabel(p.h.Theme)
 	topicIDs := p.carryTopics(topics, news.LevelTopic, func(m *news.Membership) string { return m.TopicID })
 	themeIDs := p.carryTopics(themes, news.LevelTheme, func(m *news.Membership) string { return m.ThemeID })
-	topicWords, themeWords := keywords(p.now, topics, p.texts), keywords(p.now, themes, p.texts)
+	topicWords, themeWords := keywords(p.now, topics, topicArticles, p.texts), keywords(p.now, themes, topicArticles, p.texts)
 	for i, a := range p.now {
 		if l := p.h.Topic[i]; l >= 0 {
 			a.Article.TopicID = topicIDs[l]
@@ -287,8 +286,7 @@ func (p *arranging) topic(id string, level news.Level, parent string, words []st
 		}
 		t.Naming = withoutTitle(old.Naming)
 	}
-	t.Title = strings.Join(words[:min(len(words), titleKeywords)], ", ")
-	if t.Title == "" {
+	if t.Title = topicTitle(words); t.Title == "" {
 		t.Title = representative(members, t.Dense).Article.Title
 	}
 	return t
