@@ -89,7 +89,7 @@ const (
 	TopicLevel_TOPIC_LEVEL_UNSPECIFIED TopicLevel = 0
 	// Stories about one subject.
 	TopicLevel_TOPIC_LEVEL_TOPIC TopicLevel = 1
-	// Topics about one broader subject.
+	// Two topics or more about one broader subject.
 	TopicLevel_TOPIC_LEVEL_THEME TopicLevel = 2
 )
 
@@ -455,7 +455,8 @@ type Topic struct {
 	// Phrases that distinguish it from others of its level.
 	Keywords []string   `protobuf:"bytes,3,rep,name=keywords,proto3" json:"keywords,omitempty"`
 	Level    TopicLevel `protobuf:"varint,4,opt,name=level,proto3,enum=throughline.v1.TopicLevel" json:"level,omitempty"`
-	// Id of the theme of a topic; empty for a theme.
+	// Id of the theme of a topic; empty for a theme, and for a topic that is in
+	// no theme with another.
 	ParentId           string                 `protobuf:"bytes,5,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
 	StoryCount         int32                  `protobuf:"varint,6,opt,name=story_count,json=storyCount,proto3" json:"story_count,omitempty"`
 	ArticleCount       int32                  `protobuf:"varint,7,opt,name=article_count,json=articleCount,proto3" json:"article_count,omitempty"`
