@@ -33,8 +33,8 @@ const (
 	partOfNames = 3
 	// headline is the share of capitalised words from which capitals do not mark names.
 	headline = 0.7
-	// coveredLoss is the share of its score that a phrase loses when keywords that were chosen before
-	// have all of its documents.
+	// coveredLoss is the share of its score that a phrase loses when keywords that were chosen
+	// before have all of its documents.
 	coveredLoss = 0.6
 	// rarest is the share of documents at large with a word that is not known to be common.
 	rarest = 1.0 / 1000
@@ -66,9 +66,9 @@ func Keywords(clusters [][]Document, n int) [][]string {
 // A phrase has no stop words except an inner "of", does not cross punctuation or a possessive, is
 // not a fragment of a longer name, and is either entirely a name or not a name. Whether other
 // phrases are nouns follows from their use in the sentences of all clusters, from their endings and
-// from lists of English words. A phrase is returned in its most frequent spelling, where capitals at
-// the beginning of sentences count little. Of several phrases with forms of the same words the best
-// is chosen.
+// from lists of English words. A phrase is returned in its most frequent spelling, where capitals
+// at the beginning of sentences count little. Of several phrases with forms of the same words the
+// best is chosen.
 func KeywordsWith(clusters [][]Document, opts KeywordOptions) [][]string {
 	r := &reading{KeywordOptions: opts, documents: make(map[string]int)}
 	for _, documents := range clusters {

@@ -110,8 +110,8 @@ type topicsCmd struct {
 	AddrFlag
 }
 
-// Run lists topics, those of a theme below it. A list that is cut at the limit has the theme of every
-// topic, because the larger comes first.
+// Run lists topics, those of a theme below it. A list that is cut at the limit has the theme of
+// every topic, because the larger comes first.
 func (c *topicsCmd) Run(ctx context.Context, p *program) error {
 	if err := checkLimit(c.Limit, maxListed); err != nil {
 		return err

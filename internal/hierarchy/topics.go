@@ -42,9 +42,9 @@ const (
 // Average linkage proposes a partition for every number of topics. refine moves nodes to the
 // nearest topic mean; stories are nodes, so they move whole. topics takes the partition of greatest
 // modularity in the neighbour graph, the share of edge weight within topics less the share expected
-// by chance (Newman and Girvan 2004). On the five topics of BBC it finds five. In the end every node
-// goes to the topic that it and its neighbours are nearest to. Themes are unions of two topics or
-// more, chosen in the same way with themeResolution. want > 0 sets the number of topics.
+// by chance (Newman and Girvan 2004). On the five topics of BBC it finds five. In the end every
+// node goes to the topic that it and its neighbours are nearest to. Themes are unions of two topics
+// or more, chosen in the same way with themeResolution. want > 0 sets the number of topics.
 func topics(ctx context.Context, ws []*score.Weighted, story []int32, want, workers int) (topic, theme []int32, err error) {
 	nodes, of := storyNodes(ws, story)
 	topic, theme = slices.Repeat([]int32{-1}, len(ws)), slices.Repeat([]int32{-1}, len(ws))
@@ -168,8 +168,8 @@ func storyNodes(ws []*score.Weighted, story []int32) (nodes cluster.Matrix, of [
 	return matrix(len(sums), func(i int) []float32 { return sums[i] }), of
 }
 
-// smoothed returns the rows of m, each with smoothing times the mean of its neighbours added, at unit
-// length.
+// smoothed returns the rows of m, each with smoothing times the mean of its neighbours added, at
+// unit length.
 func smoothed(m cluster.Matrix, g *cluster.Graph) cluster.Matrix {
 	return matrix(m.Rows, func(i int) []float32 {
 		row := slices.Clone(m.Row(i))

@@ -8,7 +8,6 @@ import (
 	"throughline/cluster"
 	"throughline/internal/lexical"
 	"throughline/internal/news"
-	"throughline/internal/store"
 )
 
 const (
@@ -40,23 +39,30 @@ func keywordSample(clusters [][]int, n int) [][]int {
 	return chosen
 }
 
-// keywords returns, for each cluster, names and nouns that distinguish it from the others. texts has
-// the beginnings of the articles of keywordSample, by article id.
-func keywords(all []*store.Stored, clusters [][]int, n int, texts map[string]string) [][]string {
-	chosen := keywordSample(clusters, n)
+// StoryKeywords returns, for each cluster of items, names and nouns that distinguish it from the
+// others. of returns the text of an item.
+func StoryKeywords(clusters [][]int, of func(item int) cluster.Document) [][]string {
+	return keywords(clusters, storyArticles, of)
+}
+
+// TopicKeywords is StoryKeywords for larger clusters, which are about many things.
+func TopicKeywords(clusters [][]int, of func(item int) cluster.Document) [][]string {
+	return keywords(clusters, topicArticles, of)
+}
+
+func keywords(clusters [][]int, n int, of func(int) cluster.Document) [][]string {
 	documents := make([][]cluster.Document, len(clusters))
-	for c, indices := range chosen {
+	for c, indices := range keywordSample(clusters, n) {
 		for _, i := range indices {
-			a := &all[i].Article
-			documents[c] = append(documents[c], document(a, texts[a.ID]))
+			documents[c] = append(documents[c], of(i))
 		}
 	}
 	return cluster.KeywordsWith(documents, keywordOptions)
 }
 
-// topicTitle returns the title of a topic with these keywords: the first ones, with a capital at the
-// beginning. Without keywords it is empty.
-func topicTitle(words []string) string {
+// TopicTitle returns the title of a topic with these keywords: the first ones, with a capital at
+// the beginning. Without keywords it is empty.
+func TopicTitle(words []string) string {
 	title := strings.Join(words[:min(len(words), titleKeywords)], ", ")
 	first, _, _ := strings.Cut(title, " ")
 	if r, n := utf8.DecodeRuneInString(title); strings.ToLower(first) == first { // not "iPhone"
@@ -74,8 +80,9 @@ func document(a *news.Article, text string) cluster.Document {
 	return cluster.Document{Title: a.Title, Text: text}
 }
 
-// beginning returns the text of the first keywordSections sections.
-func beginning(sections []store.Section) string {
+// Beginning returns the text of the first keywordSections sections of an article, as chunk.Split
+// has made them.
+func Beginning(sections []news.Section) string {
 	text := ""
 	for _, s := range sections[:min(len(sections), keywordSections)] {
 		text += s.Text + "\n\n"
