@@ -38,6 +38,9 @@ const (
 	coveredLoss = 0.6
 	// rarest is the share of documents at large with a word that is not known to be common.
 	rarest = 1.0 / 1000
+	// fewKeywords is the number of keywords below which words of single documents join them, in
+	// clusters of at most fewDocuments.
+	fewKeywords, fewDocuments = 3, 10
 	// leastScore is the share of the best score that a phrase needs to be chosen.
 	leastScore = 0.1
 )
@@ -339,9 +342,12 @@ func (r *reading) best(k *class) []string {
 		n := float64(k.documents)
 		least = max(least, int(math.Ceil(min(leastShare*n, rootShare*math.Sqrt(n)))))
 	}
-	picked := r.choose(k, least)
-	if len(picked) == 0 { // no phrase is in enough documents
-		picked = r.choose(k, 1)
+	picked := r.choose(k, least, nil, r.N)
+	if len(picked) == 0 || len(picked) < fewKeywords && k.documents <= fewDocuments {
+		picked = r.choose(k, 1, picked, min(fewKeywords, r.N))
+	}
+	for i, key := range picked {
+		picked[i] = k.phrases[key].spelling()
 	}
 	return picked
 }
@@ -352,10 +358,10 @@ type scoredPhrase struct {
 	rejected bool
 }
 
-// choose picks among the phrases of at least least documents. With a least of 1 it picks single
-// words only, because several words of one document are a part of a sentence more often than a
-// name.
-func (r *reading) choose(k *class, least int) []string {
+// choose adds to the picked phrases, up to n, of those of at least least documents. With a least of
+// 1 it picks single words only, because several words of one document are a part of a sentence more
+// often than a name.
+func (r *reading) choose(k *class, least int, picked []string, n int) []string {
 	var list []scoredPhrase
 	for _, key := range slices.Sorted(maps.Keys(k.phrases)) {
 		p := k.phrases[key]
@@ -372,9 +378,13 @@ func (r *reading) choose(k *class, least int) []string {
 	slices.SortStableFunc(list, func(a, b scoredPhrase) int { return cmp.Compare(b.score, a.score) })
 	longer := k.covered(least)
 	covered := make([]bool, k.documents)
-	var picked []string
+	for _, key := range picked {
+		for _, d := range k.phrases[key].in {
+			covered[d] = true
+		}
+	}
 	var first float64
-	for len(picked) < r.N && len(list) > 0 {
+	for len(picked) < n && len(list) > 0 {
 		best, at := 0.0, -1
 		for i, s := range list {
 			if s.rejected {
@@ -395,7 +405,9 @@ func (r *reading) choose(k *class, least int) []string {
 				continue
 			}
 			fragment := float64(len(p.in)) < fragmentShare*float64(longer[s.key]) || p.inside > partOfNames*p.alone
-			if fragment || slices.ContainsFunc(picked, func(p string) bool { return repeats(s.key, p) || repeats(p, s.key) }) ||
+			if fragment || slices.ContainsFunc(picked, func(p string) bool {
+				return repeats(s.key, p) || repeats(p, s.key) || acronym(s.key, p) || acronym(p, s.key)
+			}) ||
 				!nominal(s.key, p.isName(), r.usage) {
 				list[i].rejected = true
 				continue
@@ -411,9 +423,6 @@ func (r *reading) choose(k *class, least int) []string {
 			covered[d] = true
 		}
 		list = slices.DeleteFunc(slices.Delete(list, at, at+1), func(s scoredPhrase) bool { return s.rejected })
-	}
-	for i, key := range picked {
-		picked[i] = k.phrases[key].spelling()
 	}
 	return picked
 }
@@ -491,9 +500,26 @@ func repeats(part, whole string) bool {
 	return true
 }
 
-// alike reports whether two words are forms of the same word: they differ in a short ending.
+// acronym reports whether a word consists of the first letters of several words: "faa" of "federal
+// aviation administration".
+func acronym(short, long string) bool {
+	first := ""
+	for w := range strings.FieldsSeq(long) {
+		if w != "of" {
+			r, _ := utf8.DecodeRuneInString(w)
+			first += string(r)
+		}
+	}
+	return len(first) > 1 && short == first
+}
+
+// alike reports whether two words are forms of the same word: they differ in a short ending, or one
+// is the end of the other, as in "quake" and "earthquake".
 func alike(a, b string) bool {
-	if a == b {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if a == b || a+"s" == b || strings.TrimSuffix(a, "y")+"ies" == b || len(a) >= 5 && strings.HasSuffix(b, a) {
 		return true
 	}
 	x, y := []rune(a), []rune(b)

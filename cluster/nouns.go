@@ -56,6 +56,10 @@ func determines(w string) bool { return determiners[w] || w != "" && '0' <= w[0]
 
 func (u usage) noun() int { return u.determined + u.governed }
 
+// direct returns the uses right after a determiner, with no content word behind: "the flooding". Of
+// "a man drowning" it takes no notice.
+func (u usage) direct() int { return u.led - u.modifies }
+
 // mostlyNoun reports whether the uses as a noun prevail, in case of doubt or of little text.
 func (u usage) mostlyNoun() bool { return 2*u.noun()+fewUses >= 2*u.verb+u.modifies }
 
@@ -95,10 +99,13 @@ func isNoun(w string, u usage) bool {
 	switch {
 	case peoples[w], past(w):
 		return false
+	case strings.HasSuffix(w, "-old"):
+		return false
 	case adverbial(w), gerund(w):
-		return u.determined >= 2 && u.determined > u.verb && 4*u.determined > u.all
+		return u.direct() >= 2 && u.direct() > u.verb && 4*u.direct() > u.all
 	case listed(w):
-		return u.noun() > 3*u.verb+2*u.modifies+listedMargin && 3*u.noun() > u.all
+		noun := u.direct() + u.governed
+		return noun > 3*u.verb+2*u.modifies+listedMargin && 3*noun > u.all
 	case adjectival(w) && u.noun() == 0:
 		return false
 	}

@@ -55,6 +55,8 @@ func TestUseInSentences(t *testing.T) {
 		{"flooding", "The flooding was worst in May. They feared the flooding.", true},
 		{"wounded", "The wounded were flown out. They saw the wounded.", false},
 		{"struck", "The struck was odd.", false},
+		{"drowning", "A man drowning in the lake was saved. A child drowning in the lake was not.", false},
+		{"4-year-old", "The 4-year-old was found. They saw a 4-year-old.", false},
 		{"assembly", "The assembly of Orlu met. He left the assembly.", true},
 	} {
 		k := readClass([]Document{{"", c.text}})
@@ -64,6 +66,17 @@ func TestUseInSentences(t *testing.T) {
 		}
 		if got := isNoun(c.word, u); got != c.noun {
 			t.Errorf("%q in %q is a noun: got %v, want %v (%+v)", c.word, c.text, got, c.noun, u)
+		}
+	}
+}
+
+// Two keywords are not the same thing: neither forms of a word nor a name and its first letters.
+func TestKeywordsDiffer(t *testing.T) {
+	text := "The quake was felt by the Federal Aviation Administration. An earthquake, said the FAA, is a quake. The tories met a tory. A ban is one of many bans."
+	got := Keywords([][]Document{{{"Quake", text}, {"Earthquake", text}}, {{"Rain", "It rains."}}}, 20)[0]
+	for _, pair := range [][2]string{{"quake", "earthquake"}, {"FAA", "Federal Aviation Administration"}, {"tory", "tories"}, {"ban", "bans"}} {
+		if a, b := slices.Contains(got, pair[0]), slices.Contains(got, pair[1]); a == b {
+			t.Errorf("%q has both or none of %q", got, pair)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -60,12 +61,23 @@ func keywords(clusters [][]int, n int, of func(int) cluster.Document) [][]string
 	return cluster.KeywordsWith(documents, keywordOptions)
 }
 
-// TopicTitle returns the title of a topic with these keywords: the first ones, with a capital at
-// the beginning. Without keywords it is empty.
+// TopicTitle returns the title of a topic with these keywords: the first ones that have no word in
+// common, with a capital at the beginning. Without keywords it is empty.
 func TopicTitle(words []string) string {
-	title := strings.Join(words[:min(len(words), titleKeywords)], ", ")
+	var chosen []string
+	used := make(map[string]bool)
+	for _, phrase := range words {
+		parts := strings.Fields(strings.ToLower(phrase))
+		if len(chosen) < titleKeywords && !slices.ContainsFunc(parts, func(w string) bool { return used[w] && w != "of" }) {
+			chosen = append(chosen, phrase)
+			for _, w := range parts {
+				used[w] = true
+			}
+		}
+	}
+	title := strings.Join(chosen, ", ")
 	first, _, _ := strings.Cut(title, " ")
-	if r, n := utf8.DecodeRuneInString(title); strings.ToLower(first) == first { // not "iPhone"
+	if r, n := utf8.DecodeRuneInString(title); n > 0 && strings.ToLower(first) == first { // not "iPhone"
 		return string(unicode.ToUpper(r)) + title[n:]
 	}
 	return title

@@ -103,3 +103,17 @@ func keywordsOfSeeds(t *testing.T, h *harness) {
 		t.Errorf("%d of %d stories and topics have fewer than three keywords", few, n)
 	}
 }
+
+func TestTopicTitle(t *testing.T) {
+	for want, words := range map[string][]string{
+		"":                                {},
+		"Orchard":                         {"orchard"},
+		"iPhone, court":                   {"iPhone", "court"},
+		"Mara Teel, violin, Olden prize":  {"Mara Teel", "violin", "Joan Teel", "Olden prize", "concert"},
+		"École, Ministry of Works, power": {"école", "Ministry of Works", "power", "Bank of Orlu"},
+	} {
+		if got := TopicTitle(words); got != want {
+			t.Errorf("%q: got %q, want %q", words, got, want)
+		}
+	}
+}
