@@ -73,13 +73,16 @@ func Keywords(clusters [][]Document, n int) [][]string {
 // at the beginning of sentences count little. Of several phrases with forms of the same words the
 // best is chosen.
 func KeywordsWith(clusters [][]Document, opts KeywordOptions) [][]string {
-	r := &reading{KeywordOptions: opts, documents: make(map[string]int)}
+	r := &reading{KeywordOptions: opts, all: make(map[string]total)}
 	for _, documents := range clusters {
 		k := readClass(documents)
 		r.classes = append(r.classes, k)
-		r.total += len(documents)
+		r.documents += len(documents)
 		for key, p := range k.phrases {
-			r.documents[key] += len(p.in)
+			t := r.all[key]
+			t.documents += int32(len(p.in))
+			t.use.add(p.use)
+			r.all[key] = t
 		}
 	}
 	out := make([][]string, len(clusters))
@@ -93,20 +96,18 @@ func KeywordsWith(clusters [][]Document, opts KeywordOptions) [][]string {
 type reading struct {
 	KeywordOptions
 	classes   []*class
-	total     int            // documents
-	documents map[string]int // with each phrase
+	documents int
+	all       map[string]total // by phrase
+}
+
+// total has the counts of a phrase in all clusters.
+type total struct {
+	documents int32 // with the phrase
+	use       usage
 }
 
 // usage returns how all clusters use a phrase.
-func (r *reading) usage(key string) usage {
-	var u usage
-	for _, k := range r.classes {
-		if p := k.phrases[key]; p != nil {
-			u.add(p.use)
-		}
-	}
-	return u
-}
+func (r *reading) usage(key string) usage { return r.all[key].use }
 
 // phrase has the counts of a phrase in a cluster.
 type phrase struct {
@@ -372,7 +373,7 @@ func (r *reading) choose(k *class, least int, picked []string, n int) []string {
 			continue // a part of a headline in capitals that few sentences have
 		}
 		share := p.weight / (titleWeight * float64(k.documents))
-		rarity := math.Log1p(float64(r.total) / float64(r.documents[key]))
+		rarity := math.Log1p(float64(r.documents) / float64(r.all[key].documents))
 		list = append(list, scoredPhrase{key: key, score: share * rarity * (1 + 0.25*float64(p.words-1)) * specific(key, r.Common)})
 	}
 	slices.SortStableFunc(list, func(a, b scoredPhrase) int { return cmp.Compare(b.score, a.score) })
@@ -435,7 +436,7 @@ func (p *phrase) isName() bool {
 
 // specific returns how rare the words of a phrase are in the language, on a logarithmic scale: 1
 // for rare words, 0 for words of every document. It is the mean of several words, because names
-// such as "World Cup" consist of common ones.
+// such as "World Cup" consist of common ones; of one word it is the power of 1.5.
 func specific(key string, common func(string) float64) float64 {
 	if common == nil {
 		return 1
@@ -445,7 +446,11 @@ func specific(key string, common func(string) float64) float64 {
 	for _, w := range words {
 		sum += math.Log(min(max(common(w), rarest), 1)) / math.Log(rarest)
 	}
-	return sum / float64(len(words))
+	mean := sum / float64(len(words))
+	if len(words) == 1 {
+		return mean * math.Sqrt(mean)
+	}
+	return mean
 }
 
 // whole reports whether a phrase of several words is entirely a name or has no capitals. "Alaska

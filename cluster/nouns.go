@@ -5,12 +5,12 @@ import "strings"
 // usage counts how a phrase in small letters is used in sentences: nouns follow determiners and
 // prepositions, verbs and adjectives do not. Titles do not count, because they drop determiners.
 type usage struct {
-	all        int // occurrences
-	determined int // at the end of a phrase that a determiner, a number or a possessive begins
-	governed   int // right after a preposition, and no content word follows
-	verb       int // as a verb: "will cut", "quake struck the"
-	modifies   int // between a determiner and a content word: "the federal court", "the bank failed"
-	led        int // right after a determiner, a number or a possessive
+	all        int32 // occurrences
+	determined int32 // at the end of a phrase that a determiner, a number or a possessive begins
+	governed   int32 // right after a preposition, and no content word follows
+	verb       int32 // as a verb: "will cut", "quake struck the"
+	modifies   int32 // between a determiner and a content word: "the federal court", "the bank failed"
+	led        int32 // right after a determiner, a number or a possessive
 }
 
 func (u *usage) add(v usage) {
@@ -54,11 +54,11 @@ func (u *usage) note(lower []string, owned bool, i, j int) {
 
 func determines(w string) bool { return determiners[w] || w != "" && '0' <= w[0] && w[0] <= '9' }
 
-func (u usage) noun() int { return u.determined + u.governed }
+func (u usage) noun() int32 { return u.determined + u.governed }
 
 // direct returns the uses right after a determiner, with no content word behind: "the flooding". Of
 // "a man drowning" it takes no notice.
-func (u usage) direct() int { return u.led - u.modifies }
+func (u usage) direct() int32 { return u.led - u.modifies }
 
 // mostlyNoun reports whether the uses as a noun prevail, in case of doubt or of little text.
 func (u usage) mostlyNoun() bool { return 2*u.noun()+fewUses >= 2*u.verb+u.modifies }
