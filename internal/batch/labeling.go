@@ -121,15 +121,14 @@ func (l *Labeling) nameRows() {
 		return
 	}
 	title := func(row int) cluster.Document { return cluster.Document{Title: l.Documents[row].Title} }
-	topics := func(labels []int32) []report.Name {
-		var out []report.Name
-		for _, words := range stories.TopicKeywords(members(labels), title) {
-			out = append(out, report.Name{Title: stories.TopicTitle(words), Words: words})
-		}
-		return out
+	topics, themes := stories.TopicKeywords(members(l.Topic), l.Theme, title)
+	for _, words := range topics {
+		l.Names.Topics = append(l.Names.Topics, report.Name{Title: stories.TopicTitle(words), Words: words})
+	}
+	for _, words := range themes {
+		l.Names.Themes = append(l.Names.Themes, report.Name{Title: stories.TopicTitle(words), Words: words})
 	}
 	of := members(l.Story)
-	l.Names = report.Names{Topics: topics(l.Topic), Themes: topics(l.Theme)}
 	for story, words := range stories.StoryKeywords(of, title) {
 		strongest := slices.MaxFunc(of[story], func(a, b int) int { return cmp.Or(cmp.Compare(l.Strength[a], l.Strength[b]), cmp.Compare(b, a)) })
 		l.Names.Stories = append(l.Names.Stories, report.Name{Title: l.Documents[strongest].Title, Words: words})

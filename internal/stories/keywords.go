@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -46,9 +47,31 @@ func StoryKeywords(clusters [][]int, of func(item int) cluster.Document) [][]str
 	return keywords(clusters, storyArticles, of)
 }
 
-// TopicKeywords is StoryKeywords for larger clusters, which are about many things.
-func TopicKeywords(clusters [][]int, of func(item int) cluster.Document) [][]string {
-	return keywords(clusters, topicArticles, of)
+// TopicKeywords is StoryKeywords for topics, which are about many things, and their themes. theme
+// is the label of the theme of each item, -1 for none. A theme has the first keyword of each of its
+// topics, the largest topic first, then the second ones, so that its title differs from theirs.
+func TopicKeywords(topics [][]int, theme []int32, of func(item int) cluster.Document) (words, themes [][]string) {
+	words = keywords(topics, topicArticles, of)
+	bySize := make([]int, len(topics))
+	for t := range topics {
+		bySize[t] = t
+	}
+	slices.SortStableFunc(bySize, func(a, b int) int { return cmp.Compare(len(topics[b]), len(topics[a])) })
+	for rank := range keywordsEach {
+		for _, t := range bySize {
+			at := int(theme[topics[t][0]])
+			if at < 0 {
+				continue
+			}
+			for at >= len(themes) {
+				themes = append(themes, nil)
+			}
+			if rank < len(words[t]) && len(themes[at]) < keywordsEach && !slices.Contains(themes[at], words[t][rank]) {
+				themes[at] = append(themes[at], words[t][rank])
+			}
+		}
+	}
+	return words, themes
 }
 
 func keywords(clusters [][]int, n int, of func(int) cluster.Document) [][]string {

@@ -54,7 +54,6 @@ func ArrangementTexts(inv *Inventory, h *hierarchy.Hierarchy) []string {
 	}
 	want(h.Story, storyArticles)
 	want(h.Topic, topicArticles)
-	want(h.Theme, topicArticles)
 	return slices.Sorted(maps.Keys(wanted))
 }
 
@@ -239,7 +238,7 @@ func (p *arranging) arrangeTopics() {
 	topics, themes := byLabel(p.h.Topic), byLabel(p.h.Theme)
 	topicIDs := p.carryTopics(topics, news.LevelTopic, func(m *news.Membership) string { return m.TopicID })
 	themeIDs := p.carryTopics(themes, news.LevelTheme, func(m *news.Membership) string { return m.ThemeID })
-	topicWords, themeWords := TopicKeywords(topics, p.document), TopicKeywords(themes, p.document)
+	topicWords, themeWords := TopicKeywords(topics, p.h.Theme, p.document)
 	for i, a := range p.now {
 		if l := p.h.Topic[i]; l >= 0 {
 			a.Article.TopicID = topicIDs[l]
