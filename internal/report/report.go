@@ -96,7 +96,7 @@ type fact struct {
 type group struct {
 	Label, Theme int32
 	Name
-	ThemeTitle string // of a topic; empty: in no theme
+	ThemeTitle string // of a topic; empty: in no theme with another
 	Strength   string // of a story: mean strength of its members
 	Sources    int    // of a story
 	Titles     []link // of a story: its strongest members
@@ -205,9 +205,13 @@ func (v *view) describe(stories, topics []*group) {
 	for _, t := range v.Topics {
 		listed = append(listed, t.Listed()...)
 	}
+	topicsOf := map[int32]int{}
+	for _, t := range topics {
+		topicsOf[t.Theme]++
+	}
 	for _, t := range topics {
 		t.Name = of(v.Names.Topics, t.Label, "Topic")
-		if t.Theme >= 0 {
+		if t.Theme >= 0 && topicsOf[t.Theme] > 1 {
 			t.ThemeTitle = of(v.Names.Themes, t.Theme, "theme").Title
 		}
 	}

@@ -33,7 +33,7 @@ const (
 	TitleSource_TITLE_SOURCE_UNSPECIFIED TitleSource = 0
 	// The title of the representative article.
 	TitleSource_TITLE_SOURCE_ARTICLE TitleSource = 1
-	// The first keywords.
+	// The first keywords that have no word in common.
 	TitleSource_TITLE_SOURCE_KEYWORDS TitleSource = 2
 	// A language model wrote it, from `title_article_ids`.
 	TitleSource_TITLE_SOURCE_MODEL TitleSource = 3
