@@ -452,7 +452,8 @@ type Topic struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Title string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Phrases that distinguish it from others of its level.
+	// Names and nouns that distinguish it from others of its level; of a theme,
+	// those of its topics.
 	Keywords []string   `protobuf:"bytes,3,rep,name=keywords,proto3" json:"keywords,omitempty"`
 	Level    TopicLevel `protobuf:"varint,4,opt,name=level,proto3,enum=throughline.v1.TopicLevel" json:"level,omitempty"`
 	// Id of the theme of a topic; empty for a theme, and for a topic that is in
