@@ -18,7 +18,7 @@ type Document struct {
 const (
 	phraseWords = 3   // words of a phrase, at most
 	nameWords   = 6   // words of a name, at most
-	titleWeight = 3.0 // weight of an occurrence in a title; in the text it is 1
+	titleWeight = 2.0 // weight of an occurrence in a title; in the text it is 1
 	// leastShare is the share of the documents of a cluster that must have a phrase, for clusters
 	// of four or more. Large clusters are about many things: a phrase needs only rootShare times
 	// the square root of the number of documents there.
@@ -33,8 +33,14 @@ const (
 	partOfNames = 3
 	// headline is the share of capitalised words from which capitals do not mark names.
 	headline = 0.7
+	// coveredLoss is the share of its score that a phrase loses when keywords that were chosen
+	// before have all of its documents.
+	coveredLoss = 0.6
 	// rarest is the share of documents at large with a word that is not known to be common.
 	rarest = 1.0 / 1000
+	// fewKeywords is the number of keywords below which words of single documents join them, in
+	// clusters of at most fewDocuments.
+	fewKeywords, fewDocuments = 3, 10
 	// leastScore is the share of the best score that a phrase needs to be chosen.
 	leastScore = 0.1
 )
@@ -52,42 +58,67 @@ func Keywords(clusters [][]Document, n int) [][]string {
 	return KeywordsWith(clusters, KeywordOptions{N: n})
 }
 
-// KeywordsWith returns for each cluster the phrases of one to three words that distinguish it from
-// the other clusters, best first. Equal scores are ordered by phrase.
+// KeywordsWith returns for each cluster the names and nouns of one to three words that distinguish
+// it from the other clusters, best first. Equal scores are ordered by phrase.
 //
 // The score is class-based TF-IDF (Grootendorst 2022): the share of the documents of the cluster
 // that have the phrase, times the logarithm of its rarity in all documents. Two factors favour
-// phrases of several words and words that are rare in the language. A phrase has no stop words
-// except an inner "of", does not cross punctuation or a possessive, is not a fragment of a longer
-// name, and is either entirely a name or not a name. It is returned in its most frequent spelling,
-// where capitals at the beginning of sentences count little. Of several phrases with forms of the
-// same words the best is chosen.
+// phrases of several words and words that are rare in the language. After each choice the documents
+// that have the phrase count less, so that a few keywords stand for most of the cluster.
+//
+// A phrase has no stop words except an inner "of", does not cross punctuation or a possessive, is
+// not a fragment of a longer name, and is either entirely a name or not a name. Whether other
+// phrases are nouns follows from their use in the sentences of all clusters, from their endings and
+// from lists of English words. A phrase is returned in its most frequent spelling, where capitals
+// at the beginning of sentences count little. Of several phrases with forms of the same words the
+// best is chosen.
 func KeywordsWith(clusters [][]Document, opts KeywordOptions) [][]string {
-	total, all := 0, make(map[string]int) // all documents, and those with each phrase
-	classes := make([]*class, len(clusters))
-	for c, documents := range clusters {
-		classes[c] = readClass(documents)
-		total += len(documents)
-		for key, p := range classes[c].phrases {
-			all[key] += p.documents
+	r := &reading{KeywordOptions: opts, all: make(map[string]total)}
+	for _, documents := range clusters {
+		k := readClass(documents)
+		r.classes = append(r.classes, k)
+		r.documents += len(documents)
+		for key, p := range k.phrases {
+			t := r.all[key]
+			t.documents += int32(len(p.in))
+			t.use.add(p.use)
+			r.all[key] = t
 		}
 	}
 	out := make([][]string, len(clusters))
-	for c, k := range classes {
-		out[c] = k.best(opts, total, all)
+	for c, k := range r.classes {
+		out[c] = r.best(k)
 	}
 	return out
 }
 
+// reading has the counts of all clusters.
+type reading struct {
+	KeywordOptions
+	classes   []*class
+	documents int
+	all       map[string]total // by phrase
+}
+
+// total has the counts of a phrase in all clusters.
+type total struct {
+	documents int32 // with the phrase
+	use       usage
+}
+
+// usage returns how all clusters use a phrase.
+func (r *reading) usage(key string) usage { return r.all[key].use }
+
 // phrase has the counts of a phrase in a cluster.
 type phrase struct {
 	words     int
-	documents int            // documents with the phrase
-	weight    float64        // the same, with titleWeight for a title
+	in        []int          // documents with the phrase, ascending
+	weight    float64        // the number of them, with titleWeight for a title
 	spellings map[string]int // weights, see sentenceCase
 	alone     int            // documents where it is a name by itself
 	inside    int            // documents where it is only part of longer names
-	plain     bool           // it occurs outside of headlines in capitals
+	plain     int            // documents where it occurs outside of headlines in capitals
+	use       usage
 }
 
 // class has the counts of a cluster.
@@ -98,22 +129,33 @@ type class struct {
 	plain     int                // documents with text where capitals mark names
 }
 
+// mention is what a document has of a phrase.
+type mention struct {
+	weight float64
+	plain  bool // outside of a headline in capitals
+	named  bool // as a name or a part of one
+	alone  bool // as a name that is no part of a longer one
+}
+
 func readClass(documents []Document) *class {
 	k := &class{documents: len(documents), phrases: make(map[string]*phrase), names: make(map[string]int)}
-	for _, d := range documents {
-		seen, names, alone := make(map[string]float64), make(map[string]bool), make(map[string]bool)
-		title := k.read(d.Title, titleWeight, seen, names, alone)
-		if k.read(d.Text, 1, seen, names, alone) || title {
+	for i, d := range documents {
+		seen, names := make(map[string]mention), make(map[string]bool)
+		title := k.read(d.Title, titleWeight, seen, names)
+		if k.read(d.Text, 1, seen, names) || title {
 			k.plain++
 		}
-		for key, weight := range seen {
+		for key, m := range seen {
 			p := k.phrases[key]
-			p.documents++
-			p.weight += weight
-			if by, named := alone[key]; by {
+			p.in = append(p.in, i)
+			p.weight += m.weight
+			if m.alone {
 				p.alone++
-			} else if named {
+			} else if m.named {
 				p.inside++
+			}
+			if m.plain {
+				p.plain++
 			}
 		}
 		for name := range names {
@@ -127,10 +169,9 @@ func readClass(documents []Document) *class {
 // and in headlines in capitals, the weight is 1.
 const sentenceCase = 100
 
-// read counts the phrases of a text. It adds to seen the greatest weight of each phrase in this
-// document, to names its long names, and to alone for each name whether it is one by itself
-// anywhere. It reports whether capitals mark names in the text.
-func (k *class) read(text string, weight float64, seen map[string]float64, names, alone map[string]bool) (plain bool) {
+// read counts the phrases of a text. It adds to seen what this document has of each phrase, and to
+// names its long names. It reports whether capitals mark names in the text.
+func (k *class) read(text string, weight float64, seen map[string]mention, names map[string]bool) (plain bool) {
 	runs := wordRuns(text)
 	capitals, words := 0, 0
 	for _, run := range runs {
@@ -166,12 +207,16 @@ func (k *class) read(text string, weight float64, seen map[string]float64, names
 				if i == 0 && run.begins || !plain {
 					counts = 1
 				}
-				p.plain = p.plain || plain
 				p.spellings[strings.Join(run.words[i:i+n], " ")] += counts
-				seen[key] = max(seen[key], weight)
+				m := seen[key]
+				m.weight, m.plain = max(m.weight, weight), m.plain || plain
 				if named[i] && named[i+n-1] {
 					longer := i > 0 && named[i-1] || i+n < len(named) && named[i+n]
-					alone[key] = alone[key] || !longer
+					m.named, m.alone = true, m.alone || !longer
+				}
+				seen[key] = m
+				if weight == 1 && plain && !named[i] {
+					p.use.note(lower, run.owned, i, i+n)
 				}
 			}
 		}
@@ -227,6 +272,7 @@ func isASCII(w string) bool {
 type wordRun struct {
 	words  []string
 	begins bool // at the beginning of a sentence or a line
+	owned  bool // after a possessive
 }
 
 // wordRuns splits a text into runs of words. A run ends at punctuation and after a possessive.
@@ -240,7 +286,7 @@ func wordRuns(text string) []wordRun {
 			runs = append(runs, run)
 			run = wordRun{begins: begins}
 		}
-		run.begins = run.begins || begins
+		run.begins, run.owned = run.begins || begins, false
 	}
 	end := func(i int) {
 		if start < 0 {
@@ -257,6 +303,7 @@ func wordRuns(text string) []wordRun {
 		}
 		if possessive {
 			flush(false)
+			run.owned = true
 		}
 		start = -1
 	}
@@ -287,7 +334,7 @@ func digitsAround(text string, i int) bool {
 }
 
 // best chooses the phrases of one cluster.
-func (k *class) best(opts KeywordOptions, total int, all map[string]int) []string {
+func (r *reading) best(k *class) []string {
 	least := 1
 	if k.documents >= 2 {
 		least = 2
@@ -296,47 +343,9 @@ func (k *class) best(opts KeywordOptions, total int, all map[string]int) []strin
 		n := float64(k.documents)
 		least = max(least, int(math.Ceil(min(leastShare*n, rootShare*math.Sqrt(n)))))
 	}
-	picked := k.choose(opts, total, all, least)
-	if len(picked) == 0 { // no phrase is in enough documents
-		picked = k.choose(opts, total, all, 1)
-	}
-	return picked
-}
-
-// choose picks among the phrases of at least least documents. With a least of 1 it picks single
-// words only, because several words of one document are a part of a sentence more often than a
-// name.
-func (k *class) choose(opts KeywordOptions, total int, all map[string]int, least int) []string {
-	type scored struct {
-		key   string
-		score float64
-	}
-	var list []scored
-	for _, key := range slices.Sorted(maps.Keys(k.phrases)) {
-		p := k.phrases[key]
-		if p.documents < least || p.words > 1 && (least == 1 || !p.whole()) {
-			continue
-		}
-		if p.words > 1 && !p.plain && 2*k.plain >= k.documents {
-			continue // a part of a headline in capitals that no sentence has
-		}
-		share := p.weight / (titleWeight * float64(k.documents))
-		rarity := math.Log1p(float64(total) / float64(all[key]))
-		list = append(list, scored{key, share * rarity * (1 + 0.25*float64(p.words-1)) * specific(key, opts.Common)})
-	}
-	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
-	longer := k.covered(least)
-	var picked []string
-	for _, s := range list {
-		if len(picked) == opts.N || s.score < leastScore*list[0].score {
-			break
-		}
-		p := k.phrases[s.key]
-		fragment := float64(p.documents) < fragmentShare*float64(longer[s.key]) || p.inside > partOfNames*p.alone
-		if fragment || slices.ContainsFunc(picked, func(p string) bool { return repeats(s.key, p) || repeats(p, s.key) }) {
-			continue
-		}
-		picked = append(picked, s.key)
+	picked := r.choose(k, least, nil, r.N)
+	if len(picked) == 0 || len(picked) < fewKeywords && k.documents <= fewDocuments {
+		picked = r.choose(k, 1, picked, min(fewKeywords, r.N))
 	}
 	for i, key := range picked {
 		picked[i] = k.phrases[key].spelling()
@@ -344,9 +353,90 @@ func (k *class) choose(opts KeywordOptions, total int, all map[string]int, least
 	return picked
 }
 
+type scoredPhrase struct {
+	key      string
+	score    float64
+	rejected bool
+}
+
+// choose adds to the picked phrases, up to n, of those of at least least documents. With a least of
+// 1 it picks single words only, because several words of one document are a part of a sentence more
+// often than a name.
+func (r *reading) choose(k *class, least int, picked []string, n int) []string {
+	var list []scoredPhrase
+	for _, key := range slices.Sorted(maps.Keys(k.phrases)) {
+		p := k.phrases[key]
+		if len(p.in) < least || p.words > 1 && (least == 1 || !p.whole()) {
+			continue
+		}
+		if p.words > 1 && 2*p.plain < len(p.in) && 2*k.plain >= k.documents {
+			continue // a part of a headline in capitals that few sentences have
+		}
+		share := p.weight / (titleWeight * float64(k.documents))
+		rarity := math.Log1p(float64(r.documents) / float64(r.all[key].documents))
+		list = append(list, scoredPhrase{key: key, score: share * rarity * (1 + 0.25*float64(p.words-1)) * specific(key, r.Common)})
+	}
+	slices.SortStableFunc(list, func(a, b scoredPhrase) int { return cmp.Compare(b.score, a.score) })
+	longer := k.covered(least)
+	covered := make([]bool, k.documents)
+	for _, key := range picked {
+		for _, d := range k.phrases[key].in {
+			covered[d] = true
+		}
+	}
+	var first float64
+	for len(picked) < n && len(list) > 0 {
+		best, at := 0.0, -1
+		for i, s := range list {
+			if s.rejected {
+				continue
+			}
+			if s.score <= best {
+				break // none of the rest has a greater score
+			}
+			p := k.phrases[s.key]
+			known := 0
+			for _, d := range p.in {
+				if covered[d] {
+					known++
+				}
+			}
+			score := s.score * (1 - coveredLoss*float64(known)/float64(len(p.in)))
+			if score <= best {
+				continue
+			}
+			fragment := float64(len(p.in)) < fragmentShare*float64(longer[s.key]) || p.inside > partOfNames*p.alone
+			if fragment || slices.ContainsFunc(picked, func(p string) bool {
+				return repeats(s.key, p) || repeats(p, s.key) || acronym(s.key, p) || acronym(p, s.key)
+			}) ||
+				!nominal(s.key, p.isName(), r.usage) {
+				list[i].rejected = true
+				continue
+			}
+			best, at = score, i
+		}
+		if at < 0 || best < leastScore*first {
+			break
+		}
+		first = max(first, best)
+		picked = append(picked, list[at].key)
+		for _, d := range k.phrases[list[at].key].in {
+			covered[d] = true
+		}
+		list = slices.DeleteFunc(slices.Delete(list, at, at+1), func(s scoredPhrase) bool { return s.rejected })
+	}
+	return picked
+}
+
+// isName reports whether sentences spell a phrase with capitals.
+func (p *phrase) isName() bool {
+	s := p.spelling()
+	return capital(s) && p.spellings[s] >= sentenceCase
+}
+
 // specific returns how rare the words of a phrase are in the language, on a logarithmic scale: 1
 // for rare words, 0 for words of every document. It is the mean of several words, because names
-// such as "World Cup" consist of common ones, and the square for one word.
+// such as "World Cup" consist of common ones; of one word it is the power of 1.5.
 func specific(key string, common func(string) float64) float64 {
 	if common == nil {
 		return 1
@@ -358,7 +448,7 @@ func specific(key string, common func(string) float64) float64 {
 	}
 	mean := sum / float64(len(words))
 	if len(words) == 1 {
-		return mean * mean
+		return mean * math.Sqrt(mean)
 	}
 	return mean
 }
@@ -392,8 +482,8 @@ func (k *class) covered(least int) map[string]int {
 		}
 	}
 	for longer, q := range k.phrases {
-		if q.words > 1 && q.documents >= least && q.whole() {
-			cover(longer, q.documents)
+		if q.words > 1 && len(q.in) >= least && q.whole() {
+			cover(longer, len(q.in))
 		}
 	}
 	for longer, documents := range k.names {
@@ -415,9 +505,26 @@ func repeats(part, whole string) bool {
 	return true
 }
 
-// alike reports whether two words are forms of the same word: they differ in a short ending.
+// acronym reports whether a word consists of the first letters of several words: "faa" of "federal
+// aviation administration".
+func acronym(short, long string) bool {
+	first := ""
+	for w := range strings.FieldsSeq(long) {
+		if w != "of" {
+			r, _ := utf8.DecodeRuneInString(w)
+			first += string(r)
+		}
+	}
+	return len(first) > 1 && short == first
+}
+
+// alike reports whether two words are forms of the same word: they differ in a short ending, or one
+// is the end of the other, as in "quake" and "earthquake".
 func alike(a, b string) bool {
-	if a == b {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if a == b || a+"s" == b || strings.TrimSuffix(a, "y")+"ies" == b || len(a) >= 5 && strings.HasSuffix(b, a) {
 		return true
 	}
 	x, y := []rune(a), []rune(b)
@@ -441,13 +548,11 @@ func (p *phrase) spelling() string {
 
 // stopWords neither begin nor end a phrase: function words of English and words of every news
 // report.
-var stopWords = func() map[string]bool {
-	set := make(map[string]bool)
-	for _, w := range strings.Fields(`
+var stopWords = wordSet(`
 a about above according across added after again against ago all almost along already also although always am amid among
 an and announce announced announces another any apr april are aren't around as asked at aug august away back be became
 because become been before began begin beginning beginnings begins begun behind being below best between billion both
-but by called came can can't cannot carried carry come cost costs could couldn't counted d day days de dec december did
+but by called came can can't cannot carried cent cents carry come cost costs could couldn't counted d day days de dec december did
 didn't do does doesn't doing dollar dollars don't done down dozen dozens dr due during each early eight eighteen eighty
 either eleven else end enough euro euros even ever every everyone expect expected feb february few fifteen fifty first
 five for former forty found four fourteen friday from full further gave get go going got gov had hadn't half has hasn't
@@ -466,8 +571,4 @@ thirteen thirty this those though thousand thousands three through thursday time
 toward towards tried tries trillion try trying tuesday twelve twenty twice two under until up upon us use used using
 very want wanted was wasn't way we we'd we'll we're we've wednesday week weeks well went were weren't what when where
 whether which while who whole whom whose why will with within without won't word words work worked working would
-wouldn't year years yesterday yet you you'd you'll you're you've your yours yourself`) {
-		set[w] = true
-	}
-	return set
-}()
+wouldn't year years yesterday yet you you'd you'll you're you've your yours yourself`)

@@ -65,8 +65,14 @@ func (c *clusterCmd) clusterLocal(ctx context.Context, p *program, stages *batch
 		return nil, err
 	}
 	stages.End("")
-	if c.Apply {
+	if c.Apply && e.namer != nil {
 		if err := e.nameStories(ctx); err != nil {
+			return nil, err
+		}
+		if arranged.Stories, err = e.stories.List(ctx, stories.ListRequest{}); err != nil {
+			return nil, err
+		}
+		if arranged.Topics, err = e.stories.Topics(ctx, stories.TopicsRequest{}); err != nil {
 			return nil, err
 		}
 	}
@@ -111,36 +117,12 @@ func (c *clusterCmd) labelsOf(ctx context.Context, from *store.Store, arranged *
 		return nil, err
 	}
 	labels.TopicMeans = batch.TopicMeans(labels.Topic, vectors)
-	return labels, readLeads(ctx, from, labels.Documents)
+	labels.Name(filed, arranged.Stories, arranged.Topics)
+	return labels, nil
 }
 
 func documentOf(a news.Article) report.Document {
 	return report.Document{ID: a.ID, Title: a.Title, Source: a.Source, URL: a.URL, Published: a.Published}
-}
-
-const (
-	leadsAtOnce = 500 // articles whose beginnings are read at a time
-	leadLength  = 500 // bytes of a beginning that keywords are chosen from
-)
-
-// readLeads reads the beginnings of articles.
-func readLeads(ctx context.Context, from *store.Store, documents []report.Document) error {
-	for part := range slices.Chunk(documents, leadsAtOnce) {
-		ids := make([]string, len(part))
-		for i := range part {
-			ids[i] = part[i].ID
-		}
-		sections, err := from.Sections(ctx, ids, false)
-		if err != nil {
-			return err
-		}
-		for i := range part {
-			if of := sections[part[i].ID]; len(of) > 0 {
-				part[i].Lead = of[0].Text[:min(len(of[0].Text), leadLength)]
-			}
-		}
-	}
-	return nil
 }
 
 // clusterRemote has a running server cluster its store and follows the job. The job ends with this
@@ -255,8 +237,51 @@ func (c *clusterCmd) remoteLabels(ctx context.Context, a *api, done *throughline
 	}
 	labels := batch.LabelFiled(filed)
 	labels.TopicStrength = strengths
+	if !c.wantsPage() {
+		return labels, nil
+	}
 	for _, f := range filed {
 		labels.Documents = append(labels.Documents, documents[f.ID])
 	}
+	found, topics := done.GetFoundStories(), done.GetFoundTopics()
+	if c.Apply {
+		var err error
+		if found, topics, err = a.storiesAndTopics(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var named []news.Story
+	for _, s := range found {
+		named = append(named, news.Story{ID: s.GetId(), Title: s.GetTitle(), Keywords: s.GetKeywords()})
+	}
+	var namedTopics []news.Topic
+	for _, t := range topics {
+		namedTopics = append(namedTopics, news.Topic{ID: t.GetId(), Title: t.GetTitle(), Keywords: t.GetKeywords()})
+	}
+	labels.Name(filed, named, namedTopics)
 	return labels, nil
+}
+
+// storiesAndTopics lists all stories, topics and themes.
+func (a *api) storiesAndTopics(ctx context.Context) (found []*throughlinev1.Story, topics []*throughlinev1.Topic, err error) {
+	for token := ""; ; {
+		page, err := a.clusters.ListStories(ctx, &throughlinev1.ListStoriesRequest{PageSize: maxListed, PageToken: token})
+		if err != nil {
+			return nil, nil, err
+		}
+		found = append(found, page.GetStories()...)
+		if token = page.GetNextPageToken(); token == "" {
+			break
+		}
+	}
+	for token := ""; ; {
+		page, err := a.clusters.ListTopics(ctx, &throughlinev1.ListTopicsRequest{PageSize: maxListed, PageToken: token})
+		if err != nil {
+			return nil, nil, err
+		}
+		topics = append(topics, page.GetTopics()...)
+		if token = page.GetNextPageToken(); token == "" {
+			return found, topics, nil
+		}
+	}
 }

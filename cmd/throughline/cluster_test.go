@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -476,4 +477,45 @@ func TestClusterStoreOfARunningServer(t *testing.T) {
 	if x := execute(ctx, data, "", "cluster", "--addr", addr, "--output", "-", write(t, "reports.jsonl", reports)); exitCode(x.err) != exitUsage {
 		t.Errorf("input files for a server: %v", x.err)
 	}
+}
+
+// TestNamesAreTheSame looks for the titles of the API on every page: that of a dry run, of one by a
+// server, of an applied one, and of the file without a store.
+func TestNamesAreTheSame(t *testing.T) {
+	ctx, data := context.Background(), t.TempDir()
+	execute(ctx, data, reports, "ingest", "-").mustSucceed(t)
+	var stored struct {
+		Stories []struct{ Title string }
+		Topics  []struct{ Title string }
+	}
+	for _, list := range []string{"stories", "topics"} {
+		if err := json.Unmarshal([]byte(execute(ctx, data, "", "--json", list).mustSucceed(t).stdout), &stored); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(stored.Stories) != 2 || len(stored.Topics) == 0 {
+		t.Fatalf("stored are %+v", stored)
+	}
+	check := func(how string, args ...string) {
+		t.Helper()
+		page := filepath.Join(t.TempDir(), "page.html")
+		execute(ctx, data, "", append([]string{"cluster", "-o", page}, args...)...).mustSucceed(t)
+		text := html.UnescapeString(read(t, page))
+		for _, s := range stored.Stories {
+			if !strings.Contains(text, "<summary>"+s.Title+"<") {
+				t.Errorf("%s: no story %q", how, s.Title)
+			}
+		}
+		for _, topic := range stored.Topics {
+			if !strings.Contains(text, "<h3>"+topic.Title+"</h3>") {
+				t.Errorf("%s: no topic %q", how, topic.Title)
+			}
+		}
+	}
+	check("dry run")
+	check("file", write(t, "reports.jsonl", reports))
+	addr, stop := serving(t, data)
+	defer stop()
+	check("dry run of a server", "--addr", addr)
+	check("applied by a server", "--addr", addr, "--apply")
 }

@@ -105,12 +105,13 @@ func (p *program) printStory(s *throughlinev1.Story) error {
 
 type topicsCmd struct {
 	Limit int32  `short:"n" default:"50" help:"Most topics to list."`
-	Level string `enum:"all,topic,theme" default:"all" help:"${enum}."`
+	Level string `enum:"all,topic,theme" default:"all" help:"all (themes with their topics below), topic, or theme. Default: ${default}."`
 	Theme string `placeholder:"ID" help:"Only topics of this theme."`
 	AddrFlag
 }
 
-// Run lists topics.
+// Run lists topics, those of a theme below it. A list that is cut at the limit has the theme of
+// every topic, because the larger comes first.
 func (c *topicsCmd) Run(ctx context.Context, p *program) error {
 	if err := checkLimit(c.Limit, maxListed); err != nil {
 		return err
@@ -133,15 +134,32 @@ func (c *topicsCmd) Run(ctx context.Context, p *program) error {
 	})
 }
 
+// printTopics prints topics as a tree: those of a theme of the list are indented below it.
 func (p *program) printTopics(list []*throughlinev1.Topic, more bool) error {
-	var rows [][]string
+	listed, below := make(map[string]bool), make(map[string][]*throughlinev1.Topic)
 	for _, t := range list {
-		level := strings.ToLower(strings.TrimPrefix(t.GetLevel().String(), "TOPIC_LEVEL_"))
-		rows = append(rows, []string{
-			t.GetId(), level, strconv.Itoa(int(t.GetStoryCount())), strconv.Itoa(int(t.GetArticleCount())), clip(strings.Join(t.GetKeywords(), ", "), titleWidth),
-		})
+		listed[t.GetId()] = true
 	}
-	return p.table(more, "TOPIC LEVEL STORIES ARTICLES ABOUT", rows)
+	for _, t := range list {
+		parent := t.GetParentId()
+		if !listed[parent] {
+			parent = ""
+		}
+		below[parent] = append(below[parent], t)
+	}
+	var rows [][]string
+	var show func(parent, indent string)
+	show = func(parent, indent string) {
+		for _, t := range below[parent] {
+			level := strings.ToLower(strings.TrimPrefix(t.GetLevel().String(), "TOPIC_LEVEL_"))
+			rows = append(rows, []string{
+				t.GetId(), level, strconv.Itoa(int(t.GetStoryCount())), strconv.Itoa(int(t.GetArticleCount())), indent + clip(t.GetTitle(), titleWidth),
+			})
+			show(t.GetId(), indent+"  ")
+		}
+	}
+	show("", "")
+	return p.table(more, "TOPIC LEVEL STORIES ARTICLES TITLE", rows)
 }
 
 type topicCmd struct {

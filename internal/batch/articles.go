@@ -19,6 +19,8 @@ import (
 	"throughline/internal/report"
 	"throughline/internal/score"
 	"throughline/internal/state"
+	"throughline/internal/store"
+	"throughline/internal/stories"
 )
 
 // Articles clusters articles as the store does, without a store: no section is embedded, only the
@@ -26,7 +28,7 @@ import (
 // that the coefficients of scores were fitted for, reference is that one; else it is nil.
 func (j *Job) Articles(ctx context.Context, in *Sources, embedder, reference embed.Embedder) (*Labeling, error) {
 	j.stages.Begin("read")
-	read, err := j.readArticles(ctx, in, embedder.Space().Dimensions)
+	read, err := j.readArticles(ctx, in, embedder)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +40,15 @@ func (j *Job) Articles(ctx context.Context, in *Sources, embedder, reference emb
 		l.IDs[i] = read.features[i].ID
 	}
 	j.stages.Begin("stories")
-	if j.load("stories", l.load(n)) {
+	if j.load("stories", func(r *checkpoint.Reader) error {
+		if err := l.load(n)(r); err != nil {
+			return err
+		}
+		if j.Documents && l.Names.Stories == nil {
+			return errNames
+		}
+		return nil
+	}) {
 		j.stages.Resume()
 		return l, nil
 	}
@@ -86,8 +96,38 @@ func (j *Job) arrange(ctx context.Context, l *Labeling, read *readArticles, embe
 		vectors[i] = read.features[i].Dense
 	}
 	l.TopicMeans = TopicMeans(l.Topic, vectors)
+	if j.Documents {
+		read.name(l, h)
+	}
 	l.TopicStrength, err = hierarchy.TopicStrengths(ctx, read.features, l.Topic, j.Workers)
 	return err
+}
+
+// name names stories, topics and themes as the store does.
+func (r *readArticles) name(l *Labeling, h *hierarchy.Hierarchy) {
+	order := make([]int, len(r.articles))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(r.articles[a].ID, r.articles[b].ID) })
+	inv, sorted := &stories.Inventory{}, &hierarchy.Hierarchy{}
+	for _, i := range order {
+		f := &r.features[i]
+		inv.Articles = append(inv.Articles, &store.Stored{Article: r.articles[i], Vectors: store.Vectors{Dense: f.Dense, Lex: f.Lex}})
+		sorted.Copy, sorted.Story = append(sorted.Copy, h.Copy[i]), append(sorted.Story, h.Story[i])
+		sorted.Topic, sorted.Theme = append(sorted.Topic, h.Topic[i]), append(sorted.Theme, h.Theme[i])
+		sorted.Membership = append(sorted.Membership, h.Membership[i])
+	}
+	made := 0
+	arranged := stories.PlanArrangement(inv, sorted, r.beginnings, func(kind string) string {
+		made++
+		return fmt.Sprint(kind, made)
+	})
+	filed := make([]Filed, len(order))
+	for place, i := range order {
+		filed[i].Membership = arranged.Memberships[place].Membership
+	}
+	l.Name(filed, arranged.Stories, arranged.Topics)
 }
 
 // stateOf makes the State of a set of articles. With a reference it measures the embedding space on
@@ -117,22 +157,25 @@ func (j *Job) fits(articles int, than string, dim int) error {
 
 // readArticles are the articles of all inputs.
 type readArticles struct {
-	features  []score.Features
-	texts     []string            // title and lede, which are embedded
-	documents []report.Document   // nil: not wanted
-	content   *checkpoint.KeyHash // of everything that was read
-	repeated  int                 // articles whose id an earlier one has
-	rejected  []error             // of items that are no articles
+	features   []score.Features
+	texts      []string            // title and lede, which are embedded
+	documents  []report.Document   // nil: not wanted, and so are the next two
+	articles   []news.Article      // without sections
+	beginnings map[string]string   // by article id, see stories.Beginning
+	content    *checkpoint.KeyHash // of everything that was read
+	repeated   int                 // articles whose id an earlier one has
+	rejected   []error             // of items that are no articles
 }
 
 // checkMemoryEvery is the number of articles after which readArticles checks that there is memory
 // for more.
 const checkMemoryEvery = 10_000
 
-// readArticles reads articles, whose vectors will have dim numbers. An article whose id was read
-// before is left out. When there is no article but an error, it returns that.
-func (j *Job) readArticles(ctx context.Context, in *Sources, dim int) (*readArticles, error) {
-	read := &readArticles{content: checkpoint.NewKey()}
+// readArticles reads articles. An article whose id was read before is left out. When there is no
+// article but an error, it returns that.
+func (j *Job) readArticles(ctx context.Context, in *Sources, embedder embed.Embedder) (*readArticles, error) {
+	read := &readArticles{content: checkpoint.NewKey(), beginnings: make(map[string]string)}
+	limit := chunk.LimitFor(embedder)
 	seen := make(map[string]bool)
 	for valid, err := range in.articles(ctx) {
 		if ctx.Err() != nil {
@@ -154,11 +197,14 @@ func (j *Job) readArticles(ctx context.Context, in *Sources, dim int) (*readArti
 		read.features = append(read.features, score.FeaturesOf(&a, nil))
 		read.texts = append(read.texts, text)
 		if j.Documents {
-			read.documents = append(read.documents, report.Document{ID: a.ID, Title: a.Title, Lead: text, Source: a.Source, URL: a.URL, Published: a.Published})
+			read.documents = append(read.documents, report.Document{ID: a.ID, Title: a.Title, Source: a.Source, URL: a.URL, Published: a.Published})
+			read.beginnings[a.ID] = stories.Beginning(chunk.Split(a, limit))
+			a.Sections = nil
+			read.articles = append(read.articles, a)
 		}
 		if n := len(read.features); n%checkMemoryEvery == 0 {
 			j.stages.Progress(fmt.Sprintf("%d articles", n), 0)
-			if err := j.fits(n, "more than ", dim); err != nil {
+			if err := j.fits(n, "more than ", embedder.Space().Dimensions); err != nil {
 				return nil, err
 			}
 		}

@@ -87,6 +87,9 @@ func (j *Job) save(stage string, write func(*checkpoint.Writer) error) {
 // errItems says that a checkpoint is of other items.
 var errItems = errors.New("wrong number of items")
 
+// errNames says that a checkpoint is of a run that wrote no page.
+var errNames = errors.New("without names")
+
 // plural is a number with its noun.
 func plural(n int, one, many string) string {
 	if n == 1 {

@@ -240,7 +240,7 @@ func TestFeaturesAreThoseOfTheScore(t *testing.T) {
 	}
 	defer in.Close()
 	job := NewJob(Options{Logger: slog.New(slog.DiscardHandler)}, NewStages(&stopAt{cancel: func() {}}))
-	read, err := job.readArticles(t.Context(), in, embedder.Space().Dimensions)
+	read, err := job.readArticles(t.Context(), in, embedder)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func writeTable(w io.Writer, l *Labeling, _ string) error {
 func writePage(w io.Writer, l *Labeling, title string) error {
 	in := report.Input{
 		Title: title, One: l.One, Many: l.Many, Story: l.Story, Topic: l.Topic, Theme: l.Theme, Strength: l.Strength,
-		Means: l.TopicMeans, Notes: l.Notes,
+		Means: l.TopicMeans, Names: l.Names, Notes: l.Notes,
 	}
 	if l.Documents != nil {
 		in.Documents = func(i int) report.Document { return l.Documents[i] }

@@ -1,11 +1,16 @@
 package batch
 
 import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
 	"throughline/cluster"
 	"throughline/cluster/vector"
 	"throughline/internal/checkpoint"
 	"throughline/internal/news"
 	"throughline/internal/report"
+	"throughline/internal/stories"
 )
 
 // Labeling says where items belong. Its slices are parallel; labels count from 0 in the order of
@@ -22,6 +27,7 @@ type Labeling struct {
 
 	Documents  []report.Document // descriptions of the items; nil: unknown
 	TopicMeans cluster.Matrix    // a row for each topic; no rows: unknown
+	Names      report.Names      // of the stories, topics and themes; zero: unknown
 	Notes      []string          // what readers should know of the input
 }
 
@@ -82,6 +88,64 @@ func LabelFiled(articles []Filed) *Labeling {
 	return l
 }
 
+// Name gives the stories, topics and themes of articles their names. filed are the articles of the
+// labels, in their order.
+func (l *Labeling) Name(filed []Filed, stories []news.Story, topics []news.Topic) {
+	byID := make(map[string]report.Name)
+	for _, s := range stories {
+		byID[s.ID] = report.Name{Title: s.Title, Words: s.Keywords}
+	}
+	for _, t := range topics {
+		byID[t.ID] = report.Name{Title: t.Title, Words: t.Keywords}
+	}
+	names := func(labels []int32, id func(*news.Membership) string) []report.Name {
+		out := make([]report.Name, count(labels))
+		for i, label := range labels {
+			if label >= 0 {
+				out[label] = byID[id(&filed[i].Membership)]
+			}
+		}
+		return out
+	}
+	l.Names = report.Names{
+		Stories: names(l.Story, func(m *news.Membership) string { return m.StoryID }),
+		Topics:  names(l.Topic, func(m *news.Membership) string { return m.TopicID }),
+		Themes:  names(l.Theme, func(m *news.Membership) string { return m.ThemeID }),
+	}
+}
+
+// nameRows names the stories, topics and themes of rows by the titles in their documents, as those
+// of articles are named. A story has the title of its strongest row.
+func (l *Labeling) nameRows() {
+	if !slices.ContainsFunc(l.Documents, func(d report.Document) bool { return d.Title != "" }) {
+		return
+	}
+	title := func(row int) cluster.Document { return cluster.Document{Title: l.Documents[row].Title} }
+	topics, themes := stories.TopicKeywords(members(l.Topic), l.Theme, title)
+	for _, words := range topics {
+		l.Names.Topics = append(l.Names.Topics, report.Name{Title: stories.TopicTitle(words), Words: words})
+	}
+	for _, words := range themes {
+		l.Names.Themes = append(l.Names.Themes, report.Name{Title: stories.TopicTitle(words), Words: words})
+	}
+	of := members(l.Story)
+	for story, words := range stories.StoryKeywords(of, title) {
+		strongest := slices.MaxFunc(of[story], func(a, b int) int { return cmp.Or(cmp.Compare(l.Strength[a], l.Strength[b]), cmp.Compare(b, a)) })
+		l.Names.Stories = append(l.Names.Stories, report.Name{Title: l.Documents[strongest].Title, Words: words})
+	}
+}
+
+// members returns the items of each label.
+func members(labels []int32) [][]int {
+	of := make([][]int, count(labels))
+	for i, label := range labels {
+		if label >= 0 {
+			of[label] = append(of[label], i)
+		}
+	}
+	return of
+}
+
 // numbers gives ids numbers in the order in which they come, and -1 to the empty id.
 type numbers map[string]int32
 
@@ -130,7 +194,9 @@ func (l *Labeling) save(w *checkpoint.Writer) error {
 	w.Float32s(l.TopicStrength)
 	w.Int(int64(l.TopicMeans.Dim))
 	w.Float32s(l.TopicMeans.Data)
-	return nil
+	names, err := json.Marshal(l.Names)
+	w.Bytes(names)
+	return err
 }
 
 // load returns a function that reads the labels of a number of items from a checkpoint.
@@ -140,11 +206,12 @@ func (l *Labeling) load(items int) func(*checkpoint.Reader) error {
 		l.Strength, l.TopicStrength = r.Float32s(), r.Float32s()
 		l.TopicMeans.Dim, l.TopicMeans.Data = int(r.Int()), r.Float32s()
 		l.TopicMeans.Rows = len(l.TopicMeans.Data) / max(l.TopicMeans.Dim, 1)
+		names := r.Bytes()
 		for _, n := range []int{len(l.Story), len(l.Topic), len(l.Theme), len(l.Strength), len(l.TopicStrength)} {
 			if n != items {
 				return errItems
 			}
 		}
-		return nil
+		return json.Unmarshal(names, &l.Names)
 	}
 }

@@ -47,6 +47,7 @@ func (j *Job) Vectors(ctx context.Context, in *Sources) (*Labeling, error) {
 
 	j.stages.Begin("cuts")
 	if j.load("cuts", l.load(rows.Rows)) {
+		l.nameRows()
 		j.stages.Resume()
 		return l, nil
 	}
@@ -61,6 +62,7 @@ func (j *Job) Vectors(ctx context.Context, in *Sources) (*Labeling, error) {
 	}
 	l.Story, l.Topic, l.Theme, l.Strength, l.TopicStrength, l.TopicMeans = found.Story, found.Topic, found.Theme, found.Strength, found.TopicStrength, found.TopicMeans
 	j.save("cuts", l.save)
+	l.nameRows()
 	j.stages.End("")
 	return l, nil
 }

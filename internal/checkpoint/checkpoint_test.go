@@ -33,6 +33,7 @@ type values struct {
 	A   []int32
 	C   []float32
 	D   []int64
+	E   []byte
 }
 
 func (v values) save(w *Writer) error {
@@ -40,11 +41,12 @@ func (v values) save(w *Writer) error {
 	w.Int32s(v.A)
 	w.Float32s(v.C)
 	w.Int64s(v.D)
+	w.Bytes(v.E)
 	return nil
 }
 
 func (v *values) load(r *Reader) error {
-	*v = values{r.Int(), r.Int32s(), r.Float32s(), r.Int64s()}
+	*v = values{r.Int(), r.Int32s(), r.Float32s(), r.Int64s(), r.Bytes()}
 	return nil
 }
 
@@ -58,6 +60,7 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 			rapid.Int64().Draw(rt, "int"),
 			rapid.SliceOfN(rapid.Int32(), 0, 3000).Draw(rt, "a"),
 			rapid.SliceOf(rapid.Float32Range(-1, 1)).Draw(rt, "c"), rapid.SliceOf(rapid.Int64()).Draw(rt, "d"),
+			rapid.SliceOf(rapid.Byte()).Draw(rt, "e"),
 		}
 		if err := d.Save("stage", want.save); err != nil {
 			rt.Fatal(err)
@@ -72,7 +75,7 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 // TestDamageIsNoticed changes, cuts or extends the file anywhere.
 func TestDamageIsNoticed(t *testing.T) {
 	d := open(t, t.TempDir(), "job", key(1))
-	want := values{3, []int32{1, 2, 3}, []float32{float32(math.Inf(1))}, []int64{-1}}
+	want := values{3, []int32{1, 2, 3}, []float32{float32(math.Inf(1))}, []int64{-1}, []byte(`{}`)}
 	if err := d.Save("stage", want.save); err != nil {
 		t.Fatal(err)
 	}

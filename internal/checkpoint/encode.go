@@ -37,6 +37,12 @@ func (w *Writer) Float32s(all []float32) { writeNumbers(w, all) }
 // Int64s writes numbers.
 func (w *Writer) Int64s(all []int64) { writeNumbers(w, all) }
 
+// Bytes writes bytes.
+func (w *Writer) Bytes(all []byte) {
+	w.Int(int64(len(all)))
+	w.raw(all)
+}
+
 func writeNumbers[T int32 | float32 | int64](w *Writer, all []T) {
 	w.Int(int64(len(all)))
 	for some := range slices.Chunk(all, numbersAtOnce) {
@@ -98,6 +104,13 @@ func (r *Reader) Float32s() []float32 { return readNumbers[float32](r) }
 
 // Int64s reads numbers.
 func (r *Reader) Int64s() []int64 { return readNumbers[int64](r) }
+
+// Bytes reads bytes.
+func (r *Reader) Bytes() []byte {
+	all := make([]byte, r.length(1))
+	r.raw(all)
+	return all
+}
 
 func readNumbers[T int32 | float32 | int64](r *Reader) []T {
 	size := binary.Size(T(0))

@@ -34,12 +34,12 @@ type Options struct {
 
 // Hierarchy holds the labels of a set of articles: label[i] is that of the i-th article. Labels
 // count from 0 in the order of first members. Each level lies within the next: the articles of a
-// copy group share a story, those of a story a topic, those of a topic a theme.
+// copy group share a story, those of a story a topic, those of a topic a theme if it has one.
 type Hierarchy struct {
 	Copy  []int32 // copy group; -1: in none
 	Story []int32 // -1: a one-off
 	Topic []int32 // -1: no other article has the topic, or the article has no vector
-	Theme []int32 // -1: in no topic
+	Theme []int32 // -1: in no topic, or its topic is in no theme with another
 	// Membership is the probability that an article of a story is about its event, 0 to 1; 0 for
 	// one-offs.
 	Membership []float32

@@ -18,6 +18,13 @@ const (
 	// refineRounds is how often refine moves rows to the nearest topic mean. On the five topics of
 	// BBC this lifts AMI from .78 to .85.
 	refineRounds = 8
+	// smoothing is the weight of a node's neighbours, together, in the choice of its topic. On the
+	// topics of AllSides it lifts AMI from .545 to .553, on those of BBC, where it was not chosen,
+	// from .847 to .854; on those of ECB+ .674 becomes .667.
+	smoothing = 0.5
+	// leastTopic is the number of articles below which a topic is given up, unless the number of
+	// topics was asked for.
+	leastTopic = 3
 	// maxTopics bounds the number of topics that are tried.
 	maxTopics = 128
 	// topicPatience is the number of tries without an improvement after which the search ends.
@@ -35,8 +42,9 @@ const (
 // Average linkage proposes a partition for every number of topics. refine moves nodes to the
 // nearest topic mean; stories are nodes, so they move whole. topics takes the partition of greatest
 // modularity in the neighbour graph, the share of edge weight within topics less the share expected
-// by chance (Newman and Girvan 2004). On the five topics of BBC it finds five. Themes are unions of
-// topics, chosen in the same way with themeResolution. want > 0 sets the number of topics.
+// by chance (Newman and Girvan 2004). On the five topics of BBC it finds five. In the end every
+// node goes to the topic that it and its neighbours are nearest to. Themes are unions of two topics
+// or more, chosen in the same way with themeResolution. want > 0 sets the number of topics.
 func topics(ctx context.Context, ws []*score.Weighted, story []int32, want, workers int) (topic, theme []int32, err error) {
 	nodes, of := storyNodes(ws, story)
 	topic, theme = slices.Repeat([]int32{-1}, len(ws)), slices.Repeat([]int32{-1}, len(ws))
@@ -73,20 +81,58 @@ func topics(ctx context.Context, ws []*score.Weighted, story []int32, want, work
 			break
 		}
 	}
+	if nodes.Rows == part.Rows {
+		nodes = smoothed(part, graph)
+	}
 	labels := nearest(nodes, means)
+	if want == 0 {
+		means = withoutSmall(means, labels, of)
+		labels = nearest(nodes, means)
+	}
 	themes := themesOf(graph, nearest(part, means), means)
 	for i, node := range of {
 		if node >= 0 {
-			topic[i], theme[i] = labels[node], themes[labels[node]]
+			topic[i] = labels[node]
 		}
 	}
 	topic, _ = withoutSingletons(topic)
+	topicsOf := make(map[int32]map[int32]bool) // by theme
 	for i, t := range topic {
-		if t < 0 {
+		if t >= 0 {
+			theme[i] = themes[labels[of[i]]]
+			if topicsOf[theme[i]] == nil {
+				topicsOf[theme[i]] = make(map[int32]bool)
+			}
+			topicsOf[theme[i]][t] = true
+		}
+	}
+	for i, t := range theme {
+		if len(topicsOf[t]) < 2 { // it is the topic itself
 			theme[i] = -1
 		}
 	}
 	return topic, renumbered(theme), nil
+}
+
+// withoutSmall returns the means of the topics with at least leastTopic articles; all means if none
+// has. labels are the topics of nodes, of the nodes of articles.
+func withoutSmall(means cluster.Matrix, labels, of []int32) cluster.Matrix {
+	sizes := make([]int, means.Rows)
+	for _, node := range of {
+		if node >= 0 {
+			sizes[labels[node]]++
+		}
+	}
+	var kept []int
+	for t, n := range sizes {
+		if n >= leastTopic {
+			kept = append(kept, t)
+		}
+	}
+	if len(kept) == 0 {
+		return means
+	}
+	return matrix(len(kept), func(i int) []float32 { return means.Row(kept[i]) })
 }
 
 // storyNodes returns the unit mean vector of every story and one-off with a vector, and the row of
@@ -120,6 +166,22 @@ func storyNodes(ws []*score.Weighted, story []int32) (nodes cluster.Matrix, of [
 		vector.Normalize(s)
 	}
 	return matrix(len(sums), func(i int) []float32 { return sums[i] }), of
+}
+
+// smoothed returns the rows of m, each with smoothing times the mean of its neighbours added, at
+// unit length.
+func smoothed(m cluster.Matrix, g *cluster.Graph) cluster.Matrix {
+	return matrix(m.Rows, func(i int) []float32 {
+		row := slices.Clone(m.Row(i))
+		neighbors, _ := g.Of(i)
+		for _, j := range neighbors {
+			for d, x := range m.Row(int(j)) {
+				row[d] += smoothing * x / float32(len(neighbors))
+			}
+		}
+		vector.Normalize(row)
+		return row
+	})
 }
 
 // subsample returns at most `most` rows of m, evenly spaced.

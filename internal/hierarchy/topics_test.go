@@ -56,6 +56,44 @@ func TestTopicsFindTheirNumber(t *testing.T) {
 			}
 			themeOf[topic[i]] = theme[i]
 		}
+		topicsIn := map[int32]int{}
+		for _, at := range themeOf {
+			topicsIn[at]++
+		}
+		for at, n := range topicsIn {
+			if at >= 0 && n < 2 {
+				t.Errorf("theme %d is one topic", at)
+			}
+		}
+	}
+}
+
+// Many one-offs and few stories have topics as stories do. A pair that is like nothing else is too
+// small for one.
+func TestTopicsOfOneOffs(t *testing.T) {
+	ws, story, gold := articlesOn(7, 4, 30)
+	for i := range story {
+		if i%30 > 1 {
+			story[i] = -1
+		}
+	}
+	odd, _, _ := articlesOn(8, 1, 2)
+	ws, story, gold = append(ws, odd...), append(story, -1, -1), append(gold, 4, 4)
+	topic, _, err := topics(context.Background(), ws, story, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ami := cluster.AMI(gold, topic); ami < .95 {
+		t.Errorf("AMI %.3f, labels %v", ami, topic)
+	}
+	sizes := map[int32]int{}
+	for _, l := range topic {
+		sizes[l]++
+	}
+	for l, n := range sizes {
+		if l < 0 || n < leastTopic {
+			t.Errorf("topic %d has %d articles", l, n)
+		}
 	}
 }
 

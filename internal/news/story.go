@@ -42,7 +42,7 @@ const (
 type Topic struct {
 	ID                string
 	Title             string
-	ParentID          string // theme of a topic; empty for a theme
+	ParentID          string // theme of a topic; empty for a theme, and for a topic in no theme
 	Level             Level
 	Keywords          []string
 	Stories, Articles int

@@ -20,7 +20,6 @@ const (
 	leastRadius  = 3
 	mostRadius   = 110
 	labelledFrom = 15  // radius from which a circle has a label
-	labelWords   = 2   // at most
 	labelShare   = 1.4 // width of a label of several words in diameters, at most
 	letterWidth  = 6.5
 )
@@ -72,11 +71,7 @@ func (in *Input) drawMap(topics []*group) *topicMap {
 	for i, p := range fit(at, radius, mapWidth, mapHeight, mapMargin) {
 		t := shown[i]
 		b := bubble{X: number(p.x), Y: number(p.y), R: number(radius[i]), LabelY: number(p.y + 4), Hue: t.Hue(), Topic: t.Label}
-		what := t.Title
-		if len(t.Words) > 0 {
-			what = strings.Join(t.Words, ", ")
-		}
-		b.Says = fmt.Sprintf("%s: %s, %s", what, quantity(len(t.members), in.One, in.Many), quantity(len(t.stories), "story", "stories"))
+		b.Says = fmt.Sprintf("%s: %s, %s", t.Title, quantity(len(t.members), in.One, in.Many), quantity(len(t.stories), "story", "stories"))
 		for k, s := range head(t.stories, 5) {
 			if k == 0 {
 				b.Says += ". Largest:"
@@ -91,14 +86,15 @@ func (in *Input) drawMap(topics []*group) *topicMap {
 	return m
 }
 
-// label returns as many keywords of a topic as fit its circle, at least one.
+// label returns as many phrases of the title of a topic as fit its circle, at least one.
 func label(t *group, radius float64) string {
 	text := t.Title
-	for words := min(labelWords, len(t.Words)); words > 0; words-- {
-		text = strings.Join(t.Words[:words], ", ")
-		if float64(len([]rune(text)))*letterWidth < labelShare*2*radius {
+	for float64(len([]rune(text)))*letterWidth >= labelShare*2*radius {
+		at := strings.LastIndex(text, ", ")
+		if at < 0 {
 			break
 		}
+		text = text[:at]
 	}
 	return text
 }

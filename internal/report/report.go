@@ -29,25 +29,42 @@ type Input struct {
 	Strength            []float32          // nil: unknown
 	Documents           func(int) Document // nil: unknown
 	Means               cluster.Matrix     // a row for each topic; no rows: unknown
-	Notes               []string           // shown at the top
+	Names               Names
+	Notes               []string // shown at the top
+}
+
+// Names are those of the groups of each layer, by label. The zero value is unknown.
+type Names struct{ Stories, Topics, Themes []Name }
+
+// Name is the title of a group and its keywords. Without a title the group has a number.
+type Name struct {
+	Title string
+	Words []string
+}
+
+// of returns the name of a group; what names those that have none.
+func of(names []Name, label int32, what string) Name {
+	var n Name
+	if int(label) < len(names) {
+		n = names[label]
+	}
+	n.Title = cmp.Or(n.Title, fmt.Sprintf("%s %d", what, label))
+	return n
 }
 
 // Document describes an item. Any field may be empty.
 type Document struct {
-	ID, Title, Lead, Source, URL string
-	Published                    time.Time
+	ID, Title, Source, URL string
+	Published              time.Time
 }
 
 // Bounds that keep the page small enough for a browser to open at once.
 const (
-	mapTopics     = 250
-	tableStories  = 100
-	topicStories  = 25  // listed with a topic
-	storyTitles   = 4   // listed with a story
-	topicSample   = 150 // documents that the keywords of a topic are chosen from
-	storySample   = 40  // the same for a story
-	keywordsShown = 6
-	timelineRows  = 40
+	mapTopics    = 250
+	tableStories = 100
+	topicStories = 25 // listed with a topic
+	storyTitles  = 4  // listed with a story
+	timelineRows = 40
 )
 
 //go:embed page.html
@@ -78,12 +95,12 @@ type fact struct {
 // group is a story or a topic.
 type group struct {
 	Label, Theme int32
-	Title        string
-	Words        []string
-	Strength     string // of a story: mean strength of its members
-	Sources      int    // of a story
-	Titles       []link // of a story: its strongest members
-	Topic        *group // of a story in the table: its topic, when that is listed
+	Name
+	ThemeTitle string // of a topic; empty: in no theme with another
+	Strength   string // of a story: mean strength of its members
+	Sources    int    // of a story
+	Titles     []link // of a story: its strongest members
+	Topic      *group // of a story in the table: its topic, when that is listed
 
 	members     []int32 // ascending
 	stories     []*group
@@ -181,17 +198,25 @@ func (in *Input) collect(labels []int32) []*group {
 	return groups
 }
 
-// describe reads the documents. Every story gets its dates and sources; titles and keywords are
-// found for the topics and for the stories that are listed.
+// describe names the groups and reads the documents: dates and sources of every story, and titles
+// of those that are listed.
 func (v *view) describe(stories, topics []*group) {
 	listed := slices.Clone(v.Stories)
 	for _, t := range v.Topics {
 		listed = append(listed, t.Listed()...)
 	}
+	topicsOf := map[int32]int{}
 	for _, t := range topics {
-		t.Title = fmt.Sprintf("Topic %d", t.Label)
+		topicsOf[t.Theme]++
+	}
+	for _, t := range topics {
+		t.Name = of(v.Names.Topics, t.Label, "Topic")
+		if t.Theme >= 0 && topicsOf[t.Theme] > 1 {
+			t.ThemeTitle = of(v.Names.Themes, t.Theme, "theme").Title
+		}
 	}
 	for _, s := range stories {
+		s.Name = of(v.Names.Stories, s.Label, "Story")
 		v.readDates(s)
 	}
 	shown := map[*group]bool{}
@@ -199,13 +224,6 @@ func (v *view) describe(stories, topics []*group) {
 		if !shown[s] {
 			shown[s] = true
 			v.readTitles(s)
-		}
-	}
-	v.findWords(slices.DeleteFunc(slices.Clone(stories), func(s *group) bool { return !shown[s] }), storySample)
-	v.findWords(topics, topicSample)
-	for _, t := range topics {
-		if len(t.Words) > 0 {
-			t.Title = strings.Join(head(t.Words, 3), ", ")
 		}
 	}
 }
@@ -231,7 +249,7 @@ func (v *view) readDates(s *group) {
 	s.Sources = len(sources)
 }
 
-// readTitles finds the title and the strongest members of a story.
+// readTitles finds the strongest members of a story.
 func (v *view) readTitles(s *group) {
 	members := slices.Clone(s.members)
 	if v.Strength != nil {
@@ -243,11 +261,8 @@ func (v *view) readTitles(s *group) {
 		slices.SortStableFunc(members, func(a, b int32) int { return cmp.Compare(v.Strength[b], v.Strength[a]) })
 	}
 	seen := map[string]bool{}
-	for at, i := range members {
+	for _, i := range members {
 		d := v.Documents(int(i))
-		if at == 0 {
-			s.Title = cmp.Or(d.Title, fmt.Sprintf("Story %d", s.Label))
-		}
 		item := link{cmp.Or(d.Title, fmt.Sprintf("%s %s", v.One, d.ID)), webAddress(d.URL), day(d.Published), d.Source}
 		if !seen[item.Text] {
 			seen[item.Text] = true
@@ -256,21 +271,6 @@ func (v *view) readTitles(s *group) {
 		if len(s.Titles) == storyTitles {
 			break
 		}
-	}
-}
-
-// findWords finds the keywords of groups in a sample of their documents.
-func (in *Input) findWords(groups []*group, sample int) {
-	documents := make([][]cluster.Document, len(groups))
-	for k, g := range groups {
-		step := max(1, len(g.members)/sample)
-		for at := 0; at < len(g.members) && len(documents[k]) < sample; at += step {
-			d := in.Documents(int(g.members[at]))
-			documents[k] = append(documents[k], cluster.Document{Title: d.Title, Text: d.Lead})
-		}
-	}
-	for k, words := range cluster.Keywords(documents, keywordsShown) {
-		groups[k].Words = words
 	}
 }
 

@@ -39,6 +39,13 @@ func sample(topics, stories, each, single int) Input {
 		in.Story, in.Topic, in.Theme, in.Strength = append(in.Story, -1), append(in.Topic, -1), append(in.Theme, -1), append(in.Strength, 0)
 	}
 	in.Documents = func(i int) Document { return docs[i] }
+	for t := range topics {
+		in.Names.Topics = append(in.Names.Topics, Name{fmt.Sprintf("%s %d, mayor", places[t%len(places)], t), []string{"mayor", "council"}})
+		in.Names.Themes = append(in.Names.Themes, Name{Title: fmt.Sprintf("Town %d", t)})
+		for s := range stories {
+			in.Names.Stories = append(in.Names.Stories, Name{Title: fmt.Sprintf("What happened in %d of %d", s, t)})
+		}
+	}
 	in.Means = cluster.Matrix{Rows: topics, Dim: 6}
 	for t := range topics {
 		for d := range 6 {
@@ -155,7 +162,8 @@ func TestPageOfArticles(t *testing.T) {
 			t.Errorf("%d %s, want %d", got[0], what, got[1])
 		}
 	}
-	for _, says := range []string{"<b>169</b> articles", "<b>36</b> stories", "<b>9</b> topics", "<b>3</b> themes", "<b>7</b> in no story", "7 without a date", "Harbour", "Paper 1"} {
+	for _, says := range []string{"<b>169</b> articles", "<b>36</b> stories", "<b>9</b> topics", "<b>3</b> themes", "<b>7</b> in no story", "7 without a date", "Harbour", "Paper 1",
+		"<h3>Harbour 0, mayor</h3>", "mayor, council.", "part of “Town 2”", "<summary>What happened in 3 of 8</summary>"} {
 		if !strings.Contains(text, says) {
 			t.Errorf("no %q", says)
 		}
@@ -169,7 +177,7 @@ func TestPageOfArticles(t *testing.T) {
 
 func TestPageOfPlainVectors(t *testing.T) {
 	in := sample(5, 3, 3, 2)
-	in.Documents, in.One, in.Many = nil, "row", "rows"
+	in.Documents, in.Names, in.One, in.Many = nil, Names{}, "row", "rows"
 	text := written(t, in)
 	all := elements(t, text)
 	if with(all, "a", "class", "bubble") != 5 || with(all, "tr", "id", "story-") != 15 || with(all, "a", "class", "lane") != 0 {
@@ -211,8 +219,10 @@ func TestNothingFromArticlesIsMarkup(t *testing.T) {
 	for _, bad := range []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' onmouseover='alert(1)`, `</title></svg><iframe src=//x>`, `{{.}}`, "\x00\xff"} {
 		in := sample(3, 2, 3, 1)
 		in.Title, in.Notes = bad, []string{bad}
+		name := []Name{{bad, []string{bad}}, {bad, nil}, {bad, nil}}
+		in.Names = Names{name, name, name}
 		in.Documents = func(i int) Document {
-			return Document{ID: bad, Title: bad + fmt.Sprint(" ", i), Lead: bad, Source: bad, URL: "javascript:alert(1)//" + bad, Published: time.Unix(int64(i)*86400, 0)}
+			return Document{ID: bad, Title: bad + fmt.Sprint(" ", i), Source: bad, URL: "javascript:alert(1)//" + bad, Published: time.Unix(int64(i)*86400, 0)}
 		}
 		elements(t, written(t, in))
 	}

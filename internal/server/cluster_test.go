@@ -129,11 +129,11 @@ func TestTopics(t *testing.T) {
 	s := start(t, config(t, shared(t)))
 	ctx := t.Context()
 	for want, in := range map[string]*throughlinev1.ListTopicsRequest{
-		"theme-7 topic-4 theme-8 topic-6 topic-5": {},
-		"topic-4 topic-6 topic-5":                 {Level: throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC},
-		"theme-7 theme-8":                         {Level: throughlinev1.TopicLevel_TOPIC_LEVEL_THEME},
-		"topic-4 topic-5":                         {ParentId: cityTheme},
-		"":                                        {ParentId: "other"},
+		"theme-7 topic-4 topic-6 topic-5": {},
+		"topic-4 topic-6 topic-5":         {Level: throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC},
+		"theme-7":                         {Level: throughlinev1.TopicLevel_TOPIC_LEVEL_THEME},
+		"topic-4 topic-5":                 {ParentId: cityTheme},
+		"":                                {ParentId: "other"},
 	} {
 		for _, size := range []int32{0, 1, 2} {
 			in.PageSize, in.PageToken = size, ""

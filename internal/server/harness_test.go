@@ -96,7 +96,7 @@ func assemble(t testing.TB, o producttest.Options) *product {
 const (
 	fire, election, soup                = "story-1", "story-2", "story-3" // of a0 to a6, b0 and b1, c0 to c2
 	fireTopic, electionTopic, soupTopic = "topic-4", "topic-5", "topic-6"
-	cityTheme, soupTheme                = "theme-7", "theme-8" // cityTheme has the fire and the election
+	cityTheme                           = "theme-7" // of the fire and the election
 )
 
 // seeded is a product with the articles of library, arranged.

@@ -19,13 +19,22 @@ func TestMembershipsOfADryRun(t *testing.T) {
 	p := seeded(t)
 	s := start(t, config(t, p))
 	ctx := t.Context()
+	var titles []string
 	dry := func(memberships bool) (name string, found []*throughlinev1.ArticleMembership) {
 		t.Helper()
 		op, err := s.clusters.Recluster(ctx, &throughlinev1.ReclusterRequest{DryRun: true, TopicCount: 2, IncludeMemberships: memberships})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return op.GetName(), responseOf(t, s, op.GetName()).GetMemberships()
+		response := responseOf(t, s, op.GetName())
+		titles = nil
+		for _, story := range response.GetFoundStories() {
+			titles = append(titles, story.GetTitle())
+		}
+		for _, topic := range response.GetFoundTopics() {
+			titles = append(titles, topic.GetTitle())
+		}
+		return op.GetName(), response.GetMemberships()
 	}
 	plan, err := p.Stories.Recluster(ctx, stories.ReclusterOptions{DryRun: true, Topics: 2, TopicStrengths: true}, nil)
 	if err != nil {
@@ -42,6 +51,16 @@ func TestMembershipsOfADryRun(t *testing.T) {
 	if len(want) != 13 || !slices.Equal(had, want) {
 		t.Errorf("memberships\n%s\nwant\n%s", strings.Join(had, "\n"), strings.Join(want, "\n"))
 	}
+	planned := []string{}
+	for _, story := range plan.Stories {
+		planned = append(planned, story.Title)
+	}
+	for _, topic := range plan.Topics {
+		planned = append(planned, topic.Title)
+	}
+	if len(planned) != 5 || !slices.Equal(titles, planned) {
+		t.Errorf("titles %q, want %q", titles, planned)
+	}
 	list, err := s.operations.ListOperations(ctx, &longrunning.ListOperationsRequest{})
 	if err != nil || len(list.GetOperations()) != 1 {
 		t.Fatalf("%v, %v", list, err)
@@ -50,8 +69,8 @@ func TestMembershipsOfADryRun(t *testing.T) {
 	if err := list.GetOperations()[0].GetResponse().UnmarshalTo(&listed); err != nil || listed.GetArticles() != 13 || len(listed.GetMemberships()) > 0 {
 		t.Errorf("a list has %d memberships of %d articles, %v", len(listed.GetMemberships()), listed.GetArticles(), err)
 	}
-	if _, got := dry(false); len(got) > 0 {
-		t.Errorf("%d memberships that nobody asked for", len(got))
+	if _, got := dry(false); len(got)+len(titles) > 0 {
+		t.Errorf("%d memberships and titles that nobody asked for", len(got)+len(titles))
 	}
 	if kept := responseOf(t, s, first).GetMemberships(); len(kept) > 0 {
 		t.Errorf("%d memberships are kept beyond the next job", len(kept))
@@ -81,10 +100,10 @@ func TestMembershipsThatDoNotFit(t *testing.T) {
 	for range maxMemberships>>20 - 1 {
 		a.Memberships, a.TopicStrengths = append(a.Memberships, store.Membership{ArticleID: id}), append(a.TopicStrengths, 0)
 	}
-	if found, err := fromMemberships(a); err != nil || len(found) != len(a.Memberships) {
-		t.Fatalf("%d memberships, %v", len(found), err)
+	if found, err := fromDetails(a); err != nil || len(found.GetMemberships()) != len(a.Memberships) {
+		t.Fatalf("%d memberships, %v", len(found.GetMemberships()), err)
 	}
 	a.Memberships, a.TopicStrengths = append(a.Memberships, store.Membership{ArticleID: id}), append(a.TopicStrengths, 0)
-	_, err := fromMemberships(a)
+	_, err := fromDetails(a)
 	wantError(t, classify(err).toStatus("").Err(), codes.ResourceExhausted, "MEMBERSHIPS_TOO_LARGE")
 }

@@ -48,13 +48,14 @@ type operation struct {
 	finished chan struct{} // closed when response or failure is set
 
 	metadata *throughlinev1.ReclusterMetadata
-	response *throughlinev1.ReclusterResponse // without memberships
+	response *throughlinev1.ReclusterResponse // without details
 	failure  *apiError
-	// memberships are kept until the next job starts; nil: not asked for.
-	memberships []*throughlinev1.ArticleMembership
+	// details are memberships, stories and topics, kept until the next job starts; nil: not asked
+	// for.
+	details *throughlinev1.ReclusterResponse
 }
 
-// maxMemberships is how many bytes the memberships of a job may take. Clients of this program
+// maxMemberships is how many bytes the details of a job may take. Clients of this program
 // receive messages of up to 64 MiB.
 const maxMemberships = 60 << 20
 
@@ -82,8 +83,8 @@ func (op *operation) over() bool {
 	}
 }
 
-// message is the operation as a message, with or without memberships. It needs o.mu.
-func (o *operations) message(op *operation, memberships bool) (*longrunning.Operation, error) {
+// message is the operation as a message, with or without details. It needs o.mu.
+func (o *operations) message(op *operation, details bool) (*longrunning.Operation, error) {
 	metadata, err := anypb.New(op.metadata)
 	if err != nil {
 		return nil, err
@@ -95,9 +96,9 @@ func (o *operations) message(op *operation, memberships bool) (*longrunning.Oper
 		out.Result = &longrunning.Operation_Error{Error: op.failure.toStatus("").Proto()}
 	default:
 		full := op.response
-		if memberships && op.memberships != nil {
+		if details && op.details != nil {
 			full = proto.CloneOf(full)
-			full.Memberships = op.memberships
+			full.Memberships, full.FoundStories, full.FoundTopics = op.details.Memberships, op.details.FoundStories, op.details.FoundTopics
 		}
 		response, err := anypb.New(full)
 		if err != nil {
@@ -122,7 +123,7 @@ func (s *Server) startReclustering(engine Stories, opts stories.ReclusterOptions
 				message:  "a job is running already: wait for it or cancel it",
 				metadata: map[string]string{"operation": other.name}}
 		}
-		other.memberships = nil
+		other.details = nil
 	}
 	ctx, cancel := context.WithCancel(o.jobs)
 	op := &operation{
@@ -160,9 +161,9 @@ func (s *Server) recluster(ctx context.Context, engine Stories, op *operation, o
 		})
 		return err
 	})
-	var memberships []*throughlinev1.ArticleMembership
+	var details *throughlinev1.ReclusterResponse
 	if err == nil && opts.TopicStrengths {
-		memberships, err = fromMemberships(found)
+		details, err = fromDetails(found)
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "clustering failed", "operation", op.name, "error", err)
@@ -174,27 +175,25 @@ func (s *Server) recluster(ctx context.Context, engine Stories, op *operation, o
 		op.failure = classify(err)
 	} else {
 		op.metadata.Stage, op.metadata.Progress = "done", 1
-		op.response, op.memberships = fromSummary(found.Summary), memberships
+		op.response, op.details = fromSummary(found.Summary), details
 	}
 	close(op.finished)
 }
 
-// fromMemberships converts the memberships of an arrangement, unless they take more than
-// maxMemberships.
-func fromMemberships(a *stories.Arrangement) ([]*throughlinev1.ArticleMembership, error) {
-	out := make([]*throughlinev1.ArticleMembership, len(a.Memberships))
-	size := 0
+// fromDetails converts the memberships, stories and topics of an arrangement, unless they take more
+// than maxMemberships.
+func fromDetails(a *stories.Arrangement) (*throughlinev1.ReclusterResponse, error) {
+	out := &throughlinev1.ReclusterResponse{FoundStories: each(a.Stories, fromStory), FoundTopics: each(a.Topics, fromTopic)}
 	for i, m := range a.Memberships {
-		out[i] = &throughlinev1.ArticleMembership{
+		out.Memberships = append(out.Memberships, &throughlinev1.ArticleMembership{
 			ArticleId: m.ArticleID, StoryId: m.StoryID, TopicId: m.TopicID, ThemeId: m.ThemeID,
 			Probability: m.Probability, TopicStrength: float64(a.TopicStrengths[i]),
-		}
-		size += proto.Size(out[i]) + 6 // and its tag and length
+		})
 	}
-	if size > maxMemberships {
+	if size := proto.Size(out); size > maxMemberships {
 		return nil, &apiError{code: codes.ResourceExhausted, reason: "MEMBERSHIPS_TOO_LARGE", message: fmt.Sprintf(
 			"the memberships of %d articles do not fit into one answer (got %d MiB, limit %d): leave out include_memberships",
-			len(out), size>>20, maxMemberships>>20)}
+			len(out.Memberships), size>>20, maxMemberships>>20)}
 	}
 	return out, nil
 }

@@ -140,7 +140,7 @@ func (e *Engine) readStories(ctx context.Context, s *Surroundings, but string, s
 	return nil
 }
 
-// beginnings reads the beginnings of articles, by article id; see beginning.
+// beginnings reads the beginnings of articles, by article id; see Beginning.
 func (e *Engine) beginnings(ctx context.Context, ids []string) (map[string]string, error) {
 	texts := make(map[string]string, len(ids))
 	for page := range slices.Chunk(ids, textPage) {
@@ -153,6 +153,14 @@ func (e *Engine) beginnings(ctx context.Context, ids []string) (map[string]strin
 		}
 	}
 	return texts, nil
+}
+
+func beginning(stored []store.Section) string {
+	sections := make([]news.Section, len(stored))
+	for i, s := range stored {
+		sections[i] = s.Section
+	}
+	return Beginning(sections)
 }
 
 // Delete deletes an article and takes it out of its story. erase deletes it from the store and

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"throughline/cluster"
 	"throughline/internal/lexical"
 	"throughline/internal/news"
 	"throughline/internal/store"
@@ -101,5 +102,37 @@ func keywordsOfSeeds(t *testing.T, h *harness) {
 	}))
 	if few*10 > n {
 		t.Errorf("%d of %d stories and topics have fewer than three keywords", few, n)
+	}
+}
+
+func TestTopicTitle(t *testing.T) {
+	for want, words := range map[string][]string{
+		"":                                {},
+		"Orchard":                         {"orchard"},
+		"iPhone, court":                   {"iPhone", "court"},
+		"Mara Teel, violin, Olden prize":  {"Mara Teel", "violin", "Joan Teel", "Olden prize", "concert"},
+		"École, Ministry of Works, power": {"école", "Ministry of Works", "power", "Bank of Orlu"},
+	} {
+		if got := TopicTitle(words); got != want {
+			t.Errorf("%q: got %q, want %q", words, got, want)
+		}
+	}
+}
+
+func TestThemeKeywords(t *testing.T) {
+	texts := [][]string{{"The orchard and the cider were sold.", "An orchard has cider."}, {"The violin was lost.", "A violin was found.", "The violin is old."}, {"The ferry sank.", "A ferry was late."}}
+	var documents []cluster.Document
+	var topics [][]int
+	var theme []int32
+	for i, list := range texts {
+		topics = append(topics, nil)
+		for _, text := range list {
+			topics[i] = append(topics[i], len(documents))
+			documents, theme = append(documents, cluster.Document{Text: text}), append(theme, []int32{0, 0, -1}[i])
+		}
+	}
+	words, themes := TopicKeywords(topics, theme, func(i int) cluster.Document { return documents[i] })
+	if len(words) != 3 || len(themes) != 1 || len(themes[0]) < 3 || themes[0][0] != words[1][0] || themes[0][1] != words[0][0] {
+		t.Errorf("topics %q, themes %q", words, themes)
 	}
 }

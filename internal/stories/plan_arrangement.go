@@ -3,9 +3,9 @@ package stories
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
+	"throughline/cluster"
 	"throughline/internal/hierarchy"
 	"throughline/internal/news"
 	"throughline/internal/store"
@@ -32,8 +32,11 @@ type Summary struct {
 type Arrangement struct {
 	Plan    store.Plan
 	Summary Summary
-	// Memberships has all articles, changed or not, ordered by id.
+	// Memberships has all articles, changed or not, ordered by id. Stories and Topics, with themes,
+	// are all of theirs.
 	Memberships []store.Membership
+	Stories     []news.Story
+	Topics      []news.Topic
 	// TopicStrengths of the same articles, see hierarchy.TopicStrengths; nil: not asked for.
 	TopicStrengths []float32
 }
@@ -42,13 +45,15 @@ type Arrangement struct {
 // keywords.
 func ArrangementTexts(inv *Inventory, h *hierarchy.Hierarchy) []string {
 	wanted := make(map[string]bool)
-	for _, labels := range [][]int32{h.Story, h.Topic, h.Theme} {
-		for _, indices := range keywordSample(byLabel(labels)) {
+	want := func(labels []int32, n int) {
+		for _, indices := range keywordSample(byLabel(labels), n) {
 			for _, i := range indices {
 				wanted[inv.Articles[i].Article.ID] = true
 			}
 		}
 	}
+	want(h.Story, storyArticles)
+	want(h.Topic, topicArticles)
 	return slices.Sorted(maps.Keys(wanted))
 }
 
@@ -103,7 +108,7 @@ func (p *arranging) arrangeStories() {
 	for _, indices := range byLabel(p.h.Copy) {
 		markCopies(articles(p.chosen(indices)))
 	}
-	words := keywords(p.now, members, p.texts)
+	words := StoryKeywords(members, p.document)
 	sum := &p.out.Summary
 	sum.Articles, sum.Stories, sum.OneOffs = len(p.now), len(members), len(p.now)
 	for g, indices := range members {
@@ -122,6 +127,12 @@ func (p *arranging) arrangeStories() {
 	}
 }
 
+// document returns what keywords are made of, of the article with an index.
+func (p *arranging) document(i int) cluster.Document {
+	a := &p.now[i].Article
+	return document(a, p.texts[a.ID])
+}
+
 // chosen returns the articles with these indices, with their new memberships.
 func (p *arranging) chosen(indices []int) []*store.Stored {
 	out := make([]*store.Stored, len(indices))
@@ -135,17 +146,18 @@ func (p *arranging) chosen(indices []int) []*store.Stored {
 func (p *arranging) compare() {
 	plan := &p.out.Plan
 	for _, s := range p.stories {
-		old := p.Stories[s.ID]
-		if old == nil {
+		if old := p.Stories[s.ID]; old == nil {
 			s.Version = 1
 			plan.NewStories = append(plan.NewStories, s)
-			continue
+		} else {
+			s.Version = old.Version
+			moved := len(p.before[s.ID].without(p.after[s.ID]))+len(p.after[s.ID].without(p.before[s.ID])) > 0
+			if moved || changedStory(old, &s) {
+				s.Version++
+				plan.Stories = append(plan.Stories, s)
+			}
 		}
-		moved := len(p.before[s.ID].without(p.after[s.ID]))+len(p.after[s.ID].without(p.before[s.ID])) > 0
-		if moved || changedStory(old, &s) {
-			s.Version = old.Version + 1
-			plan.Stories = append(plan.Stories, s)
-		}
+		p.out.Stories = append(p.out.Stories, s.Story)
 	}
 	kept := make(map[string]bool)
 	for _, t := range p.topics {
@@ -153,10 +165,13 @@ func (p *arranging) compare() {
 		kept[t.ID] = true
 		if old == nil {
 			t.Version = 1
-		} else if t.Version = old.Version + 1; !changedTopic(old, &t) {
-			continue
+		} else if t.Version = old.Version; changedTopic(old, &t) {
+			t.Version++
 		}
-		plan.Topics = append(plan.Topics, t)
+		p.out.Topics = append(p.out.Topics, t.Topic)
+		if old == nil || t.Version != old.Version {
+			plan.Topics = append(plan.Topics, t)
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.Topics)) {
 		if !kept[id] {
@@ -217,16 +232,13 @@ func byLabel(labels []int32) [][]int {
 	return groups
 }
 
-// titleKeywords is the number of keywords in the title of a topic.
-const titleKeywords = 3
-
 // arrangeTopics makes topics and themes, with the old ids that they overlap most with, and sets the
 // topic and theme of every article and story. The stories must have been described.
 func (p *arranging) arrangeTopics() {
 	topics, themes := byLabel(p.h.Topic), byLabel(p.h.Theme)
 	topicIDs := p.carryTopics(topics, news.LevelTopic, func(m *news.Membership) string { return m.TopicID })
 	themeIDs := p.carryTopics(themes, news.LevelTheme, func(m *news.Membership) string { return m.ThemeID })
-	topicWords, themeWords := keywords(p.now, topics, p.texts), keywords(p.now, themes, p.texts)
+	topicWords, themeWords := TopicKeywords(topics, p.h.Theme, p.document)
 	for i, a := range p.now {
 		if l := p.h.Topic[i]; l >= 0 {
 			a.Article.TopicID = topicIDs[l]
@@ -287,8 +299,7 @@ func (p *arranging) topic(id string, level news.Level, parent string, words []st
 		}
 		t.Naming = withoutTitle(old.Naming)
 	}
-	t.Title = strings.Join(words[:min(len(words), titleKeywords)], ", ")
-	if t.Title == "" {
+	if t.Title = TopicTitle(words); t.Title == "" {
 		t.Title = representative(members, t.Dense).Article.Title
 	}
 	return t

@@ -33,7 +33,7 @@ const (
 	TitleSource_TITLE_SOURCE_UNSPECIFIED TitleSource = 0
 	// The title of the representative article.
 	TitleSource_TITLE_SOURCE_ARTICLE TitleSource = 1
-	// The first keywords.
+	// The first keywords that have no word in common.
 	TitleSource_TITLE_SOURCE_KEYWORDS TitleSource = 2
 	// A language model wrote it, from `title_article_ids`.
 	TitleSource_TITLE_SOURCE_MODEL TitleSource = 3
@@ -89,7 +89,7 @@ const (
 	TopicLevel_TOPIC_LEVEL_UNSPECIFIED TopicLevel = 0
 	// Stories about one subject.
 	TopicLevel_TOPIC_LEVEL_TOPIC TopicLevel = 1
-	// Topics about one broader subject.
+	// Two topics or more about one broader subject.
 	TopicLevel_TOPIC_LEVEL_THEME TopicLevel = 2
 )
 
@@ -452,10 +452,12 @@ type Topic struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Title string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Phrases that distinguish it from others of its level.
+	// Names and nouns that distinguish it from others of its level; of a theme,
+	// those of its topics.
 	Keywords []string   `protobuf:"bytes,3,rep,name=keywords,proto3" json:"keywords,omitempty"`
 	Level    TopicLevel `protobuf:"varint,4,opt,name=level,proto3,enum=throughline.v1.TopicLevel" json:"level,omitempty"`
-	// Id of the theme of a topic; empty for a theme.
+	// Id of the theme of a topic; empty for a theme, and for a topic that is in
+	// no theme with another.
 	ParentId           string                 `protobuf:"bytes,5,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
 	StoryCount         int32                  `protobuf:"varint,6,opt,name=story_count,json=storyCount,proto3" json:"story_count,omitempty"`
 	ArticleCount       int32                  `protobuf:"varint,7,opt,name=article_count,json=articleCount,proto3" json:"article_count,omitempty"`
@@ -1389,9 +1391,9 @@ type ReclusterRequest struct {
 	DryRun bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	// Number of topics to make; 0: the number with the largest modularity.
 	TopicCount int32 `protobuf:"varint,2,opt,name=topic_count,json=topicCount,proto3" json:"topic_count,omitempty"`
-	// Return `memberships`. Only with `dry_run`: ListArticles has the memberships
-	// that a job wrote. The operation fails with RESOURCE_EXHAUSTED when they take
-	// more than 60 MiB.
+	// Return `memberships`, `found_stories` and `found_topics`. Only with
+	// `dry_run`: ListArticles, ListStories and ListTopics have what a job wrote.
+	// The operation fails with RESOURCE_EXHAUSTED when they take more than 60 MiB.
 	IncludeMemberships bool `protobuf:"varint,3,opt,name=include_memberships,json=includeMemberships,proto3" json:"include_memberships,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -1550,7 +1552,10 @@ type ReclusterResponse struct {
 	// Where every article would be filed, in order of id: with
 	// `include_memberships` only. ListOperations leaves them out, and they are
 	// dropped when the next job starts.
-	Memberships   []*ArticleMembership `protobuf:"bytes,14,rep,name=memberships,proto3" json:"memberships,omitempty"`
+	Memberships []*ArticleMembership `protobuf:"bytes,14,rep,name=memberships,proto3" json:"memberships,omitempty"`
+	// The stories, topics and themes of `memberships`, without what they contain.
+	FoundStories  []*Story `protobuf:"bytes,15,rep,name=found_stories,json=foundStories,proto3" json:"found_stories,omitempty"`
+	FoundTopics   []*Topic `protobuf:"bytes,16,rep,name=found_topics,json=foundTopics,proto3" json:"found_topics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1679,6 +1684,20 @@ func (x *ReclusterResponse) GetLargestStoryArticles() int64 {
 func (x *ReclusterResponse) GetMemberships() []*ArticleMembership {
 	if x != nil {
 		return x.Memberships
+	}
+	return nil
+}
+
+func (x *ReclusterResponse) GetFoundStories() []*Story {
+	if x != nil {
+		return x.FoundStories
+	}
+	return nil
+}
+
+func (x *ReclusterResponse) GetFoundTopics() []*Topic {
+	if x != nil {
+		return x.FoundTopics
 	}
 	return nil
 }
@@ -1891,7 +1910,7 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\n" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
 	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x17\n" +
-	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xc3\x04\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xb9\x05\n" +
 	"\x11ReclusterResponse\x12\x1a\n" +
 	"\barticles\x18\x01 \x01(\x03R\barticles\x12\x18\n" +
 	"\astories\x18\x02 \x01(\x03R\astories\x12\x16\n" +
@@ -1907,7 +1926,9 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\x0fstories_deleted\x18\v \x01(\x03R\x0estoriesDeleted\x12%\n" +
 	"\x0earticles_moved\x18\f \x01(\x03R\rarticlesMoved\x124\n" +
 	"\x16largest_story_articles\x18\r \x01(\x03R\x14largestStoryArticles\x12C\n" +
-	"\vmemberships\x18\x0e \x03(\v2!.throughline.v1.ArticleMembershipR\vmemberships\"\xcc\x01\n" +
+	"\vmemberships\x18\x0e \x03(\v2!.throughline.v1.ArticleMembershipR\vmemberships\x12:\n" +
+	"\rfound_stories\x18\x0f \x03(\v2\x15.throughline.v1.StoryR\ffoundStories\x128\n" +
+	"\ffound_topics\x18\x10 \x03(\v2\x15.throughline.v1.TopicR\vfoundTopics\"\xcc\x01\n" +
 	"\x11ArticleMembership\x12\x1d\n" +
 	"\n" +
 	"article_id\x18\x01 \x01(\tR\tarticleId\x12\x19\n" +
@@ -2020,25 +2041,27 @@ var file_throughline_v1_cluster_service_proto_depIdxs = []int32{
 	22, // 23: throughline.v1.ReclusterMetadata.end_time:type_name -> google.protobuf.Timestamp
 	24, // 24: throughline.v1.ReclusterResponse.duration:type_name -> google.protobuf.Duration
 	21, // 25: throughline.v1.ReclusterResponse.memberships:type_name -> throughline.v1.ArticleMembership
-	6,  // 26: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
-	8,  // 27: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
-	9,  // 28: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
-	11, // 29: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
-	12, // 30: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
-	16, // 31: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
-	18, // 32: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
-	7,  // 33: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
-	4,  // 34: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
-	10, // 35: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
-	5,  // 36: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
-	13, // 37: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
-	17, // 38: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
-	25, // 39: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
-	33, // [33:40] is the sub-list for method output_type
-	26, // [26:33] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	4,  // 26: throughline.v1.ReclusterResponse.found_stories:type_name -> throughline.v1.Story
+	5,  // 27: throughline.v1.ReclusterResponse.found_topics:type_name -> throughline.v1.Topic
+	6,  // 28: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
+	8,  // 29: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
+	9,  // 30: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
+	11, // 31: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
+	12, // 32: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
+	16, // 33: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
+	18, // 34: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
+	7,  // 35: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
+	4,  // 36: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
+	10, // 37: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
+	5,  // 38: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
+	13, // 39: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
+	17, // 40: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
+	25, // 41: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
+	35, // [35:42] is the sub-list for method output_type
+	28, // [28:35] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_throughline_v1_cluster_service_proto_init() }

@@ -42,7 +42,8 @@ type ClusterServiceClient interface {
 	// Returns a story with its articles. The id of a merged story returns the
 	// story it was merged into, for ever.
 	GetStory(ctx context.Context, in *GetStoryRequest, opts ...grpc.CallOption) (*Story, error)
-	// Lists topics and themes, largest first.
+	// Lists topics and themes, largest first, so that a theme comes before its
+	// topics.
 	ListTopics(ctx context.Context, in *ListTopicsRequest, opts ...grpc.CallOption) (*ListTopicsResponse, error)
 	// Returns a topic with its stories, or a theme with its topics and stories.
 	GetTopic(ctx context.Context, in *GetTopicRequest, opts ...grpc.CallOption) (*Topic, error)
@@ -158,7 +159,8 @@ type ClusterServiceServer interface {
 	// Returns a story with its articles. The id of a merged story returns the
 	// story it was merged into, for ever.
 	GetStory(context.Context, *GetStoryRequest) (*Story, error)
-	// Lists topics and themes, largest first.
+	// Lists topics and themes, largest first, so that a theme comes before its
+	// topics.
 	ListTopics(context.Context, *ListTopicsRequest) (*ListTopicsResponse, error)
 	// Returns a topic with its stories, or a theme with its topics and stories.
 	GetTopic(context.Context, *GetTopicRequest) (*Topic, error)
