@@ -77,6 +77,7 @@ var rules = map[string]rule{
 	"internal/report":     {why: "a clustering as a page: labels and texts in, HTML out", ours: []string{"cluster", "cluster/vector"}},
 	"internal/openaiapi":  {why: "an embedder for other programs, over HTTP", ours: []string{"embed"}},
 
+	"internal/derive": {why: "pure: labelled sets to small odd corpora; it needs no vectors, no store", ours: []string{"internal/news"}},
 	"internal/evaluate": {why: "labelled files to quality figures, through the same engines that serve",
 		ours: []string{"cluster", "cluster/vector", "embed", "internal/chunk", "internal/formats", "internal/ingest", "internal/news",
 			"internal/npy", "internal/related", "internal/store", "internal/stories"}},
