@@ -386,10 +386,8 @@ func (d *drawer) templates(of []labelledItem) []labelledItem {
 
 // Summary describes scores of corpora, such as story F1.
 type Summary struct {
-	Count int     `json:"count"`
-	Mean  float64 `json:"mean"`
-	Tenth float64 `json:"tenth_percentile"`
-	Worst float64 `json:"worst"`
+	Count              int
+	Mean, Tenth, Worst float64 // Tenth is the tenth percentile
 }
 
 // Summarize summarizes at least one score.
