@@ -341,7 +341,7 @@ func (d *drawer) odd(kind Kind, drawn []labelledItem) ([]labelledItem, []string)
 	if duplicates && kind != Ones {
 		names = append(names, "duplicates")
 		for _, i := range d.Perm(len(originals))[:min(len(originals), 1+d.IntN(3))] {
-			for n := range pick(d, 2, 5, 20) {
+			for n := range d.repetitions(originals) {
 				item := originals[i]
 				item.Copy = n + 1
 				drawn = append(drawn, item)
@@ -357,12 +357,18 @@ func (d *drawer) odd(kind Kind, drawn []labelledItem) ([]labelledItem, []string)
 	return drawn, names
 }
 
+// repetitions returns how often an article is repeated. In a small corpus there are fewer, so that
+// it stays of its kind.
+func (d *drawer) repetitions(of []labelledItem) int {
+	return min(pick(d, 2, 5, 20), 2+len(of)/8)
+}
+
 // templates returns repetitions of one or two articles, each with the names, the numbers and the
 // date of an article of another story.
 func (d *drawer) templates(of []labelledItem) []labelledItem {
 	var out []labelledItem
-	for range 1 + d.IntN(2) {
-		item := pick(d, of...)
+	for _, i := range d.Perm(len(of))[:min(len(of), 1+d.IntN(2))] {
+		item := of[i]
 		s := &d.sources[item.Source]
 		named := func(i int) bool { return s.Names != nil && s.Names[i] >= 2 }
 		if !named(item.Index) {
@@ -374,7 +380,7 @@ func (d *drawer) templates(of []labelledItem) []labelledItem {
 				donors = append(donors, pick(d, members...))
 			}
 		}
-		for _, k := range d.Perm(len(donors))[:min(len(donors), pick(d, 2, 5, 20))] {
+		for _, k := range d.Perm(len(donors))[:min(len(donors), d.repetitions(of))] {
 			made := item
 			made.Template, made.Donor = len(out)+1, donors[k]
 			made.story = storyKey{template: made.Template}

@@ -78,7 +78,10 @@ func check(t *rapid.T, c Corpus, sources []Source, opts Options) {
 	type key struct {
 		source, index, copied, template int
 	}
-	seen := map[key]bool{}
+	type exchanged struct {
+		source, index, donor int
+	}
+	seen, templates := map[key]bool{}, map[exchanged]bool{}
 	storyOf, numberOf := map[int32]storyKey{}, map[storyKey]int32{}
 	var from []int
 	size := map[int32]int{}
@@ -96,6 +99,11 @@ func check(t *rapid.T, c Corpus, sources []Source, opts Options) {
 		story := storyKey{source: it.Source, story: s.Story[it.Index]}
 		if it.Template > 0 {
 			story = storyKey{template: it.Template}
+			if k := (exchanged{it.Source, it.Index, it.Donor}); templates[k] {
+				t.Errorf("%s: two templates have the same text: %+v", c.Name, it)
+			} else {
+				templates[k] = true
+			}
 			if s.Names[it.Index] < 2 || s.Names[it.Donor] < 2 || s.Story[it.Donor] == s.Story[it.Index] {
 				t.Errorf("%s: %+v has too few names, or those of its own story", c.Name, it)
 			}
