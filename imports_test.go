@@ -77,9 +77,10 @@ var rules = map[string]rule{
 	"internal/report":     {why: "a clustering as a page: labels and texts in, HTML out", ours: []string{"cluster", "cluster/vector"}},
 	"internal/openaiapi":  {why: "an embedder for other programs, over HTTP", ours: []string{"embed"}},
 
+	"internal/derive": {why: "pure: labelled sets to small odd corpora; it needs no vectors, no store", ours: []string{"internal/news"}},
 	"internal/evaluate": {why: "labelled files to quality figures, through the same engines that serve",
-		ours: []string{"cluster", "cluster/vector", "embed", "internal/chunk", "internal/formats", "internal/ingest", "internal/news",
-			"internal/npy", "internal/related", "internal/store", "internal/stories"}},
+		ours: []string{"cluster", "cluster/vector", "embed", "internal/chunk", "internal/derive", "internal/formats", "internal/ingest",
+			"internal/news", "internal/npy", "internal/related", "internal/store", "internal/stories"}},
 	"internal/calibrate": {why: "labelled files to the coefficients of score's model; it needs no store",
 		ours: []string{"cluster", "embed", "internal/chunk", "internal/evaluate", "internal/hierarchy", "internal/news", "internal/score"}},
 
@@ -96,7 +97,7 @@ var rules = map[string]rule{
 			"internal/store", "internal/stories"}},
 	"cmd/throughline": {why: "flags, printing, and the assembly of the product; what is stored it sees through internal/store",
 		ours: []string{"cluster/vector", "embed", "embed/minilm", "internal/batch", "internal/calibrate", "internal/chunk",
-			"internal/evaluate", "internal/formats", "internal/ingest", "internal/news", "internal/npy",
+			"internal/derive", "internal/evaluate", "internal/formats", "internal/ingest", "internal/news", "internal/npy",
 			"internal/openaiapi", "internal/parquet", "internal/related", "internal/report", "internal/score", "internal/server",
 			"internal/state", "internal/store", "internal/stories", "internal/titles", "proto/throughline/v1"},
 		foreign: []string{"github.com/alecthomas/kong", "google.golang.org/grpc"}},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,6 +24,7 @@ type evaluateCmd struct {
 	Save      string   `type:"path" placeholder:"FILE" help:"Write the figures, as JSON, for --compare."`
 	Compare   string   `type:"path" placeholder:"FILE" help:"Show the changes since the run saved in FILE."`
 	MaxDrop   *float64 `placeholder:"X" help:"With --compare: fail if the mean of a figure drops by more than X."`
+	DerivedFlags
 }
 
 // Help is the long help of the command.
@@ -38,7 +40,11 @@ share of pairs in one story that belong together. Related: ECE is the expected c
 the lists. The 95% intervals come from resampling the stories of the labels, so they are about other stories of this kind.
 
 --vectors takes a NumPy array with a row for each article, or a directory with an array NAME.npy for each file NAME.jsonl.
---ask 0 measures stories and topics only.`
+--ask 0 measures stories and topics only.
+
+--derived 240 measures the stories of 240 small odd corpora that are drawn from the files: sub has some stories of a file, thin
+mostly one-offs, ones nothing else, giant one story and little else, mix stories of two or three files, window those that begin
+after some day. Of shortened texts, which --derived-amount asks for, the model makes the vectors, also with --vectors.`
 }
 
 // check finds flags that contradict each other.
@@ -46,7 +52,7 @@ func (c *evaluateCmd) check() error {
 	switch {
 	case c.Bootstrap < 0 || c.Bootstrap > maxBootstrap:
 		return usageError{fmt.Errorf("--bootstrap %d: must be 0 to %d", c.Bootstrap, maxBootstrap)}
-	case c.Cache != "" && c.Vectors != "":
+	case c.Cache != "" && c.Vectors != "" && !c.shortens():
 		return usageError{errors.New("--cache is for the vectors of a model and does not go with --vectors")}
 	case c.Ask != nil && *c.Ask < 0:
 		return usageError{fmt.Errorf("--ask %d: must not be negative", *c.Ask)}
@@ -57,7 +63,7 @@ func (c *evaluateCmd) check() error {
 	case c.MaxDrop != nil && !(*c.MaxDrop >= 0 && *c.MaxDrop <= 1):
 		return usageError{fmt.Errorf("--max-drop %v: must be 0 to 1", *c.MaxDrop)}
 	}
-	return nil
+	return c.DerivedFlags.check(c)
 }
 
 // maxBootstrap keeps a typing error from taking hours.
@@ -76,11 +82,12 @@ func (c *evaluateCmd) Run(ctx context.Context, p *program) (err error) {
 			}
 		}
 	}
-	var earlier *evaluate.Report
-	if c.Compare != "" {
-		if earlier, err = readReport(c.Compare, c.Files); err != nil {
-			return err
-		}
+	if c.Derived > 0 {
+		return c.derived(ctx, p)
+	}
+	earlier, err := c.earlier(func(r *evaluate.Report) error { return r.Covers(c.Files) })
+	if err != nil {
+		return err
 	}
 	source, err := c.source(ctx, p, c.Files)
 	if err != nil {
@@ -95,7 +102,11 @@ func (c *evaluateCmd) Run(ctx context.Context, p *program) (err error) {
 		}
 		results = append(results, result)
 	}
-	report := evaluate.NewReport(source.model, results)
+	return c.finish(p, evaluate.NewReport(source.model, results), earlier)
+}
+
+// finish compares, keeps and prints a report. earlier may be nil.
+func (c *evaluateCmd) finish(p *program, report, earlier *evaluate.Report) (err error) {
 	if earlier != nil {
 		if report.Comparison, err = evaluate.Compare(earlier, report); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", c.Compare, err), p.printReport(report))
@@ -116,19 +127,23 @@ func (c *evaluateCmd) Run(ctx context.Context, p *program) (err error) {
 	return errors.Join(failed...)
 }
 
-// readReport reads an earlier run of these files.
-func readReport(path string, files []string) (*evaluate.Report, error) {
-	f, err := os.Open(path)
+// earlier reads the run to compare with, nil if there is none, and checks that it is of the same
+// articles.
+func (c *evaluateCmd) earlier(check func(*evaluate.Report) error) (*evaluate.Report, error) {
+	if c.Compare == "" {
+		return nil, nil
+	}
+	f, err := os.Open(c.Compare)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // read from only
 	report, err := evaluate.ReadReport(f)
 	if err == nil {
-		err = report.Covers(files)
+		err = check(report)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", c.Compare, err)
 	}
 	return report, nil
 }
@@ -143,7 +158,7 @@ func writeJSON(path string, value any) error {
 }
 
 // evaluate measures one file in a store of its own.
-func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSource, name string) (_ *evaluate.Result, err error) {
+func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSource, name string) (*evaluate.Result, error) {
 	opts := evaluate.Options{Now: time.Now, Workers: p.cli.Workers, Bootstrap: c.Bootstrap}
 	if c.Ask != nil {
 		if opts.Ask = *c.Ask; opts.Ask == 0 {
@@ -155,22 +170,28 @@ func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSo
 		return nil, err
 	}
 	opts.Vectors = vectors
+	shown := p.counter(name + ", ")
+	defer shown.done()
+	opts.Progress = shown.count
+	return p.measure(ctx, embedder, vectors != nil, name, evaluate.Read(ctx, name, p.readOptions()), opts)
+}
+
+// measure measures articles in a store of their own. fixed means that the embedder has the vectors
+// of these articles only.
+func (p *program) measure(ctx context.Context, embedder embed.Embedder, fixed bool, name string, items iter.Seq2[evaluate.Labelled, error],
+	opts evaluate.Options) (_ *evaluate.Result, err error) {
 	conn, err := store.Local("", p.logger())
 	if err != nil {
 		return nil, err
 	}
 	e, err := assemble(ctx, conn, embedder, settings{
-		purpose: purpose{scoring: true}, prefix: "evaluate", workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger(), fixed: vectors != nil,
+		purpose: purpose{scoring: true}, prefix: "evaluate", workers: opts.Workers, precision: p.cli.Precision, logger: p.logger(), fixed: fixed,
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	shown := p.counter(name + ", ")
-	defer shown.done()
-	opts.Progress = shown.count
-	return evaluate.Run(ctx, evaluate.Engines{Pipeline: e.ingest, Ranking: e.related, Stories: e.stories, Store: e.store},
-		name, evaluate.Read(ctx, name, p.readOptions()), opts)
+	return evaluate.Run(ctx, evaluate.Engines{Pipeline: e.ingest, Ranking: e.related, Stories: e.stories, Store: e.store}, name, items, opts)
 }
 
 // printReport prints the figures to stdout, and notes about them to stderr.
@@ -184,7 +205,11 @@ func (p *program) printReport(report *evaluate.Report) error {
 	if p.cli.JSON {
 		return json.NewEncoder(p.stdout).Encode(report)
 	}
-	if err := evaluate.WriteTables(p.stdout, report); err != nil || report.Comparison == nil {
+	write := evaluate.WriteTables
+	if report.Derived != nil {
+		write = evaluate.WriteDerived
+	}
+	if err := write(p.stdout, report); err != nil || report.Comparison == nil {
 		return err
 	}
 	fmt.Fprintln(p.stdout)

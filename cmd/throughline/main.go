@@ -132,6 +132,6 @@ func newParser(c *cli, stdout, stderr io.Writer, parsed func(int)) (*kong.Kong, 
 		kong.DefaultEnvars("THROUGHLINE"),
 		kong.Writers(stdout, stderr),
 		kong.Exit(parsed),
-		kong.Vars{"data": defaultDataDir(), "prefix": defaultPrefix, "samples": strconv.Itoa(evaluate.DefaultBootstrap)},
+		kong.Vars{"data": defaultDataDir(), "prefix": defaultPrefix, "samples": strconv.Itoa(evaluate.DefaultBootstrap), "seed": derivedSeed},
 	)
 }

@@ -17,6 +17,8 @@ var ErrIncomparable = errors.New("the earlier run cannot be compared with this o
 type Comparison struct {
 	Model   string   `json:"model"` // of the earlier run
 	Changes []Change `json:"changes"`
+	// Kinds lists the changes of the story F1 of derived corpora by kind, and of all.
+	Kinds []KindChange `json:"kinds,omitempty"`
 	// OtherLists means that the runs asked for the related coverage of different articles, so its
 	// figures are not compared.
 	OtherLists bool `json:"other_lists,omitempty"`
@@ -54,6 +56,9 @@ func ReadReport(r io.Reader) (*Report, error) {
 // Covers returns an error unless an earlier run has the sets of these files and no others, by name.
 // It finds a mistake before a long run; Compare compares the labels.
 func (r *Report) Covers(files []string) error {
+	if r.Derived != nil {
+		return fmt.Errorf("%w: it was of %v, this one is of files", ErrIncomparable, r.Derived)
+	}
 	var old, now []string
 	for _, s := range r.Sets {
 		old = append(old, SetName(s.File))
@@ -99,6 +104,9 @@ func Compare(old, now *Report) (*Comparison, error) {
 		}
 		c.add("", f, mean, now.Mean[f.name], old.Intervals, now.Intervals)
 	}
+	if old.Derived != nil && now.Derived != nil {
+		c.Kinds = kindChanges(old.Derived.F1, now.Derived.F1)
+	}
 	return c, nil
 }
 
@@ -137,8 +145,11 @@ func (c Change) String() string {
 }
 
 // WriteComparison writes the changes as text: every figure that differs in the third digit, and the
-// means.
+// means. Of derived corpora it writes the story F1 only.
 func WriteComparison(w io.Writer, c *Comparison) error {
+	if c.Kinds != nil {
+		return writeDerivedComparison(w, c)
+	}
 	t := NewColumns(w, "CHANGED IN", "FIGURE", "OLD", "NEW", "DIFFERENCE", "")
 	for _, change := range c.Changes {
 		name := "mean"

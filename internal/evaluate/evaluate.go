@@ -20,6 +20,8 @@
 //   - Reliability of the probabilities that these lists present, see Reliability.
 //   - Topics: AMI and ARI of the topics found.
 //
+// What is measured is a file, or a corpus drawn from files, see Collection.
+//
 // Most figures come with an interval, see bootstrap. A report can be compared with a later one, see
 // Compare.
 //

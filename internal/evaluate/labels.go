@@ -43,7 +43,7 @@ func ingestAll(ctx context.Context, sys System, items iter.Seq2[Labelled, error]
 			if err == nil {
 				a := item.Valid.Article()
 				if known[item.ID] {
-					result.Duplicates = append(result.Duplicates, fmt.Errorf("%s: an article with the id %q was read before", a.Origin, item.ID))
+					result.Duplicates = append(result.Duplicates, errDuplicate(item))
 					continue
 				}
 				known[item.ID] = true
@@ -77,6 +77,10 @@ func ingestAll(ctx context.Context, sys System, items iter.Seq2[Labelled, error]
 		}
 	}
 	return g, nil
+}
+
+func errDuplicate(l Labelled) error {
+	return fmt.Errorf("%s: an article with the id %q was read before", l.Valid.Article().Origin, l.ID)
 }
 
 // number orders articles by id and numbers their labels.

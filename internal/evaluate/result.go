@@ -51,6 +51,8 @@ type Result struct {
 	// stories.f1.
 	Intervals map[string]Interval `json:"intervals,omitempty"`
 	Seconds   float64             `json:"seconds"` // from the first article read to the last score
+	// Drawn says what the corpus was drawn from; nil: it is a file.
+	Drawn *Drawn `json:"drawn,omitempty"`
 
 	WithoutVector int     `json:"-"` // left out: no row of Options.Vectors
 	Unidentified  int     `json:"-"` // stored articles that came without an id and were given one
@@ -71,6 +73,7 @@ type Report struct {
 	Sets       []*Result           `json:"sets"`
 	Mean       map[string]Score    `json:"mean"` // by figure, over the sets that have it
 	Intervals  map[string]Interval `json:"mean_intervals,omitempty"`
+	Derived    *Derived            `json:"derived,omitempty"`    // nil: the sets are files
 	Comparison *Comparison         `json:"comparison,omitempty"` // nil: not compared
 }
 
