@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"throughline/cluster/vector"
 	"throughline/embed"
 	"throughline/embed/minilm"
+	"throughline/internal/score"
 )
 
 const (
@@ -73,7 +75,52 @@ type EmbedderFlags struct {
 
 // StoryFlags say what stories are to be like.
 type StoryFlags struct {
-	Precision float64 `placeholder:"SHARE" help:"Target pairwise precision of stories, e.g. 0.95; 0: balance with recall."`
+	Precision   *float64     `placeholder:"SHARE" help:"Target pairwise precision of stories, e.g. 0.95; 0: balance with recall."`
+	Granularity *granularity `placeholder:"STEPS" help:"Finer or coarser stories: finer (1), coarser (-1), or -4 to 4; 0: as found."`
+}
+
+// granularity is a number of steps to finer stories; see score.Target.
+type granularity int
+
+// UnmarshalText reads finer, coarser, or a number of steps.
+func (g *granularity) UnmarshalText(text []byte) error {
+	switch word := string(text); word {
+	case "finer":
+		*g = 1
+	case "coarser":
+		*g = -1
+	default:
+		n, err := strconv.Atoi(word)
+		if err != nil || n < -score.MaxGranularity || n > score.MaxGranularity {
+			return fmt.Errorf("out of range (got %q, want finer, coarser, or %d to %d)", word, -score.MaxGranularity, score.MaxGranularity)
+		}
+		*g = granularity(n)
+	}
+	return nil
+}
+
+// target returns where stories should end.
+func (f StoryFlags) target() score.Target {
+	var t score.Target
+	if f.Precision != nil {
+		t.Precision = *f.Precision
+	}
+	if f.Granularity != nil {
+		t.Granularity = int(*f.Granularity)
+	}
+	return t
+}
+
+// check finds values that are out of range or contradict each other.
+func (f StoryFlags) check() error {
+	t := f.target()
+	switch {
+	case !(t.Precision >= 0 && t.Precision < 1):
+		return usageError{fmt.Errorf("--precision %v: must be at least 0 and below 1", t.Precision)}
+	case t.Precision > 0 && t.Granularity != 0:
+		return usageError{errors.New("--granularity does not go with --precision: give one of them")}
+	}
+	return nil
 }
 
 // check finds mistakes in the environment and in the flags of all commands.
@@ -92,8 +139,8 @@ func (c *cli) check() error {
 	if err := c.EmbedderFlags.check(); err != nil {
 		return err
 	}
-	if !(c.Precision >= 0 && c.Precision < 1) {
-		return usageError{fmt.Errorf("--precision %v: must be at least 0 and below 1", c.Precision)}
+	if err := c.StoryFlags.check(); err != nil {
+		return err
 	}
 	return c.ChatFlags.check(c.BaseURL)
 }

@@ -160,7 +160,7 @@ func (c *clusterCmd) clusterInputs(ctx context.Context, p *program, stages *batc
 	}
 	work, tidy := c.workDir(p.cli.Data)
 	job := batch.NewJob(batch.Options{
-		Topics: c.Topics, Precision: p.cli.Precision, Documents: c.wantsPage(), Workers: p.cli.Workers, MaxMemory: int64(c.MaxMemory),
+		Topics: c.Topics, Target: p.cli.target(), Documents: c.wantsPage(), Workers: p.cli.Workers, MaxMemory: int64(c.MaxMemory),
 		Work: work, Build: fmt.Sprint(readBuild()), Logger: p.logger(),
 	}, stages)
 	var labels *batch.Labeling

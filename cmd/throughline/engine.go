@@ -124,7 +124,7 @@ func (p *program) openEngine(ctx context.Context, why purpose) (*engine, error) 
 		return nil, errors.Join(err, conn.Close())
 	}
 	e, err := assemble(ctx, conn, embedder, settings{
-		purpose: why, prefix: p.cli.Prefix, workers: p.cli.Workers, precision: p.cli.Precision, logger: p.logger(),
+		purpose: why, prefix: p.cli.Prefix, workers: p.cli.Workers, target: p.cli.target(), logger: p.logger(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -136,11 +136,11 @@ func (p *program) openEngine(ctx context.Context, why purpose) (*engine, error) 
 // settings of an engine.
 type settings struct {
 	purpose
-	prefix    string
-	workers   int
-	precision float64
-	logger    *slog.Logger
-	fixed     bool // vectors are given: no text can be embedded to calibrate
+	prefix  string
+	workers int
+	target  score.Target
+	logger  *slog.Logger
+	fixed   bool // vectors are given: no text can be embedded to calibrate
 }
 
 // assemble makes an engine on a connection, which the engine then owns. It loads the State for
@@ -167,13 +167,13 @@ func assemble(ctx context.Context, conn *store.Conn, embedder embed.Embedder, s 
 	}
 	if e.states, err = state.New(state.Config{
 		Store: opened, Model: model, Embedder: embedder, Reference: reference, ReadOnly: s.readOnly, Logger: s.logger, Now: time.Now,
-		Workers: s.workers, Precision: s.precision,
+		Workers: s.workers, Target: s.target,
 	}); err != nil {
 		return nil, err
 	}
 	cfg := stories.Config{
 		Articles: opened, Stories: opened, States: e.states, Embedder: embedder, Logger: s.logger, NewID: newID, Now: time.Now,
-		Workers: s.workers, Precision: s.precision,
+		Workers: s.workers, Target: s.target,
 	}
 	if !s.readOnly {
 		cfg.Writer = opened

@@ -185,7 +185,7 @@ func (p *program) measure(ctx context.Context, embedder embed.Embedder, fixed bo
 		return nil, err
 	}
 	e, err := assemble(ctx, conn, embedder, settings{
-		purpose: purpose{scoring: true}, prefix: "evaluate", workers: opts.Workers, precision: p.cli.Precision, logger: p.logger(), fixed: fixed,
+		purpose: purpose{scoring: true}, prefix: "evaluate", workers: opts.Workers, target: p.cli.target(), logger: p.logger(), fixed: fixed,
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())

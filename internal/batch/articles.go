@@ -75,7 +75,7 @@ func (o Options) articlesKey(space embed.Space, content checkpoint.Key) checkpoi
 	key.Add("job", "articles")
 	key.Add("space", space.Fingerprint())
 	key.Add("topics", o.Topics)
-	key.Add("precision", o.Precision)
+	key.Add("target", o.Target)
 	key.Add("content", content)
 	return key.Sum()
 }
@@ -86,7 +86,7 @@ func (j *Job) arrange(ctx context.Context, l *Labeling, read *readArticles, embe
 	if err != nil {
 		return err
 	}
-	h, err := hierarchy.Arrange(ctx, st, read.features, hierarchy.Options{Workers: j.Workers, Topics: j.Topics, Precision: j.Precision})
+	h, err := hierarchy.Arrange(ctx, st, read.features, hierarchy.Options{Workers: j.Workers, Topics: j.Topics, Target: j.Target})
 	if err != nil {
 		return err
 	}

@@ -16,17 +16,18 @@ import (
 	"strconv"
 
 	"throughline/internal/checkpoint"
+	"throughline/internal/score"
 )
 
 // Options of a job. Logger is needed for articles only.
 type Options struct {
-	Topics    int     // topics to make of articles; 0: as many as they show
-	Precision float64 // of the stories of articles; see hierarchy.Options
-	Documents bool    // describe items in the Labeling
-	Workers   int     // cores; 0: all
-	MaxMemory int64   // bytes of the whole process; 0: no limit
-	Work      string  // directory of checkpoints
-	Build     string  // of the program; checkpoints of other builds are not used
+	Topics    int          // topics to make of articles; 0: as many as they show
+	Target    score.Target // where stories should end; vectors have no precision
+	Documents bool         // describe items in the Labeling
+	Workers   int          // cores; 0: all
+	MaxMemory int64        // bytes of the whole process; 0: no limit
+	Work      string       // directory of checkpoints
+	Build     string       // of the program; checkpoints of other builds are not used
 	Logger    *slog.Logger
 }
 

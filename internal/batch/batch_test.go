@@ -403,11 +403,12 @@ func TestKeys(t *testing.T) {
 	content := checkpoint.NewKey().Sum()
 	key := base.articlesKey(space, content)
 	for name, other := range map[string]checkpoint.Key{
-		"build":     Options{Build: "2"}.articlesKey(space, content),
-		"topics":    Options{Build: "1", Topics: 3}.articlesKey(space, content),
-		"precision": Options{Build: "1", Precision: .9}.articlesKey(space, content),
-		"space":     base.articlesKey((&embedtest.Hashed{Model: "other"}).Space(), content),
-		"content":   base.articlesKey(space, key),
+		"build":       Options{Build: "2"}.articlesKey(space, content),
+		"topics":      Options{Build: "1", Topics: 3}.articlesKey(space, content),
+		"precision":   Options{Build: "1", Target: score.Target{Precision: .9}}.articlesKey(space, content),
+		"granularity": Options{Build: "1", Target: score.Target{Granularity: 1}}.articlesKey(space, content),
+		"space":       base.articlesKey((&embedtest.Hashed{Model: "other"}).Space(), content),
+		"content":     base.articlesKey(space, key),
 	} {
 		if other == key {
 			t.Errorf("another %s has the same key", name)

@@ -25,9 +25,8 @@ import (
 type Options struct {
 	// Topics is the number of topics; 0 chooses it by modularity.
 	Topics int
-	// Precision is the wanted share of pairs of one event among the pairs of articles within
-	// stories, above 0 and below 1. 0 balances precision and recall.
-	Precision float64
+	// Target is where stories should end.
+	Target score.Target
 	// Workers is the number of goroutines; 0 means GOMAXPROCS. It does not change the result.
 	Workers int
 }
@@ -49,8 +48,8 @@ type Hierarchy struct {
 // Arrange arranges articles that the statistics of the State count. The order of fs affects only
 // the numbering of labels, as long as ids are distinct.
 func Arrange(ctx context.Context, st *score.State, fs []score.Features, opts Options) (*Hierarchy, error) {
-	if !(opts.Precision >= 0 && opts.Precision < 1) {
-		return nil, fmt.Errorf("precision: out of range (got %v, want 0 to below 1)", opts.Precision)
+	if err := opts.Target.Check(); err != nil {
+		return nil, err
 	}
 	graph, err := NewCandidateGraph(ctx, st, fs, opts)
 	if err != nil {
@@ -60,7 +59,7 @@ func Arrange(ctx context.Context, st *score.State, fs []score.Features, opts Opt
 	if err != nil {
 		return nil, err
 	}
-	threshold, story := stories(st.Model, linked.Joins, linked.curves, linked.Prior, opts.Precision)
+	threshold, story := stories(st.Model, linked.Joins, linked.curves, linked.Prior, opts.Target)
 	topic, theme, err := topics(ctx, graph.ws, story, opts.Topics, opts.Workers)
 	if err != nil {
 		return nil, err
@@ -214,12 +213,12 @@ func pairLogit(it cluster.Items, i, j int) float64 {
 }
 
 // stories chooses the threshold and returns it with the labels of stories, -1 for one-offs.
-func stories(m *score.Model, dendrogram *cluster.Dendrogram, c curves, prior, wanted float64) (score.Threshold, []int32) {
+func stories(m *score.Model, dendrogram *cluster.Dendrogram, c curves, prior float64, target score.Target) (score.Threshold, []int32) {
 	t := score.Threshold{Prior: prior, Precision: 1}
 	t.BreakEven, t.Guarded = breakEven(m.Threshold, dendrogram, c, prior)
-	t.Logit = t.BreakEven
-	if wanted > 0 {
-		t.Logit = forPrecision(m.Reliability, dendrogram, t.BreakEven, wanted)
+	t.Logit = stepped(dendrogram, t.BreakEven, target.Granularity)
+	if target.Precision > 0 {
+		t.Logit = forPrecision(m.Reliability, dendrogram, t.BreakEven, target.Precision)
 	}
 	var labels []int32
 	labels, t.Largest = withoutSingletons(dendrogram.Cut(float32(t.Logit)))

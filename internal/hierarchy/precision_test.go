@@ -37,7 +37,7 @@ func TestPrecisionAskedForMakesStoriesSmaller(t *testing.T) {
 	c := stateOf(ps)
 	last := -1.0
 	for _, wanted := range []float64{.5, .8, .95, .99} {
-		l, err := Arrange(context.Background(), c, ps, Options{Precision: wanted})
+		l, err := Arrange(context.Background(), c, ps, Options{Target: score.Target{Precision: wanted}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestPrecisionAskedForMakesStoriesSmaller(t *testing.T) {
 		last = together
 	}
 	for _, bad := range []float64{-.1, 1, math.NaN()} {
-		if _, err := Arrange(context.Background(), c, ps, Options{Precision: bad}); err == nil {
+		if _, err := Arrange(context.Background(), c, ps, Options{Target: score.Target{Precision: bad}}); err == nil {
 			t.Errorf("a precision of %v was accepted", bad)
 		}
 	}

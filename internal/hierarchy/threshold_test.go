@@ -183,12 +183,12 @@ func TestAgreeIsAdjustedForChance(t *testing.T) {
 func TestNoStorySwallowsTheCorpus(t *testing.T) {
 	tree := pairsAndChain(40, 5, 3)
 	m := &score.Model{Threshold: score.ThresholdRule{Target: .4, PriorWeight: 1, PriorClip: 2, TargetWeight: 1000, Temperature: .02}}
-	cut, labels := stories(m, tree, curvesOf(tree, nil), prior(logits(.5, 1000)), 0)
+	cut, labels := stories(m, tree, curvesOf(tree, nil), prior(logits(.5, 1000)), score.Target{})
 	if !cut.Guarded || cut.Largest > guardShare || labels[0] != labels[1] || labels[0] == labels[2] {
 		t.Errorf("cut %+v, stories %v", cut, labels[:4])
 	}
 	few := pairsAndChain(10, 5, 3)
-	small, _ := stories(m, few, curvesOf(few, nil), prior(logits(.5, 1000)), 0)
+	small, _ := stories(m, few, curvesOf(few, nil), prior(logits(.5, 1000)), score.Target{})
 	if small.Guarded {
 		t.Errorf("twenty articles may be on one event, but the cut was raised: %+v", small)
 	}

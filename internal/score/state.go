@@ -132,7 +132,7 @@ func Compare(a, b *Weighted) Signals {
 type Threshold struct {
 	Logit float64 // least mean logit at which groups are one story
 	// BreakEven is the logit at which precision equals recall, as the model expects it. It equals
-	// Logit unless a precision was asked for.
+	// Logit unless a precision or a granularity was asked for.
 	BreakEven float64
 	Precision float64 // expected share of pairs of one event among the pairs within stories
 	Prior     float64 // estimated share of pairs of one event among the candidate pairs

@@ -83,7 +83,7 @@ func (o *Owner) chooseThreshold(ctx context.Context) error {
 	}
 	st := o.Publish()
 	found, err := hierarchy.Arrange(ctx, st, sample, hierarchy.Options{
-		Workers: o.cfg.Workers, Precision: o.cfg.Precision, Topics: 1, // the search for the number of topics takes time and is not needed here
+		Workers: o.cfg.Workers, Target: o.cfg.Target, Topics: 1, // the search for the number of topics takes time and is not needed here
 	})
 	if err != nil {
 		return fmt.Errorf("choosing the story threshold: %w", err)

@@ -45,8 +45,8 @@ type Config struct {
 	ReadOnly  bool // follow the State of the writer instead of making one
 	Logger    *slog.Logger
 	Now       func() time.Time
-	Workers   int     // cores for calibration; 0: all
-	Precision float64 // see hierarchy.Options
+	Workers   int          // cores for calibration; 0: all
+	Target    score.Target // where stories should end
 }
 
 const (
@@ -102,7 +102,7 @@ func New(cfg Config) (*Owner, error) {
 	}
 	return &Owner{
 		cfg: cfg, builder: score.NewStatsBuilder(), calibrating: make(chan struct{}, 1),
-		known: calibration{Threshold: cfg.Model.DefaultThreshold()},
+		known: calibration{Threshold: cfg.Target.DefaultThreshold(cfg.Model)},
 	}, nil
 }
 
@@ -137,7 +137,9 @@ func (o *Owner) Load(ctx context.Context) error {
 	o.number = number
 	if record != nil {
 		o.mu.Lock()
-		o.known = record.calibration
+		if o.known = record.calibration; record.ThresholdAt == 0 && !o.cfg.ReadOnly {
+			o.known.Threshold = o.cfg.Target.DefaultThreshold(o.cfg.Model) // an earlier process may have had another target
+		}
 		o.mu.Unlock()
 	}
 	if record != nil && !o.cfg.ReadOnly {

@@ -8,6 +8,7 @@ import (
 	"throughline/cluster"
 	"throughline/internal/hierarchy"
 	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
@@ -26,6 +27,8 @@ type Summary struct {
 	Created, Merged, Split, Renamed   int // stories
 	Deleted, Moved                    int // stories of which no article is in a story any more; articles whose story changed
 	Took                              time.Duration
+	Target                            score.Target    // asked for
+	Threshold                         score.Threshold // found for it
 }
 
 // Arrangement is the plan that reclustering makes, with its outcome.

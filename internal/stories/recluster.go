@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,6 +16,8 @@ import (
 type ReclusterOptions struct {
 	DryRun bool // make the plan and do not apply it
 	Topics int  // number of topics to make; 0: the number with the largest modularity
+	// Target is where stories should end; nil: where Config says.
+	Target *score.Target
 	// TopicStrengths asks for Arrangement.TopicStrengths.
 	TopicStrengths bool
 }
@@ -39,7 +42,7 @@ func (e *Engine) Recluster(ctx context.Context, opts ReclusterOptions, progress 
 		}
 		defer unlock()
 	}
-	a, threshold, err := e.arrange(ctx, opts, progress)
+	a, err := e.arrange(ctx, opts, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +54,7 @@ func (e *Engine) Recluster(ctx context.Context, opts ReclusterOptions, progress 
 		if err := e.apply(ctx, &a.Plan); err != nil {
 			return nil, fmt.Errorf("writing the arrangement: %w", err)
 		}
-		e.cfg.States.AdoptThreshold(threshold)
+		e.cfg.States.AdoptThreshold(a.Summary.Threshold)
 	}
 	progress("done", 1)
 	a.Summary.Took = e.cfg.Now().Sub(started)
@@ -59,40 +62,41 @@ func (e *Engine) Recluster(ctx context.Context, opts ReclusterOptions, progress 
 }
 
 // arrange reads the store and makes the plan.
-func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Progress) (*Arrangement, score.Threshold, error) {
-	var none score.Threshold
+func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Progress) (*Arrangement, error) {
 	inv, err := e.inventory(ctx)
 	if err != nil {
-		return nil, none, fmt.Errorf("reading the store: %w", err)
+		return nil, fmt.Errorf("reading the store: %w", err)
 	}
 	progress("comparing", 0.1)
 	if err := e.cfg.States.MeasureSpace(ctx); err != nil {
-		return nil, none, err
+		return nil, err
 	}
 	st := e.cfg.States.Publish()
 	features := make([]score.Features, len(inv.Articles))
 	for i, a := range inv.Articles {
 		features[i] = a.Features()
 	}
-	h, err := hierarchy.Arrange(ctx, st, features, hierarchy.Options{Workers: e.cfg.Workers, Topics: opts.Topics, Precision: e.cfg.Precision})
+	target := *cmp.Or(opts.Target, &e.cfg.Target)
+	h, err := hierarchy.Arrange(ctx, st, features, hierarchy.Options{Workers: e.cfg.Workers, Topics: opts.Topics, Target: target})
 	if err != nil {
-		return nil, none, fmt.Errorf("clustering %d articles: %w", len(features), err)
+		return nil, fmt.Errorf("clustering %d articles: %w", len(features), err)
 	}
 	if err := e.cfg.States.CheckThreshold(ctx, st, h.Threshold.Logit); err != nil {
-		return nil, none, err
+		return nil, err
 	}
 	progress("naming", 0.7)
 	texts, err := e.beginnings(ctx, ArrangementTexts(inv, h))
 	if err != nil {
-		return nil, none, fmt.Errorf("reading texts for keywords: %w", err)
+		return nil, fmt.Errorf("reading texts for keywords: %w", err)
 	}
 	a := PlanArrangement(inv, h, texts, e.cfg.NewID)
+	a.Summary.Target, a.Summary.Threshold = target, h.Threshold
 	if opts.TopicStrengths {
 		if a.TopicStrengths, err = hierarchy.TopicStrengths(ctx, features, h.Topic, e.cfg.Workers); err != nil {
-			return nil, none, err
+			return nil, err
 		}
 	}
-	return a, h.Threshold, nil
+	return a, nil
 }
 
 func (e *Engine) inventory(ctx context.Context) (*Inventory, error) {

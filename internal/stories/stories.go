@@ -67,7 +67,7 @@ type States interface {
 	AdoptThreshold(t score.Threshold)
 }
 
-// Config has the parts of an Engine. Every field but Writer, Workers and Precision is required.
+// Config has the parts of an Engine. Every field but Writer, Workers and Target is required.
 type Config struct {
 	Articles Articles
 	Stories  Stories
@@ -78,8 +78,7 @@ type Config struct {
 	NewID    func(kind string) string // returns a new id; kind is "story", "topic" or "theme"
 	Now      func() time.Time         // measures durations and the age of pending articles
 	Workers  int                      // cores for reclustering; 0: all
-	// Precision is the target pairwise precision of stories, 0 to 1; 0: see hierarchy.Options.
-	Precision float64
+	Target   score.Target             // where stories should end
 }
 
 // Engine maintains the stories of a store. It is safe for concurrent use: reads go on while one
