@@ -11,6 +11,7 @@ import (
 	longrunning "cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"throughline/internal/batch"
@@ -137,9 +138,13 @@ func (c *clusterCmd) clusterRemote(ctx context.Context, p *program, stages *batc
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
 	stages.Begin("stories")
-	job, err := a.clusters.Recluster(ctx, &throughlinev1.ReclusterRequest{
-		DryRun: !c.Apply, TopicCount: int32(c.Topics), IncludeMemberships: !c.Apply && len(c.Output) > 0,
-	})
+	request := &throughlinev1.ReclusterRequest{
+		DryRun: !c.Apply, TopicCount: int32(c.Topics), IncludeMemberships: !c.Apply && len(c.Output) > 0, Precision: p.cli.Precision,
+	}
+	if g := p.cli.Granularity; g != nil {
+		request.Granularity = proto.Int32(int32(*g))
+	}
+	job, err := a.clusters.Recluster(ctx, request)
 	if err != nil {
 		return nil, err
 	}

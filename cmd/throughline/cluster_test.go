@@ -410,11 +410,13 @@ func TestClusterStore(t *testing.T) {
 }
 
 // serving runs a server on a data directory and returns its address and what stops it.
-func serving(t *testing.T, data string) (addr string, stop func()) {
+func serving(t *testing.T, data string, flags ...string) (addr string, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan execution, 1)
-	go func() { done <- execute(ctx, data, "", "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0") }()
+	go func() {
+		done <- execute(ctx, data, "", append(flags, "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")...)
+	}()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if addr = runningServer(data); addr != "" {
 			break

@@ -11,6 +11,7 @@ import (
 	longrunning "cloud.google.com/go/longrunning/autogen/longrunningpb"
 
 	"throughline/internal/news"
+	"throughline/internal/score"
 	"throughline/internal/stories"
 	throughlinev1 "throughline/proto/throughline/v1"
 )
@@ -204,7 +205,12 @@ func (c *clusterService) Recluster(_ context.Context, in *throughlinev1.Recluste
 	if in.GetIncludeMemberships() && !in.GetDryRun() {
 		return nil, invalid(violation{"include_memberships", "needs dry_run: ListArticles has the memberships that a job wrote"})
 	}
-	return c.server.startReclustering(engine, stories.ReclusterOptions{
-		DryRun: in.GetDryRun(), Topics: int(in.GetTopicCount()), TopicStrengths: in.GetIncludeMemberships(),
-	})
+	if in.GetPrecision() > 0 && in.GetGranularity() != 0 {
+		return nil, invalid(violation{"granularity", "does not go with a precision"})
+	}
+	opts := stories.ReclusterOptions{DryRun: in.GetDryRun(), Topics: int(in.GetTopicCount()), TopicStrengths: in.GetIncludeMemberships()}
+	if in.Precision != nil || in.Granularity != nil {
+		opts.Target = &score.Target{Precision: in.GetPrecision(), Granularity: int(in.GetGranularity())}
+	}
+	return c.server.startReclustering(engine, opts)
 }

@@ -326,5 +326,6 @@ func fromSummary(s stories.Summary) *throughlinev1.ReclusterResponse {
 		OneOffArticles: int64(s.OneOffs), LargestStoryArticles: int64(s.Largest),
 		StoriesCreated: int64(s.Created), StoriesMerged: int64(s.Merged), StoriesSplit: int64(s.Split), StoriesRenamed: int64(s.Renamed),
 		StoriesDeleted: int64(s.Deleted), ArticlesMoved: int64(s.Moved), Duration: durationpb.New(s.Took),
+		Precision: s.Target.Precision, Granularity: int32(s.Target.Granularity), Threshold: s.Threshold.Logit,
 	}
 }

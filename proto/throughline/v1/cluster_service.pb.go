@@ -1395,8 +1395,17 @@ type ReclusterRequest struct {
 	// `dry_run`: ListArticles, ListStories and ListTopics have what a job wrote.
 	// The operation fails with RESOURCE_EXHAUSTED when they take more than 60 MiB.
 	IncludeMemberships bool `protobuf:"varint,3,opt,name=include_memberships,json=includeMemberships,proto3" json:"include_memberships,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Target pairwise precision of stories: the wanted share of pairs of articles
+	// in one story that are about one event; 0: none. With neither `precision`
+	// nor `granularity`, stories end where the flags of the server say; with
+	// either one, where the request says.
+	Precision *float64 `protobuf:"fixed64,4,opt,name=precision,proto3,oneof" json:"precision,omitempty"`
+	// Steps to finer stories, below 0 to coarser ones; 0: where the articles show
+	// that stories end. Not with a `precision` above 0. Each step doubles or halves
+	// the odds that groups of articles need to be one story.
+	Granularity   *int32 `protobuf:"varint,5,opt,name=granularity,proto3,oneof" json:"granularity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReclusterRequest) Reset() {
@@ -1448,6 +1457,20 @@ func (x *ReclusterRequest) GetIncludeMemberships() bool {
 		return x.IncludeMemberships
 	}
 	return false
+}
+
+func (x *ReclusterRequest) GetPrecision() float64 {
+	if x != nil && x.Precision != nil {
+		return *x.Precision
+	}
+	return 0
+}
+
+func (x *ReclusterRequest) GetGranularity() int32 {
+	if x != nil && x.Granularity != nil {
+		return *x.Granularity
+	}
+	return 0
 }
 
 type ReclusterMetadata struct {
@@ -1554,8 +1577,15 @@ type ReclusterResponse struct {
 	// dropped when the next job starts.
 	Memberships []*ArticleMembership `protobuf:"bytes,14,rep,name=memberships,proto3" json:"memberships,omitempty"`
 	// The stories, topics and themes of `memberships`, without what they contain.
-	FoundStories  []*Story `protobuf:"bytes,15,rep,name=found_stories,json=foundStories,proto3" json:"found_stories,omitempty"`
-	FoundTopics   []*Topic `protobuf:"bytes,16,rep,name=found_topics,json=foundTopics,proto3" json:"found_topics,omitempty"`
+	FoundStories []*Story `protobuf:"bytes,15,rep,name=found_stories,json=foundStories,proto3" json:"found_stories,omitempty"`
+	FoundTopics  []*Topic `protobuf:"bytes,16,rep,name=found_topics,json=foundTopics,proto3" json:"found_topics,omitempty"`
+	// The target of the request, or that of the server.
+	Precision   float64 `protobuf:"fixed64,17,opt,name=precision,proto3" json:"precision,omitempty"`
+	Granularity int32   `protobuf:"varint,18,opt,name=granularity,proto3" json:"granularity,omitempty"`
+	// Least mean log-odds at which groups of articles are one story. It holds for
+	// arriving articles until the server chooses a threshold again, with the
+	// target of its flags.
+	Threshold     float64 `protobuf:"fixed64,19,opt,name=threshold,proto3" json:"threshold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1700,6 +1730,27 @@ func (x *ReclusterResponse) GetFoundTopics() []*Topic {
 		return x.FoundTopics
 	}
 	return nil
+}
+
+func (x *ReclusterResponse) GetPrecision() float64 {
+	if x != nil {
+		return x.Precision
+	}
+	return 0
+}
+
+func (x *ReclusterResponse) GetGranularity() int32 {
+	if x != nil {
+		return x.Granularity
+	}
+	return 0
+}
+
+func (x *ReclusterResponse) GetThreshold() float64 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
 }
 
 // ArticleMembership is where an article belongs. Ids of stories, topics and
@@ -1898,19 +1949,24 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\tstory_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bstoryIds\x12\x1e\n" +
 	"\vstop_at_end\x18\x03 \x01(\bR\tstopAtEnd\"I\n" +
 	"\x14WatchStoriesResponse\x121\n" +
-	"\x05event\x18\x01 \x01(\v2\x1b.throughline.v1.LedgerEventR\x05event\"\x86\x01\n" +
+	"\x05event\x18\x01 \x01(\v2\x1b.throughline.v1.LedgerEventR\x05event\"\x9b\x02\n" +
 	"\x10ReclusterRequest\x12\x17\n" +
 	"\adry_run\x18\x01 \x01(\bR\x06dryRun\x12(\n" +
 	"\vtopic_count\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\n" +
 	"topicCount\x12/\n" +
-	"\x13include_memberships\x18\x03 \x01(\bR\x12includeMemberships\"\xd0\x01\n" +
+	"\x13include_memberships\x18\x03 \x01(\bR\x12includeMemberships\x12:\n" +
+	"\tprecision\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\tprecision\x88\x01\x01\x129\n" +
+	"\vgranularity\x18\x05 \x01(\x05B\x12\xbaH\x0f\x1a\r\x18\x04(\xfc\xff\xff\xff\xff\xff\xff\xff\xff\x01H\x01R\vgranularity\x88\x01\x01B\f\n" +
+	"\n" +
+	"_precisionB\x0e\n" +
+	"\f_granularity\"\xd0\x01\n" +
 	"\x11ReclusterMetadata\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\tR\x05stage\x12\x1a\n" +
 	"\bprogress\x18\x02 \x01(\x01R\bprogress\x129\n" +
 	"\n" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
 	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x17\n" +
-	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xb9\x05\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\x97\x06\n" +
 	"\x11ReclusterResponse\x12\x1a\n" +
 	"\barticles\x18\x01 \x01(\x03R\barticles\x12\x18\n" +
 	"\astories\x18\x02 \x01(\x03R\astories\x12\x16\n" +
@@ -1928,7 +1984,10 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\x16largest_story_articles\x18\r \x01(\x03R\x14largestStoryArticles\x12C\n" +
 	"\vmemberships\x18\x0e \x03(\v2!.throughline.v1.ArticleMembershipR\vmemberships\x12:\n" +
 	"\rfound_stories\x18\x0f \x03(\v2\x15.throughline.v1.StoryR\ffoundStories\x128\n" +
-	"\ffound_topics\x18\x10 \x03(\v2\x15.throughline.v1.TopicR\vfoundTopics\"\xcc\x01\n" +
+	"\ffound_topics\x18\x10 \x03(\v2\x15.throughline.v1.TopicR\vfoundTopics\x12\x1c\n" +
+	"\tprecision\x18\x11 \x01(\x01R\tprecision\x12 \n" +
+	"\vgranularity\x18\x12 \x01(\x05R\vgranularity\x12\x1c\n" +
+	"\tthreshold\x18\x13 \x01(\x01R\tthreshold\"\xcc\x01\n" +
 	"\x11ArticleMembership\x12\x1d\n" +
 	"\n" +
 	"article_id\x18\x01 \x01(\tR\tarticleId\x12\x19\n" +
@@ -2070,6 +2129,7 @@ func file_throughline_v1_cluster_service_proto_init() {
 		return
 	}
 	file_throughline_v1_article_proto_init()
+	file_throughline_v1_cluster_service_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
