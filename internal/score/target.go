@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"throughline/cluster"
 )
 
 // Target says where users want stories to end. The zero value is where the corpus shows that they
@@ -19,7 +21,7 @@ type Target struct {
 
 const (
 	// MaxGranularity is the largest number of steps to finer or to coarser stories.
-	MaxGranularity = 4
+	MaxGranularity = cluster.MaxGranularity
 	// GranularityStep is the log-odds by which one step moves the threshold: one to finer stories
 	// doubles the odds that groups need to be one story.
 	GranularityStep = math.Ln2
