@@ -25,7 +25,10 @@ type clusterCmd struct {
 	Files     []string `arg:"" optional:"" name:"file" help:"More input files."`
 	Output    []string `short:"o" sep:"none" placeholder:"FILE" help:"Write to FILE.jsonl, .parquet or .html; - is standard output. May be repeated."`
 	Apply     bool     `help:"Write the new stories and topics to the store. Default: report only."`
-	Topics    int      `help:"Number of topics to make of articles; 0: choose from the articles."`
+	Topics    int      `placeholder:"N" help:"Number of topics to make; 0: as many as show."`
+	MinStory  int      `placeholder:"N" help:"Fewest rows of a story of vectors. Default: 2."`
+	MinTopic  int      `placeholder:"N" help:"Fewest rows of a topic of vectors. Default: by the number of rows."`
+	Neighbors int      `placeholder:"N" help:"Number of nearest rows that a row of vectors is linked with. Default: 15."`
 	Vectors   string   `placeholder:"COLUMN" help:"Column of vectors in Parquet files. Default: the only one, if no text."`
 	MaxMemory size     `placeholder:"SIZE" help:"Most memory to use, e.g. 2GB; 0: no limit."`
 	Work      string   `type:"path" placeholder:"DIR" help:"Directory of checkpoints. Default: work in the data directory."`
@@ -40,6 +43,9 @@ it. When a server has the store open, the server does it. Input files leave the 
 An input has vectors, one in each row of a NumPy array or of a Parquet column of lists of floating-point numbers, or
 articles in any format that ingest reads, or in Parquet. --vectors names the column where a Parquet file has several, or
 text too. Vectors are compared by cosine, so their lengths do not count.
+
+Where stories end follows from what is clustered. --granularity moves it, for articles and vectors; --precision sets it
+for articles. --min-story, --min-topic and --neighbors are for vectors.
 
 Labels are JSON lines {"id":...,"story":...,"topic":...,"theme":...,"strength":...,"topic_strength":...}, a Parquet
 table with these columns, or one HTML page that loads no other file. Items come in the order of the input, articles of
@@ -103,6 +109,14 @@ func (c *clusterCmd) check(inputs []string) error {
 		return usageError{errors.New("--addr names the server of a store and does not go with input files")}
 	case c.Topics < 0:
 		return usageError{fmt.Errorf("--topics %d: must not be negative", c.Topics)}
+	case c.MinStory < 0 || c.MinStory == 1:
+		return usageError{fmt.Errorf("--min-story %d: must be at least 2", c.MinStory)}
+	case c.MinTopic < 0 || c.MinTopic == 1:
+		return usageError{fmt.Errorf("--min-topic %d: must be at least 2", c.MinTopic)}
+	case c.Neighbors < 0:
+		return usageError{fmt.Errorf("--neighbors %d: must not be negative", c.Neighbors)}
+	case c.forVectors() != "" && len(inputs) == 0:
+		return usageError{fmt.Errorf("%s is for vectors, and the store has articles", c.forVectors())}
 	case c.Vectors != "" && len(inputs) == 0:
 		return usageError{errors.New("--vectors names a column of input files, and there are none")}
 	case c.Work != "" && len(inputs) == 0:
@@ -121,6 +135,19 @@ func (c *clusterCmd) check(inputs []string) error {
 		}
 	}
 	return nil
+}
+
+// forVectors names a flag that was given and is for vectors only; empty: none.
+func (c *clusterCmd) forVectors() string {
+	switch {
+	case c.MinStory > 0:
+		return "--min-story"
+	case c.MinTopic > 0:
+		return "--min-topic"
+	case c.Neighbors > 0:
+		return "--neighbors"
+	}
+	return ""
 }
 
 // wantsPage reports whether an output is a page, which shows more than labels.
@@ -155,12 +182,14 @@ func (c *clusterCmd) clusterInputs(ctx context.Context, p *program, stages *batc
 		return nil, usageError{err}
 	case c.Vectors != "" && !sources.HasTable():
 		return nil, usageError{fmt.Errorf("--vectors %s: no input is a Parquet file", c.Vectors)}
-	case kind == batch.Vectors && c.Topics > 0:
-		return nil, usageError{errors.New("--topics is for articles; the number of topics of vectors follows from them")}
+	case kind == batch.Vectors && p.cli.target().Precision > 0:
+		return nil, usageError{errors.New("--precision is for articles; vectors have --granularity")}
+	case kind != batch.Vectors && c.forVectors() != "":
+		return nil, usageError{fmt.Errorf("%s is for vectors, and the inputs have articles", c.forVectors())}
 	}
 	work, tidy := c.workDir(p.cli.Data)
 	job := batch.NewJob(batch.Options{
-		Topics: c.Topics, Target: p.cli.target(), Documents: c.wantsPage(), Workers: p.cli.Workers, MaxMemory: int64(c.MaxMemory),
+		Topics: c.Topics, Target: p.cli.target(), MinStory: c.MinStory, MinTopic: c.MinTopic, Neighbors: c.Neighbors, Documents: c.wantsPage(), Workers: p.cli.Workers, MaxMemory: int64(c.MaxMemory),
 		Work: work, Build: fmt.Sprint(readBuild()), Logger: p.logger(),
 	}, stages)
 	var labels *batch.Labeling

@@ -164,6 +164,60 @@ func TestClusterVectors(t *testing.T) {
 	}
 }
 
+// TestClusterVectorsWithOptions looks at what each option does to stories and topics.
+func TestClusterVectorsWithOptions(t *testing.T) {
+	// Ten stories of seven rows, and ten of two.
+	file := write(t, "vectors.npy", array(90, 32, append(groups(4, 10, 7, 32), groups(5, 10, 2, 32)...)))
+	type outcome struct {
+		execution
+		stories, topics map[int]int // rows of each
+	}
+	cluster := func(flags ...string) outcome {
+		t.Helper()
+		x := execute(t.Context(), t.TempDir(), "", append([]string{"cluster", file, "-o", "-"}, flags...)...).mustSucceed(t)
+		found := outcome{x, map[int]int{}, map[int]int{}}
+		for _, l := range labels(t, x.stdout) {
+			found.stories[l.Story]++
+			found.topics[l.Topic]++
+		}
+		return found
+	}
+	least := func(sizes map[int]int) int {
+		smallest := 90
+		for label, n := range sizes {
+			if label >= 0 {
+				smallest = min(smallest, n)
+			}
+		}
+		return smallest
+	}
+	plain := cluster()
+	if len(plain.stories) != 20 || least(plain.stories) != 2 || least(plain.topics) >= 12 {
+		t.Fatalf("stories %v, topics %v", plain.stories, plain.topics)
+	}
+	if x := cluster("--min-story=3"); least(x.stories) < 3 {
+		t.Errorf("--min-story: stories %v", x.stories)
+	}
+	if x := cluster("--min-topic=12"); least(x.topics) < 12 {
+		t.Errorf("--min-topic: topics %v", x.topics)
+	}
+	if x := cluster("--topics=4"); len(x.topics) != 4 || strings.Contains(x.stderr, "instead of") {
+		t.Errorf("--topics: %v, %s", x.topics, x.stderr)
+	}
+	many := cluster("--topics=50")
+	delete(many.topics, -1)
+	if n := len(many.topics); n <= len(plain.topics) || !strings.Contains(many.stderr, fmt.Sprint(n, " topics instead of 50: no more groups are large enough")) {
+		t.Errorf("--topics: %v, %s", many.topics, many.stderr)
+	}
+	if x := cluster("--neighbors=1"); x.stdout == plain.stdout || !strings.Contains(plain.stderr, "819 edges") || strings.Contains(x.stderr, "819 edges") {
+		t.Errorf("--neighbors: %s", x.stderr)
+	}
+	if coarser, coarsest := cluster("--granularity=coarser"), cluster("--granularity=-4"); len(coarser.stories) > len(plain.stories) ||
+		len(coarsest.stories) >= len(plain.stories) || coarsest.stories[-1] > 0 || coarser.stdout != cluster("--granularity=-1").stdout {
+		t.Errorf("--granularity: stories %v, four steps %v", coarser.stories, coarsest.stories)
+	}
+}
+
 func TestClusterSeveralArraysCountsRowsThrough(t *testing.T) {
 	data := groups(2, 20, 3, 16)
 	one := write(t, "all.npy", array(60, 16, data))
@@ -261,8 +315,14 @@ func TestClusterRefusesCallsThatCannotBeMeant(t *testing.T) {
 		"apply":         {[]string{"--input", file, "--output", "-", "--apply"}, "--apply"},
 		"stdin twice":   {[]string{"--input", "-", "--input", "-", "--output", "-"}, "only once"},
 		"mixture":       {[]string{"--input", file, text, "--output", "-"}, "together"},
-		"topics":        {[]string{"--input", file, "--output", "-", "--topics", "3"}, "--topics"},
-		"minus a topic": {[]string{"--input", text, "--output", "-", "--topics", "-3"}, "--topics"},
+		"precision":     {[]string{"--input", file, "--output", "-", "--precision", ".9"}, "--precision is for articles; vectors have --granularity"},
+		"minus a topic": {[]string{"--input", text, "--output", "-", "--topics=-3"}, "--topics -3: must not be negative"},
+		"no neighbours": {[]string{"--input", file, "--output", "-", "--neighbors=-1"}, "--neighbors -1: must not be negative"},
+		"one row":       {[]string{"--input", file, "--output", "-", "--min-story", "1"}, "--min-story 1: must be at least 2"},
+		"one-row topic": {[]string{"--input", file, "--output", "-", "--min-topic", "1"}, "--min-topic 1: must be at least 2"},
+		"of articles":   {[]string{"--input", text, "--output", "-", "--min-story", "3"}, "--min-story is for vectors, and the inputs have articles"},
+		"of articles 2": {[]string{"--input", text, "--output", "-", "--min-topic", "3"}, "--min-topic is for vectors"},
+		"of the store":  {[]string{"--neighbors", "3"}, "--neighbors is for vectors, and the store has articles"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := execute(context.Background(), t.TempDir(), "", append([]string{"cluster"}, c.args...)...)

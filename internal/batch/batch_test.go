@@ -294,16 +294,27 @@ func TestArticlesAreArrangedAsStored(t *testing.T) {
 
 func TestVectorsAreClustered(t *testing.T) {
 	m := matrix(30, 4, 32)
-	want, err := cluster.Run(t.Context(), m, cluster.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	half := m.Rows / 2
 	a := cluster.Matrix{Rows: half, Dim: m.Dim, Data: m.Data[:half*m.Dim]}
 	b := cluster.Matrix{Rows: half, Dim: m.Dim, Data: m.Data[half*m.Dim:]}
-	l := execute(t, Options{Work: t.TempDir()}, "", write(t, "a.npy", array(a)), write(t, "b.npy", array(b))).mustSucceed(t).labels
-	if !slices.Equal(l.Story, want.Story) || !slices.Equal(l.Topic, want.Topic) || !slices.Equal(l.Theme, want.Theme) || !slices.Equal(l.Strength, want.Strength) {
-		t.Error("other labels than those of cluster.Run")
+	files := []string{write(t, "a.npy", array(a)), write(t, "b.npy", array(b))}
+	for _, c := range []struct {
+		batch   Options
+		cluster cluster.Options
+	}{
+		{},
+		{Options{Topics: 4, MinStory: 3}, cluster.Options{Topics: 4, MinStory: 3}},
+		{Options{MinTopic: 20, Neighbors: 2, Target: score.Target{Granularity: -4}}, cluster.Options{MinTopic: 20, Neighbors: 2, Granularity: -4}},
+	} {
+		want, err := cluster.Run(t.Context(), m, c.cluster)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.batch.Work = t.TempDir()
+		l := execute(t, c.batch, "", files...).mustSucceed(t).labels
+		if !slices.Equal(l.Story, want.Story) || !slices.Equal(l.Topic, want.Topic) || !slices.Equal(l.Theme, want.Theme) || !slices.Equal(l.Strength, want.Strength) {
+			t.Errorf("%+v: other labels than those of cluster.Run", c.batch)
+		}
 	}
 }
 
@@ -428,7 +439,11 @@ func TestKeys(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts Options
 		m    cluster.Matrix
-	}{"build": {Options{}, m}, "shape": {base, turned}, "numbers": {base, changed}} {
+	}{
+		"build": {Options{}, m}, "shape": {base, turned}, "numbers": {base, changed}, "number of topics": {Options{Build: "1", Topics: 2}, m},
+		"granularity": {Options{Build: "1", Target: score.Target{Granularity: 2}}, m}, "least story": {Options{Build: "1", MinStory: 2}, m},
+		"least topic": {Options{Build: "1", MinTopic: 2}, m}, "number of neighbours": {Options{Build: "1", Neighbors: 2}, m},
+	} {
 		if other, err := c.opts.vectorsKey(c.m); err != nil || other == rows {
 			t.Errorf("another %s has the same key, %v", name, err)
 		}

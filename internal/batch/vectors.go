@@ -49,6 +49,7 @@ func (j *Job) Vectors(ctx context.Context, in *Sources) (*Labeling, error) {
 	if j.load("cuts", l.load(rows.Rows)) {
 		l.nameRows()
 		j.stages.Resume()
+		j.noteTopics(l)
 		return l, nil
 	}
 	opts := j.clusterOptions()
@@ -64,13 +65,24 @@ func (j *Job) Vectors(ctx context.Context, in *Sources) (*Labeling, error) {
 	j.save("cuts", l.save)
 	l.nameRows()
 	j.stages.End("")
+	j.noteTopics(l)
 	return l, nil
 }
 
+// noteTopics says so if there are fewer topics than wanted.
+func (j *Job) noteTopics(l *Labeling) {
+	if found := l.Totals().Topics; found < j.Topics {
+		l.Notes = append(l.Notes, fmt.Sprintf("%s instead of %d: no more groups are large enough", plural(found, "topic", "topics"), j.Topics))
+	}
+}
+
 func (j *Job) clusterOptions() cluster.Options {
-	return cluster.Options{Overwrite: true, Workers: j.Workers, Progress: func(p cluster.Progress) {
-		j.stages.Progress(p.Stage, float64(p.Done)/float64(max(p.Total, 1)))
-	}}
+	return cluster.Options{
+		Overwrite: true, Workers: j.Workers, MinStory: j.MinStory, MinTopic: j.MinTopic, Topics: j.Topics, Granularity: j.Target.Granularity, Neighbors: j.Neighbors,
+		Progress: func(p cluster.Progress) {
+			j.stages.Progress(p.Stage, float64(p.Done)/float64(max(p.Total, 1)))
+		},
+	}
 }
 
 // fitsRows checks that there is memory to cluster rows, of which some bytes are in memory already.
@@ -92,6 +104,7 @@ func (o Options) vectorsKey(m cluster.Matrix) (checkpoint.Key, error) {
 	key.Add("rows", m.Rows)
 	key.Add("dim", m.Dim)
 	key.Add("numbers", numbers.Sum(nil))
+	key.Add("options", []int{o.Topics, o.Target.Granularity, o.MinStory, o.MinTopic, o.Neighbors})
 	return key.Sum(), nil
 }
 
