@@ -92,7 +92,7 @@ func ExampleKeywords() {
 			{Title: "Markets expected the rate rise", Text: "The central bank surprised nobody."},
 		},
 	}
-	for _, words := range cluster.Keywords(clusters, 1) {
+	for _, words := range cluster.Keywords(clusters, cluster.KeywordOptions{N: 1}) {
 		fmt.Println(words)
 	}
 	// Output:

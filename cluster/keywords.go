@@ -45,7 +45,7 @@ const (
 	leastScore = 0.1
 )
 
-// KeywordOptions adjusts KeywordsWith.
+// KeywordOptions adjusts Keywords.
 type KeywordOptions struct {
 	N int // phrases of each cluster, at most
 	// Common returns the share of documents in the language that have a word in lower case. Without
@@ -53,12 +53,7 @@ type KeywordOptions struct {
 	Common func(word string) float64
 }
 
-// Keywords is KeywordsWith for n phrases and without Common.
-func Keywords(clusters [][]Document, n int) [][]string {
-	return KeywordsWith(clusters, KeywordOptions{N: n})
-}
-
-// KeywordsWith returns for each cluster the names and nouns of one to three words that distinguish
+// Keywords returns for each cluster the names and nouns of one to three words that distinguish
 // it from the other clusters, best first. Equal scores are ordered by phrase.
 //
 // The score is class-based TF-IDF (Grootendorst 2022): the share of the documents of the cluster
@@ -72,7 +67,7 @@ func Keywords(clusters [][]Document, n int) [][]string {
 // from lists of English words. A phrase is returned in its most frequent spelling, where capitals
 // at the beginning of sentences count little. Of several phrases with forms of the same words the
 // best is chosen.
-func KeywordsWith(clusters [][]Document, opts KeywordOptions) [][]string {
+func Keywords(clusters [][]Document, opts KeywordOptions) [][]string {
 	r := &reading{KeywordOptions: opts, all: make(map[string]total)}
 	for _, documents := range clusters {
 		k := readClass(documents)

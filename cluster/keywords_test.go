@@ -20,7 +20,7 @@ func TestKeywordsTellSiblingsApart(t *testing.T) {
 			{"Idaho town feels earthquake", "Seismologists registered the earthquake at noon."},
 		},
 	}
-	got := Keywords(clusters, 4)
+	got := Keywords(clusters, KeywordOptions{N: 4})
 	if got[0][0] != "Crocus City Hall" {
 		t.Errorf("first keyword of the attack: %q", got[0])
 	}
@@ -92,7 +92,7 @@ func TestKeywordsAreWhole(t *testing.T) {
 			{"A big day", "The country asked for a referendum."}, {"Big questions", "A referendum was what the country asked for."},
 		}, "referendum", "country asked"},
 	} {
-		got := KeywordsWith([][]Document{c.documents, {{"A concert", "A choir sang."}, {"Rain", "It rained on the hills."}}}, KeywordOptions{N: 8, Common: common})[0]
+		got := Keywords([][]Document{c.documents, {{"A concert", "A choir sang."}, {"Rain", "It rained on the hills."}}}, KeywordOptions{N: 8, Common: common})[0]
 		for want := range strings.SplitSeq(c.want, "|") {
 			if !slices.Contains(got, want) {
 				t.Errorf("%s: %q are without %q", c.name, got, want)
@@ -105,13 +105,13 @@ func TestKeywordsAreWhole(t *testing.T) {
 		}
 	}
 	clusters := [][]Document{{{"A big referendum", "The big country asked."}, {"Referendum in a big country", "It asked."}}}
-	if got := KeywordsWith(clusters, KeywordOptions{N: 9, Common: common})[0]; got[0] != "referendum" {
+	if got := Keywords(clusters, KeywordOptions{N: 9, Common: common})[0]; got[0] != "referendum" {
 		t.Errorf("first of %q is a word that every report may have", got)
 	}
 }
 
 func TestKeywordsOfLittle(t *testing.T) {
-	got := Keywords([][]Document{nil, {{"", ""}}, {{"The of and", "to be or not to be"}}, {{"Rain", ""}}}, 3)
+	got := Keywords([][]Document{nil, {{"", ""}}, {{"The of and", "to be or not to be"}}, {{"Rain", ""}}}, KeywordOptions{N: 3})
 	for i, want := range []int{0, 0, 0, 1} {
 		if len(got[i]) != want {
 			t.Errorf("cluster %d: %q, want %d keywords", i, got[i], want)
@@ -132,14 +132,14 @@ func TestKeywordsProperties(t *testing.T) {
 	document := rapid.Custom(func(t *rapid.T) Document { return Document{text.Draw(t, "title"), text.Draw(t, "text")} })
 	rapid.Check(t, func(t *rapid.T) {
 		clusters := rapid.SliceOfN(rapid.SliceOfN(document, 0, 6), 0, 4).Draw(t, "clusters")
-		got := Keywords(clusters, 5)
+		got := Keywords(clusters, KeywordOptions{N: 5})
 		var reversed [][]Document
 		for _, c := range clusters {
 			r := slices.Clone(c)
 			slices.Reverse(r)
 			reversed = append(reversed, r)
 		}
-		again := Keywords(reversed, 5)
+		again := Keywords(reversed, KeywordOptions{N: 5})
 		for c, keywords := range got {
 			if !slices.Equal(keywords, again[c]) {
 				t.Fatalf("order matters: %q, %q", keywords, again[c])
@@ -179,6 +179,6 @@ func BenchmarkKeywords(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		Keywords(clusters, 8)
+		Keywords(clusters, KeywordOptions{N: 8})
 	}
 }

@@ -25,7 +25,7 @@ func TestKeywordsAreNouns(t *testing.T) {
 	}
 	want := [][]string{{"Orlu", "earthquake", "ruins", "rescuers"}, {"merger", "port authority", "tickets"}}
 	bad := strings.Fields("struck strikes killing collapsed trapped Turkish slowly lifted strong seeks seek federal Danish approved quickly cheaper cut")
-	for c, words := range Keywords(clusters, 12) {
+	for c, words := range Keywords(clusters, KeywordOptions{N: 12}) {
 		for _, w := range want[c] {
 			if !slices.Contains(words, w) {
 				t.Errorf("%q are without %q", words, w)
@@ -73,7 +73,7 @@ func TestUseInSentences(t *testing.T) {
 // Two keywords are not the same thing: neither forms of a word nor a name and its first letters.
 func TestKeywordsDiffer(t *testing.T) {
 	text := "The quake was felt by the Federal Aviation Administration. An earthquake, said the FAA, is a quake. The tories met a tory. A ban is one of many bans."
-	got := Keywords([][]Document{{{"Quake", text}, {"Earthquake", text}}, {{"Rain", "It rains."}}}, 20)[0]
+	got := Keywords([][]Document{{{"Quake", text}, {"Earthquake", text}}, {{"Rain", "It rains."}}}, KeywordOptions{N: 20})[0]
 	for _, pair := range [][2]string{{"quake", "earthquake"}, {"FAA", "Federal Aviation Administration"}, {"tory", "tories"}, {"ban", "bans"}} {
 		if a, b := slices.Contains(got, pair[0]), slices.Contains(got, pair[1]); a == b {
 			t.Errorf("%q has both or none of %q", got, pair)
@@ -91,7 +91,7 @@ func TestKeywordsStandForAll(t *testing.T) {
 		{"Orchard blooms", "The orchard has blossoms."},
 		{"Orchard sold", "The orchard was sold."},
 	}, {{"Vote", "A vote was held."}, {"Vote again", "Another vote was held."}}}
-	got := Keywords(clusters, 3)[0]
+	got := Keywords(clusters, KeywordOptions{N: 3})[0]
 	if len(got) < 2 || !slices.Contains(got[:2], "orchard") && !slices.Contains(got[:2], "Orchard") {
 		t.Errorf("the first two of %q leave out the orchard", got)
 	}

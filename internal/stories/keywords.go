@@ -81,7 +81,7 @@ func keywords(clusters [][]int, n int, of func(int) cluster.Document) [][]string
 			documents[c] = append(documents[c], of(i))
 		}
 	}
-	return cluster.KeywordsWith(documents, keywordOptions)
+	return cluster.Keywords(documents, keywordOptions)
 }
 
 // TopicTitle returns the title of a topic with these keywords: the first ones that have no word in

@@ -144,7 +144,7 @@ func (f *filing) create(id string, a *store.Stored, m Match) {
 	p := &m.partner.Article
 	story := store.Story{Story: news.Story{ID: id, TopicID: p.TopicID, ThemeID: p.ThemeID}}
 	documents := []cluster.Document{document(p, f.Texts[p.ID]), document(&a.Article, f.Texts[a.Article.ID])}
-	story.Keywords = cluster.KeywordsWith([][]cluster.Document{documents}, keywordOptions)[0]
+	story.Keywords = cluster.Keywords([][]cluster.Document{documents}, keywordOptions)[0]
 	f.join(story, []*store.Stored{m.partner}, a, m)
 }
 
