@@ -242,11 +242,11 @@ func TestWhatCannotBeLearntFrom(t *testing.T) {
 		is    error
 		want  string
 	}{
-		"no labels":    {relabelled(func(int) string { return "" }), ErrUnlabelled, `set: no article has a story label (field "story")`},
+		"no labels":    {relabelled(func(int) string { return "" }), evaluate.ErrUnlabelled, `set: no article has a story label (field "story")`},
 		"one story":    {relabelled(func(int) string { return "x" }), ErrTooFew, "all 52 labelled articles are of one story"},
 		"all one-offs": {relabelled(func(i int) string { return fmt.Sprint(i) }), ErrTooFew, "no two of 52"},
 		"few":          {good[:7], ErrTooFew, "too few labelled articles (got 7, want at least 10)"},
-		"empty":        {nil, ErrUnlabelled, "set: "},
+		"empty":        {nil, evaluate.ErrUnlabelled, "set: "},
 	} {
 		if _, err := NewSet("set", sequence(c.items)); !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
@@ -254,7 +254,7 @@ func TestWhatCannotBeLearntFrom(t *testing.T) {
 	}
 	broken := errors.New("line 3 is no article")
 	rejected := func(yield func(evaluate.Labelled, error) bool) { yield(evaluate.Labelled{}, broken) }
-	if _, err := NewSet("set", rejected); !errors.Is(err, broken) || !errors.Is(err, ErrUnlabelled) {
+	if _, err := NewSet("set", rejected); !errors.Is(err, broken) || !errors.Is(err, evaluate.ErrUnlabelled) {
 		t.Errorf("rejected: %v", err)
 	}
 

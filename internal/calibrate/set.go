@@ -17,8 +17,6 @@ import (
 )
 
 var (
-	// ErrUnlabelled is the error of a file without labels.
-	ErrUnlabelled = errors.New("no article has a story label")
 	// ErrTooFew is the error of too few sets, articles or pairs.
 	ErrTooFew = errors.New("too little to learn from")
 	// ErrSpace is the error of vectors of two embedding spaces.
@@ -67,10 +65,10 @@ func NewSet(name string, items iter.Seq2[evaluate.Labelled, error]) (*Set, error
 		}
 	}
 	if len(all) == 0 && rejected != nil {
-		return nil, fmt.Errorf("%s: %w; first rejected item: %w", name, ErrUnlabelled, rejected)
+		return nil, fmt.Errorf("%s: %w; first rejected item: %w", name, evaluate.ErrUnlabelled, rejected)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s: %w (field %q)", name, ErrUnlabelled, "story")
+		return nil, fmt.Errorf("%s: %w (field %q)", name, evaluate.ErrUnlabelled, "story")
 	}
 	slices.SortFunc(all, func(a, b labelled) int { return strings.Compare(a.article.ID, b.article.ID) })
 	s := &Set{Name: name}

@@ -93,11 +93,11 @@ func (e *Engine) resolve(ctx context.Context, q Seed) (s *seed, err error) {
 	return s, e.countStories(ctx, s.items)
 }
 
-// countStories sets queryItem.two.
+// countStories sets queryItem.two of articles and texts. A story has no use for it.
 func (e *Engine) countStories(ctx context.Context, items []queryItem) error {
 	var ids []string
 	for _, it := range items {
-		if it.storyID != "" && !slices.Contains(ids, it.storyID) {
+		if it.members == nil && it.storyID != "" && !slices.Contains(ids, it.storyID) {
 			ids = append(ids, it.storyID)
 		}
 	}
