@@ -50,6 +50,9 @@ func ReadReport(r io.Reader) (*Report, error) {
 	if len(report.Sets) == 0 || slices.Contains(report.Sets, nil) {
 		return nil, fmt.Errorf("%w: it has no sets", ErrIncomparable)
 	}
+	if report.Derived != nil && slices.ContainsFunc(report.Sets, func(r *Result) bool { return r.Drawn == nil }) {
+		return nil, fmt.Errorf("%w: a set does not say what it was drawn from", ErrIncomparable)
+	}
 	return report, nil
 }
 

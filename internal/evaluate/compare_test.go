@@ -158,6 +158,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 		"later version": {`{"format":2,"sets":[{}]}`, "format (got 2, want 1)"},
 		"no sets":       {`{"format":1,"sets":[]}`, "no sets"},
 		"null set":      {`{"format":1,"sets":[null]}`, "no sets"},
+		"not drawn":     {`{"format":1,"sets":[{}],"derived":{}}`, "a set does not say what it was drawn from"},
 	} {
 		if _, err := ReadReport(strings.NewReader(c.data)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
