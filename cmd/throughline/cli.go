@@ -37,6 +37,7 @@ type cli struct {
 	Cluster   clusterCmd   `cmd:"" help:"Cluster vectors or articles from files, or the whole store."`
 	Evaluate  evaluateCmd  `cmd:"" help:"Measure quality on labelled JSONL files."`
 	Calibrate calibrateCmd `cmd:"" hidden:"" help:"Fit the model of scores on labelled JSONL files."`
+	Chart     chartCmd     `cmd:"" hidden:"" help:"Draw the figures of derived corpora, before and after."`
 	Embed     embedCmd     `cmd:"" help:"Turn lines of text into vectors."`
 	Export    exportCmd    `cmd:"" help:"Write the stored articles as JSON lines."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

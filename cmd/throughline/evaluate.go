@@ -133,16 +133,11 @@ func (c *evaluateCmd) earlier(check func(*evaluate.Report) error) (*evaluate.Rep
 	if c.Compare == "" {
 		return nil, nil
 	}
-	f, err := os.Open(c.Compare)
+	report, err := readReport(c.Compare)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() // read from only
-	report, err := evaluate.ReadReport(f)
-	if err == nil {
-		err = check(report)
-	}
-	if err != nil {
+	if err := check(report); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Compare, err)
 	}
 	return report, nil

@@ -63,6 +63,7 @@ func TestUsage(t *testing.T) {
 		{"evaluate a --derived 2 --derived-amount half", `--derived-amount: got "half", want one of whole, lead, first, title, mixed`},
 		{"evaluate a --derived 2 --derived-kind sub,big", `--derived-kind: got "big", want one of sub, thin, ones, giant, mix, window`},
 		{"evaluate a --derived-seed 2", "need --derived"},
+		{"chart a", `expected "<after>"`},
 		{"ingest a --chat-model m", "--chat-model needs --chat-base-url"},
 		{"ingest a --chat-base-url http://127.0.0.1:1/v1", "--chat-base-url needs --chat-model"},
 		{"ingest a --chat-api-key-file f", "--chat-api-key-file needs --chat-model"},
