@@ -104,6 +104,16 @@ func (d *Dendrogram) Check() error {
 	return nil
 }
 
+// WithHeights returns the dendrogram with another similarity for every merge. A merge is as high as
+// the lowest one inside of it at most. d stays as it is.
+func (d *Dendrogram) WithHeights(similarities []float32) *Dendrogram {
+	merges := slices.Clone(d.Merges)
+	for i, h := range d.enclosed(similarities) {
+		merges[i].Similarity = h
+	}
+	return ordered(d.N, merges)
+}
+
 // ordered sorts merges by height and renumbers the nodes. Children must come before their parents.
 func ordered(n int, merges []Join) *Dendrogram {
 	d := &Dendrogram{N: n, Merges: merges}

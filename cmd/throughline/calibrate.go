@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -20,10 +21,12 @@ import (
 type calibrateCmd struct {
 	Files []string `arg:"" name:"file" help:"JSON lines of articles with the label story, at least three files."`
 	VectorFlags
-	Kind   map[string]string `mapsep:"none" placeholder:"NAME=SET,SET" help:"Also report on these sets with all of them left out. May be repeated."`
-	Output string            `short:"o" type:"path" placeholder:"FILE" help:"Write the model to FILE."`
-	Date   time.Time         `format:"2006-01-02" placeholder:"YYYY-MM-DD" help:"Date of the model. Default: none."`
-	Check  string            `type:"path" placeholder:"FILE" help:"Fit the coefficients only, and fail if FILE has others."`
+	News    []string          `type:"path" sep:"none" placeholder:"FILE" help:"Unlabelled general news, to learn what is usual. May be repeated."`
+	Corpora int               `placeholder:"N" help:"Corpora to draw to fit on, and to report on. Default: 636 and 480."`
+	Kind    map[string]string `mapsep:"none" placeholder:"NAME=SET,SET" help:"Also report on these sets with all of them left out. May be repeated."`
+	Output  string            `short:"o" type:"path" placeholder:"FILE" help:"Write the model to FILE."`
+	Date    time.Time         `format:"2006-01-02" placeholder:"YYYY-MM-DD" help:"Date of the model. Default: none."`
+	Check   string            `type:"path" placeholder:"FILE" help:"Fit the coefficients only, and fail if FILE has others."`
 }
 
 // Help is the long help of the command.
@@ -35,15 +38,24 @@ Each line of a table is about a model fitted without the set: P, R and F1 are B-
 labels, BEST is the F1 of the best threshold, nDCG@10 is for ranking by the same score. AT .80, .90 and .95 are the shares
 of right pairs at these target precisions. ECE is the expected calibration error of the probabilities.
 
+With --background the files, which need no labels, are only counted, and what is usual in them is written to that file. Other
+commands read it. It takes 500 articles of the field at least. Of several that are near each other one counts.
+
 Texts are embedded in full, and cut for sets of teasers and headlines. --vectors is a directory with an array NAME.npy
 for each file NAME.jsonl, for the full texts.`
 }
 
 // Run fits a model and prints a report.
-func (c *calibrateCmd) Run(ctx context.Context, p *program) error {
+func (c *calibrateCmd) Run(ctx context.Context, p *program) (err error) {
 	switch {
 	case c.Check != "" && (c.Output != "" || len(c.Kind) > 0 || !c.Date.IsZero()):
 		return usageError{errors.New("--check does not go with --output, --kind and --date")}
+	case p.cli.Background != "" && (c.Output != "" || c.Check != "" || len(c.Kind) > 0 || !c.Date.IsZero()):
+		return usageError{errors.New("--background goes with --news, --vectors and --cache only")}
+	case p.cli.Background == "-":
+		return usageError{errors.New("--background: must be a file")}
+	case c.Corpora < 0:
+		return usageError{fmt.Errorf("--corpora %d: must not be negative", c.Corpora)}
 	case c.Output == "-":
 		return usageError{errors.New("--output: must be a file; --json prints the model to standard output")}
 	case slices.Contains(c.Files, "-"):
@@ -59,12 +71,21 @@ func (c *calibrateCmd) Run(ctx context.Context, p *program) error {
 			return fmt.Errorf("%s: %w", c.Check, err)
 		}
 	}
+	if p.cli.Background != "" {
+		return c.background(ctx, p)
+	}
 	shown := p.counter("")
 	defer shown.done()
-	opts := calibrate.Options{InForce: score.Default().Threshold, Workers: p.cli.Workers, Progress: shown.count}
+	opts := calibrate.Options{Corpora: c.Corpora, Workers: p.cli.Workers, Progress: shown.count}
 	for _, name := range slices.Sorted(maps.Keys(c.Kind)) {
 		opts.Kinds = append(opts.Kinds, calibrate.Kind{Name: name, Sets: strings.Split(c.Kind[name], ",")})
 	}
+	model, err := VectorFlags{Cache: c.Cache}.source(ctx, p, c.Files)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, model.Close()) }()
+	opts.Short = model.cache
 	made, err := c.prepare(ctx, p, opts)
 	if err != nil {
 		return err
@@ -74,7 +95,15 @@ func (c *calibrateCmd) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		return calibrate.Same(checked, fitted, made.Labelled())
+		err = calibrate.Same(checked, fitted, made.Labelled())
+		if len(c.News) > 0 {
+			background, failed := c.count(ctx, p, opts.Short, slices.Concat(c.Files, c.News))
+			if failed != nil {
+				return failed
+			}
+			err = errors.Join(err, score.DefaultBackground().Same(background))
+		}
+		return err
 	}
 	report, err := made.Report(ctx)
 	if err != nil {
@@ -93,20 +122,22 @@ func (c *calibrateCmd) Run(ctx context.Context, p *program) error {
 }
 
 // prepare reads the sets and embeds their texts.
-func (c *calibrateCmd) prepare(ctx context.Context, p *program, opts calibrate.Options) (_ *calibrate.Calibration, err error) {
-	model, err := VectorFlags{Cache: c.Cache}.source(ctx, p, c.Files)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, model.Close()) }()
-	opts.Short = model.cache
+func (c *calibrateCmd) prepare(ctx context.Context, p *program, opts calibrate.Options) (*calibrate.Calibration, error) {
 	arrays := make(map[string]*evaluate.Vectors)
 	var source *vectorSource
+	var err error
 	if c.Vectors != "" {
 		if source, err = c.source(ctx, p, c.Files); err != nil {
 			return nil, err
 		}
 		opts.Full = func(set string) embed.Embedder { return arrays[set] }
+	}
+	for _, file := range c.News {
+		fs, err := calibrate.ReadNews(ctx, evaluate.SetName(file), evaluate.Read(ctx, file, p.readOptions()), opts.Short)
+		if err != nil {
+			return nil, err
+		}
+		opts.News = append(opts.News, fs...)
 	}
 	var sets []*calibrate.Set
 	for _, file := range c.Files {
@@ -130,4 +161,53 @@ func (c *calibrateCmd) prepare(ctx context.Context, p *program, opts calibrate.O
 		sets = append(sets, set)
 	}
 	return calibrate.New(ctx, sets, opts)
+}
+
+// background writes what is usual in the files.
+func (c *calibrateCmd) background(ctx context.Context, p *program) (err error) {
+	model, err := VectorFlags{Cache: c.Cache}.source(ctx, p, c.Files)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, model.Close()) }()
+	made, err := c.count(ctx, p, model.cache, slices.Concat(c.Files, c.News))
+	if err != nil {
+		return err
+	}
+	if err := writeOutput(p.cli.Background, func(w io.Writer) error {
+		_, err := w.Write(made.AppendBinary(nil))
+		return err
+	}); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stderr, "%s: what is usual in %d articles that are not near each other\n", p.cli.Background, made.Articles())
+	return nil
+}
+
+// count counts what is usual in files.
+// With --vectors those of Files come from there.
+func (c *calibrateCmd) count(ctx context.Context, p *program, embedder embed.Embedder, files []string) (*score.Background, error) {
+	counted := score.NewStatsBuilder()
+	for _, file := range files {
+		embedder, items := embedder, evaluate.Read(ctx, file, p.readOptions())
+		if c.Vectors != "" && slices.Contains(c.Files, file) {
+			source, err := c.source(ctx, p, c.Files)
+			if err != nil {
+				return nil, err
+			}
+			_, arrays, err := source.of(file)
+			if err != nil {
+				return nil, err
+			}
+			embedder, items = arrays, arrays.Of(items)
+		}
+		fs, err := calibrate.ReadNews(ctx, evaluate.SetName(file), items, embedder)
+		if err != nil {
+			return nil, err
+		}
+		for i := range fs {
+			counted.Add(&fs[i])
+		}
+	}
+	return score.NewBackground(counted)
 }

@@ -78,6 +78,23 @@ type EmbedderFlags struct {
 type StoryFlags struct {
 	Precision   *float64     `placeholder:"SHARE" help:"Target pairwise precision of stories, e.g. 0.95; 0: balance with recall."`
 	Granularity *granularity `placeholder:"STEPS" help:"Finer or coarser stories: finer (1), coarser (-1), or -4 to 4; 0: as found."`
+	Background  string       `type:"path" placeholder:"FILE" help:"What is usual in a special field, as calibrate writes it. Default: general news."`
+}
+
+// background reads the file of --background; without one it returns what comes with the program.
+func (f StoryFlags) background() (*score.Background, error) {
+	if f.Background == "" {
+		return score.DefaultBackground(), nil
+	}
+	data, err := os.ReadFile(f.Background)
+	if err != nil {
+		return nil, fmt.Errorf("--background: %w", err)
+	}
+	background, err := score.ParseBackground(data)
+	if err != nil {
+		return nil, fmt.Errorf("--background %s: %w", f.Background, err)
+	}
+	return background, nil
 }
 
 // granularity is a number of steps to finer stories; see score.Target.

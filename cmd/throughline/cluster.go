@@ -187,9 +187,13 @@ func (c *clusterCmd) clusterInputs(ctx context.Context, p *program, stages *batc
 	case kind != batch.Vectors && c.forVectors() != "":
 		return nil, usageError{fmt.Errorf("%s is for vectors, and the inputs have articles", c.forVectors())}
 	}
+	background, err := p.cli.background()
+	if err != nil {
+		return nil, err
+	}
 	work, tidy := c.workDir(p.cli.Data)
 	job := batch.NewJob(batch.Options{
-		Topics: c.Topics, Target: p.cli.target(), MinStory: c.MinStory, MinTopic: c.MinTopic, Neighbors: c.Neighbors, Documents: c.wantsPage(), Workers: p.cli.Workers, MaxMemory: int64(c.MaxMemory),
+		Background: background, Topics: c.Topics, Target: p.cli.target(), MinStory: c.MinStory, MinTopic: c.MinTopic, Neighbors: c.Neighbors, Documents: c.wantsPage(), Workers: p.cli.Workers, MaxMemory: int64(c.MaxMemory),
 		Work: work, Build: fmt.Sprint(readBuild()), Logger: p.logger(),
 	}, stages)
 	var labels *batch.Labeling

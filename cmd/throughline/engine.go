@@ -123,8 +123,12 @@ func (p *program) openEngine(ctx context.Context, why purpose) (*engine, error) 
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	background, err := p.cli.background()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	e, err := assemble(ctx, conn, embedder, settings{
-		purpose: why, prefix: p.cli.Prefix, workers: p.cli.Workers, target: p.cli.target(), logger: p.logger(),
+		background: background, purpose: why, prefix: p.cli.Prefix, workers: p.cli.Workers, target: p.cli.target(), logger: p.logger(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -136,11 +140,12 @@ func (p *program) openEngine(ctx context.Context, why purpose) (*engine, error) 
 // settings of an engine.
 type settings struct {
 	purpose
-	prefix  string
-	workers int
-	target  score.Target
-	logger  *slog.Logger
-	fixed   bool // vectors are given: no text can be embedded to calibrate
+	background *score.Background
+	prefix     string
+	workers    int
+	target     score.Target
+	logger     *slog.Logger
+	fixed      bool // vectors are given: no text can be embedded to calibrate
 }
 
 // assemble makes an engine on a connection, which the engine then owns. It loads the State for
@@ -166,8 +171,8 @@ func assemble(ctx context.Context, conn *store.Conn, embedder embed.Embedder, s 
 		}
 	}
 	if e.states, err = state.New(state.Config{
-		Store: opened, Model: model, Embedder: embedder, Reference: reference, ReadOnly: s.readOnly, Logger: s.logger, Now: time.Now,
-		Workers: s.workers, Target: s.target,
+		Store: opened, Model: model, Embedder: embedder, Reference: reference, Background: s.background, ReadOnly: s.readOnly,
+		Logger: s.logger, Now: time.Now, Workers: s.workers, Target: s.target,
 	}); err != nil {
 		return nil, err
 	}

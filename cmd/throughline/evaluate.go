@@ -179,8 +179,13 @@ func (p *program) measure(ctx context.Context, embedder embed.Embedder, fixed bo
 	if err != nil {
 		return nil, err
 	}
+	background, err := p.cli.background()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	e, err := assemble(ctx, conn, embedder, settings{
-		purpose: purpose{scoring: true}, prefix: "evaluate", workers: opts.Workers, target: p.cli.target(), logger: p.logger(), fixed: fixed,
+		background: background,
+		purpose:    purpose{scoring: true}, prefix: "evaluate", workers: opts.Workers, target: p.cli.target(), logger: p.logger(), fixed: fixed,
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())

@@ -21,7 +21,7 @@ func TestStoryFlags(t *testing.T) {
 	}
 	// One that is 0 does not contradict the other, which overrides the environment.
 	share, none, steps, zero := 0.9, 0.0, granularity(2), granularity(0)
-	for _, f := range []StoryFlags{{}, {&share, nil}, {&share, &zero}, {&none, &steps}, {nil, &steps}} {
+	for _, f := range []StoryFlags{{}, {Precision: &share}, {Precision: &share, Granularity: &zero}, {Precision: &none, Granularity: &steps}, {Granularity: &steps}} {
 		if err := f.check(); err != nil {
 			t.Errorf("%+v: %v", f.target(), err)
 		}
@@ -32,7 +32,7 @@ func TestStoryFlags(t *testing.T) {
 // several targets.
 func TestClusterGranularity(t *testing.T) {
 	ctx := context.Background()
-	reports := reports + `{"id":"n1","title":"Rents in Norland fall for the first time in years","text":"Landlords in Norland asked for less in April. Economists say that inflation is past its peak.","date":"2031-05-02"}` + "\n"
+	reports := reports + `{"id":"n1","title":"Rents in Norland fall for the first time in years","text":"Landlords asked for less in April, and more flats stand empty. Inflation is past its peak, economists say.","date":"2031-05-02"}` + "\n"
 	file := write(t, "reports.jsonl", reports)
 	found := map[string]string{}
 	for _, target := range []string{"--granularity=-4", "--granularity=coarser", "--granularity=0", "--granularity=finer", "--granularity=4", "--precision=.999"} {

@@ -76,6 +76,7 @@ func (o Options) articlesKey(space embed.Space, content checkpoint.Key) checkpoi
 	key.Add("space", space.Fingerprint())
 	key.Add("topics", o.Topics)
 	key.Add("target", o.Target)
+	key.Add("background", o.Background.Sum())
 	key.Add("content", content)
 	return key.Sum()
 }
@@ -133,7 +134,15 @@ func (r *readArticles) name(l *Labeling, h *hierarchy.Hierarchy) {
 // stateOf makes the State of a set of articles. With a reference it measures the embedding space on
 // some of them, in the order of their ids, so that the order of files does not matter.
 func (j *Job) stateOf(ctx context.Context, read *readArticles, embedder, reference embed.Embedder) (*score.State, error) {
-	st := score.NewState(score.Default(), score.StatsOf(read.features))
+	background := j.Background
+	if reference != nil {
+		mean, err := state.UsualVector(ctx, embedder)
+		if err != nil {
+			return nil, err
+		}
+		background = background.In(mean)
+	}
+	st := score.NewState(score.Default(), score.StatsOf(read.features, background))
 	if reference == nil {
 		return st, nil
 	}

@@ -19,19 +19,20 @@ import (
 	"throughline/internal/score"
 )
 
-// Options of a job. Logger is needed for articles only.
+// Options of a job. Logger and Background are needed for articles only.
 type Options struct {
-	Topics    int          // topics to make; 0: as many as show
-	Target    score.Target // where stories should end; vectors have no precision
-	MinStory  int          // least rows of a story of vectors; this and the next two: see cluster.Options
-	MinTopic  int
-	Neighbors int
-	Documents bool   // describe items in the Labeling
-	Workers   int    // cores; 0: all
-	MaxMemory int64  // bytes of the whole process; 0: no limit
-	Work      string // directory of checkpoints
-	Build     string // of the program; checkpoints of other builds are not used
-	Logger    *slog.Logger
+	Background *score.Background // what is usual in general news
+	Topics     int               // topics to make; 0: as many as show
+	Target     score.Target      // where stories should end; vectors have no precision
+	MinStory   int               // least rows of a story of vectors; this and the next two: see cluster.Options
+	MinTopic   int
+	Neighbors  int
+	Documents  bool   // describe items in the Labeling
+	Workers    int    // cores; 0: all
+	MaxMemory  int64  // bytes of the whole process; 0: no limit
+	Work       string // directory of checkpoints
+	Build      string // of the program; checkpoints of other builds are not used
+	Logger     *slog.Logger
 }
 
 // Job is one run on some inputs.

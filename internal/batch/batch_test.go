@@ -131,7 +131,7 @@ func execute(t *testing.T, opts Options, until string, inputs ...string) executi
 	if err != nil {
 		return execution{err: err}
 	}
-	opts.Logger = slog.New(slog.DiscardHandler)
+	opts.Logger, opts.Background = slog.New(slog.DiscardHandler), score.DefaultBackground()
 	seen := &stopAt{stage: until, cancel: cancel}
 	job := NewJob(opts, NewStages(seen))
 	var x execution
@@ -279,7 +279,7 @@ func TestArticlesAreArrangedAsStored(t *testing.T) {
 		}
 		fs = append(fs, score.FeaturesOf(&a, dense[0]))
 	}
-	h, err := hierarchy.Arrange(t.Context(), score.NewState(score.Default(), score.StatsOf(fs)), fs, hierarchy.Options{})
+	h, err := hierarchy.Arrange(t.Context(), score.NewState(score.Default(), score.StatsOf(fs, score.DefaultBackground())), fs, hierarchy.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,15 +409,16 @@ func files(t *testing.T, dir string) (all []string) {
 
 // TestKeys changes everything that labels depend on, and what they do not depend on.
 func TestKeys(t *testing.T) {
-	base := Options{Build: "1"}
+	usual := score.DefaultBackground()
+	base := Options{Build: "1", Background: usual}
 	space := (&embedtest.Hashed{}).Space()
 	content := checkpoint.NewKey().Sum()
 	key := base.articlesKey(space, content)
 	for name, other := range map[string]checkpoint.Key{
-		"build":       Options{Build: "2"}.articlesKey(space, content),
-		"topics":      Options{Build: "1", Topics: 3}.articlesKey(space, content),
-		"precision":   Options{Build: "1", Target: score.Target{Precision: .9}}.articlesKey(space, content),
-		"granularity": Options{Build: "1", Target: score.Target{Granularity: 1}}.articlesKey(space, content),
+		"build":       Options{Build: "2", Background: usual}.articlesKey(space, content),
+		"topics":      Options{Build: "1", Background: usual, Topics: 3}.articlesKey(space, content),
+		"precision":   Options{Build: "1", Background: usual, Target: score.Target{Precision: .9}}.articlesKey(space, content),
+		"granularity": Options{Build: "1", Background: usual, Target: score.Target{Granularity: 1}}.articlesKey(space, content),
 		"space":       base.articlesKey((&embedtest.Hashed{Model: "other"}).Space(), content),
 		"content":     base.articlesKey(space, key),
 	} {
@@ -425,7 +426,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("another %s has the same key", name)
 		}
 	}
-	if other := (Options{Build: "1", Workers: 3, MaxMemory: 5, Work: "there", Documents: true}).articlesKey(space, content); other != key {
+	if other := (Options{Build: "1", Background: usual, Workers: 3, MaxMemory: 5, Work: "there", Documents: true}).articlesKey(space, content); other != key {
 		t.Error("options that change no label change the key")
 	}
 	m := matrix(3, 2, 4)

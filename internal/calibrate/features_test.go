@@ -56,11 +56,12 @@ func TestFeaturesAreTheSameEverywhere(t *testing.T) {
 	// A set needs ten labelled articles.
 	filler := invented("filler", 4, .5)
 	set := newSet(t, "forms", append(labelled, filler...))
-	fs, err := features(ctx, set, variants(set)[0], embedder, embedder)
-	if err != nil {
+	made := &texts{sets: []*Set{set}, opts: &Options{Short: embedder}, vectors: map[textKey][]float32{}}
+	items := made.wholeItems(0)
+	if err := made.embed(ctx, keys(items)); err != nil {
 		t.Fatal(err)
 	}
-	for i, f := range fs {
+	for i, f := range made.features(items) {
 		if f.ID != set.articles[i].ID {
 			t.Fatalf("features of %s, want those of %s", f.ID, set.articles[i].ID)
 		}

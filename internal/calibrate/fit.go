@@ -102,10 +102,16 @@ func target(r int) float64 {
 
 const cosineTarget = 4.0
 
+// block is the examples of a corpus, with the weight of the corpus.
+type block struct {
+	examples []example
+	weight   float64
+}
+
 // likelihood returns the mean loss of logistic regression over the weighted blocks of examples,
 // plus the penalty. Blocks are summed separately and then in order, so the number of workers does
 // not change the result.
-func likelihood(blocks [][]example, penalty [count]float64, workers int) objective {
+func likelihood(blocks []block, penalty [count]float64, workers int) objective {
 	type sums struct {
 		loss, weight float64
 		gradient     [count]float64
@@ -119,13 +125,13 @@ func likelihood(blocks [][]example, penalty [count]float64, workers int) objecti
 				for i := from; i < len(blocks); i += workers {
 					s := &parts[i]
 					var slope [count]float64
-					for k := range blocks[i] {
-						e := &blocks[i][k]
+					for k := range blocks[i].examples {
+						e := &blocks[i].examples[k]
 						z := e.logit(p, &slope)
-						q := sigmoid(z)
-						s.loss += e.weight * (softplus(z) - e.same*z)
-						s.weight += e.weight
-						residual, variance := e.weight*(q-e.same), e.weight*q*(1-q)
+						q, weight := sigmoid(z), e.weight*blocks[i].weight
+						s.loss += weight * (softplus(z) - e.same*z)
+						s.weight += weight
+						residual, variance := weight*(q-e.same), weight*q*(1-q)
 						for r, x := range slope {
 							if x == 0 {
 								continue
@@ -174,7 +180,7 @@ func likelihood(blocks [][]example, penalty [count]float64, workers int) objecti
 // fit returns the parameters of greatest likelihood. Weights are at least 0, so that more evidence
 // is never less likely, and the gain is within -1 and 1, so that no length changes the sign of a
 // cosine.
-func fit(blocks [][]example, penalty [count]float64, workers int) ([]float64, error) {
+func fit(blocks []block, penalty [count]float64, workers int) ([]float64, error) {
 	start, lower, upper := make([]float64, count), make([]float64, count), make([]float64, count)
 	for k := range start {
 		lower[k], upper[k] = -20, 20

@@ -14,10 +14,10 @@ import (
 var truth = []float64{6, 3.5, 3, 5, .4, .1, -1.2, .9, -3.5, 1.2, .6, 1, .8}
 
 // drawn returns examples whose labels follow from the coefficients.
-func drawn(seed uint64, blocks, size int) [][]example {
+func drawn(seed uint64, blocks, size int) []block {
 	r := rand.New(rand.NewPCG(seed, 2))
 	var slope [count]float64
-	out := make([][]example, blocks)
+	out := make([]block, blocks)
 	for b := range out {
 		for range size {
 			s := score.Signals{Centred: r.Float64(), Lexical: r.Float64() * .7, Lead: r.Float64() * .7, Names: r.Float64() * .7,
@@ -27,7 +27,8 @@ func drawn(seed uint64, blocks, size int) [][]example {
 			if r.Float64() < sigmoid(e.logit(truth, &slope)) {
 				e.same = 1
 			}
-			out[b] = append(out[b], e)
+			out[b].examples = append(out[b].examples, e)
+			out[b].weight = 1
 		}
 	}
 	return out
@@ -42,7 +43,7 @@ func TestFitFindsTheCoefficients(t *testing.T) {
 	// Single coefficients stand in for each other; what they add up to must not.
 	var slope [count]float64
 	sum, n := 0.0, 0.0
-	for _, e := range drawn(2, 1, 4000)[0] {
+	for _, e := range drawn(2, 1, 4000)[0].examples {
 		gap := e.logit(p, &slope) - e.logit(truth, &slope)
 		sum += gap * gap
 		n++
@@ -77,15 +78,15 @@ func TestGradients(t *testing.T) {
 	var observed []observation
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 300 {
-		observed = append(observed, observation{x: 6 * (r.Float64() - .5), same: r.Float64(), weight: r.Float64()})
+		observed = append(observed, observation{x: 6 * (r.Float64() - .5), odds: 4 * (r.Float64() - .5), same: r.Float64(), weight: r.Float64()})
 	}
 	for name, c := range map[string]struct {
 		f objective
 		p []float64
 	}{
 		"likelihood":          {likelihood(drawn(3, 3, 200), pull(), 2), truth},
-		"binomial":            {binomial(observed, false), []float64{.8, -.3}},
-		"binomial with error": {binomial(observed, true), []float64{1.2, .4, .07}},
+		"binomial":            {binomial(observed, false), []float64{.8, -.3, .2}},
+		"binomial with error": {binomial(observed, true), []float64{1.2, .4, -.3, .07}},
 	} {
 		gradient, curvature := make([]float64, len(c.p)), square(len(c.p))
 		c.f(c.p, gradient, curvature)
@@ -109,8 +110,8 @@ func TestGradients(t *testing.T) {
 func TestBounds(t *testing.T) {
 	blocks := drawn(4, 4, 2000)
 	for b := range blocks {
-		for k := range blocks[b] {
-			blocks[b][k].cosine[1] *= -1 // the more words in common, the less likely
+		for k := range blocks[b].examples {
+			blocks[b].examples[k].cosine[1] *= -1 // the more words in common, the less likely
 		}
 	}
 	weak := pull() // so that the examples decide
@@ -165,15 +166,15 @@ func TestLines(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	var observed []observation
 	for range 40_000 {
-		o := observation{x: 8 * (r.Float64() - .5), weight: 1}
-		if r.Float64() < .9*sigmoid(1.4*o.x-.5) {
+		o := observation{x: 8 * (r.Float64() - .5), odds: 4 * (r.Float64() - .5), weight: 1}
+		if r.Float64() < .9*sigmoid(1.4*o.x-.5+.3*o.odds) {
 			o.same = 1
 		}
 		observed = append(observed, o)
 	}
-	p, err := minimize(binomial(observed, true), []float64{1, 0, .05}, []float64{leastSlope, -20, 0}, []float64{20, 20, .3})
-	if err != nil || math.Abs(p[0]-1.4) > .12 || math.Abs(p[1]+.5) > .12 || math.Abs(p[2]-.1) > .02 {
-		t.Errorf("slope, offset, error %v, %v; they were 1.4, -.5, .1", p, err)
+	p, err := minimize(binomial(observed, true), []float64{1, 0, 0, .05}, []float64{leastSlope, -20, -20, 0}, []float64{20, 20, 20, .3})
+	if err != nil || math.Abs(p[0]-1.4) > .12 || math.Abs(p[1]+.5) > .12 || math.Abs(p[2]-.3) > .06 || math.Abs(p[3]-.1) > .02 {
+		t.Errorf("slope, offset, share, error %v, %v; they were 1.4, -.5, .3, .1", p, err)
 	}
 	for i := range observed {
 		observed[i].x *= -1

@@ -3,6 +3,7 @@ package calibrate
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -16,20 +17,31 @@ import (
 type linked struct {
 	corpus   *corpus
 	tree     *hierarchy.Linkage
-	together []pairCounts       // by join of the dendrogram
-	scores   map[int][3]float64 // B-cubed precision, recall and F1, by number of joins
+	together []pairCounts // by join of the dendrogram
+	f1       []float64    // B-cubed, by the logits of tree.Sight
 }
 
 // pairCounts counts the pairs of articles that a join puts together, and those of them that are of
 // one story.
 type pairCounts struct{ same, all float64 }
 
-func link(ctx context.Context, m *score.Model, c *corpus, opts Options) (*linked, error) {
-	tree, err := hierarchy.Link(ctx, m, c.near, hierarchy.Options{Workers: opts.Workers})
+func link(ctx context.Context, m *score.Model, c *corpus) (*linked, error) {
+	tree, err := hierarchy.Link(ctx, m, c.near, hierarchy.Options{Workers: 1})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	return &linked{corpus: c, tree: tree, together: countJoins(tree, c.story), scores: make(map[int][3]float64)}, nil
+	l := &linked{corpus: c, tree: tree, together: countJoins(tree, c.story)}
+	l.f1 = make([]float64, len(tree.Sight.Features))
+	last := -1
+	for i := len(l.f1) - 1; i >= 0; i-- {
+		if n := l.made(hierarchy.LogitAt(i)); n != last {
+			last = n
+			_, _, l.f1[i] = l.quality(hierarchy.LogitAt(i))
+		} else {
+			l.f1[i] = l.f1[i+1]
+		}
+	}
+	return l, nil
 }
 
 // countJoins counts the pairs of every join. It adds the smaller side of each join to the larger
@@ -70,24 +82,11 @@ func (l *linked) made(threshold float64) int {
 
 // quality returns B-cubed precision, recall and F1 of the stories at a threshold.
 func (l *linked) quality(threshold float64) (precision, recall, f1 float64) {
-	n := l.made(threshold)
-	score, ok := l.scores[n]
-	if !ok {
-		score[0], score[1], score[2] = cluster.BCubed(l.corpus.story, l.tree.Joins.Cut(float32(threshold)))
-		l.scores[n] = score
-	}
-	return score[0], score[1], score[2]
+	return cluster.BCubed(l.corpus.story, l.tree.Joins.Cut(float32(threshold)))
 }
 
-// best returns the greatest F1 over thresholds from -6 to 8 in steps of 1/8.
-func (l *linked) best() float64 {
-	best := 0.0
-	for threshold := -6.0; threshold <= 8; threshold += .125 {
-		_, _, f1 := l.quality(threshold)
-		best = max(best, f1)
-	}
-	return best
-}
+// best returns the greatest F1 over the logits of the rule.
+func (l *linked) best() float64 { return slices.Max(l.f1) }
 
 // pairPrecision returns the share of pairs of one story among the pairs within stories at a
 // threshold; NaN without pairs.
@@ -160,11 +159,11 @@ func (l *linked) filed(threshold float64) func(hierarchy.Pair) score.Filed {
 }
 
 // calibrationError returns the expected calibration error of the probabilities of candidate pairs.
-func (l *linked) calibrationError(m *score.Model, breakEven float64) float64 {
+func (l *linked) calibrationError(m *score.Model, t *score.Threshold) float64 {
 	var bins evaluate.Bins
-	filed := l.filed(breakEven)
+	filed := l.filed(t.Logit)
 	for k, pair := range l.corpus.pairs {
-		bins.Note(m.ProbabilityAt(l.tree.Logits[k], breakEven, filed(pair), l.corpus.copies[k]), l.corpus.same(pair), 1)
+		bins.Note(m.ProbabilityAt(l.tree.Logits[k], t, filed(pair), l.corpus.copies[k]), l.corpus.same(pair), 1)
 	}
 	return bins.ECE()
 }

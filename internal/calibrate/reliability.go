@@ -8,8 +8,8 @@ import (
 )
 
 // observation is the share (same) of some pairs that are of one event, at a distance x of their
-// logit above the threshold.
-type observation struct{ x, same, weight float64 }
+// logit above the threshold, in a corpus with an estimated share of pairs of one event (odds).
+type observation struct{ x, odds, same, weight float64 }
 
 const (
 	leastSlope = 0.1 // of reliability lines: more evidence is never less likely
@@ -19,23 +19,23 @@ const (
 	mostError = 0.03
 )
 
-// binomial returns the mean loss of the probability (1-error)*sigmoid(slope*x+offset), with
-// Fisher's information. p is slope, offset and error.
+// binomial returns the mean loss of the probability (1-error)*sigmoid(slope*x+offset+share*odds),
+// with Fisher's information. p is slope, offset, share and error.
 func binomial(observed []observation, withError bool) objective {
 	return func(p, gradient []float64, curvature [][]float64) float64 {
 		const edge = 1e-9
-		wrong, n := 0.0, 2
+		wrong, n := 0.0, 3
 		if withError {
-			wrong, n = p[2], 3
+			wrong, n = p[3], 4
 		}
 		loss, total := 0.0, 0.0
 		for _, o := range observed {
-			s := sigmoid(p[0]*o.x + p[1])
+			s := sigmoid(p[0]*o.x + p[1] + p[2]*o.odds)
 			q := math.Min(math.Max((1-wrong)*s, edge), 1-edge)
 			loss -= o.weight * (o.same*math.Log(q) + (1-o.same)*math.Log1p(-q))
 			total += o.weight
 			inner := (1 - wrong) * s * (1 - s)
-			slope := [3]float64{inner * o.x, inner, -s}
+			slope := [4]float64{inner * o.x, inner, inner * o.odds, -s}
 			for r := range n {
 				gradient[r] += o.weight * (q - o.same) / (q * (1 - q)) * slope[r]
 				for c := range n {
@@ -58,11 +58,11 @@ func line(name string, observed []observation) (score.Line, error) {
 	if len(observed) == 0 {
 		return score.Line{}, fmt.Errorf("reliability.%s: %w: no such pairs", name, ErrTooFew)
 	}
-	p, err := minimize(binomial(observed, false), []float64{1, 0}, []float64{leastSlope, -20}, []float64{20, 20})
+	p, err := minimize(binomial(observed, false), []float64{1, 0, 0}, []float64{leastSlope, -20, -20}, []float64{20, 20, 20})
 	if err != nil {
 		return score.Line{}, fmt.Errorf("reliability.%s: %w", name, err)
 	}
-	return score.Line{Slope: rounded(p[0]), Offset: rounded(p[1])}, nil
+	return score.Line{Slope: rounded(p[0]), Offset: rounded(p[1]), Share: rounded(p[2])}, nil
 }
 
 // joinsBelow and joinsAbove bound the distance from the threshold of joins that are fitted. Far
@@ -70,29 +70,26 @@ func line(name string, observed []observation) (score.Line, error) {
 // but matter to no threshold: with joinsBelow 6 the precision for a target of .95 was .004 lower.
 const joinsBelow, joinsAbove = 2.0, 6.0
 
-// reliability fits the probabilities of logits around the thresholds of a rule, on sets that were
-// linked with models fitted without them. Pairs come from whole sets. Joins come from their
-// variants as well, because a precision can be asked for in any corpus. The line of unfiled pairs
-// is fitted on all pairs: it is for articles that arrive, whichever story they join.
-func reliability(sets [][]*linked, rule score.ThresholdRule) (score.Reliability, error) {
+// reliability fits the probabilities of logits around the thresholds of a rule, on corpora that
+// were linked with models fitted without them and that count by their weights. The line of unfiled
+// pairs is fitted on all pairs: it is for articles that arrive, whichever story they join.
+func reliability(linkages []*linked, weights []float64, rule score.ThresholdRule) (score.Reliability, error) {
 	var unfiled, joins []observation
 	filings := map[score.Filed][]observation{}
-	for _, linkages := range sets {
-		for _, t := range linkages {
-			breakEven := t.tree.BreakEven(rule)
-			joins = append(joins, t.joins(breakEven)...)
-			if !t.corpus.whole() {
-				continue
+	for i, t := range linkages {
+		breakEven := t.tree.BreakEven(rule)
+		for _, o := range t.joins(breakEven) {
+			o.weight *= weights[i]
+			joins = append(joins, o)
+		}
+		filed := t.filed(breakEven.Logit)
+		for k, pair := range t.corpus.pairs {
+			o := observation{x: t.tree.Logits[k] - breakEven.BreakEven, odds: breakEven.Odds(), weight: weights[i] / float64(len(t.corpus.pairs))}
+			if t.corpus.same(pair) {
+				o.same = 1
 			}
-			filed := t.filed(breakEven)
-			for k, pair := range t.corpus.pairs {
-				o := observation{x: t.tree.Logits[k] - breakEven, weight: 1 / float64(len(t.corpus.pairs))}
-				if t.corpus.same(pair) {
-					o.same = 1
-				}
-				unfiled = append(unfiled, o)
-				filings[filed(pair)] = append(filings[filed(pair)], o)
-			}
+			unfiled = append(unfiled, o)
+			filings[filed(pair)] = append(filings[filed(pair)], o)
 		}
 	}
 	var r score.Reliability
@@ -113,21 +110,21 @@ func reliability(sets [][]*linked, rule score.ThresholdRule) (score.Reliability,
 	if len(joins) == 0 {
 		return r, fmt.Errorf("reliability.join: %w: no joins near a threshold", ErrTooFew)
 	}
-	p, err := minimize(binomial(joins, true), []float64{1, 0, mostError / 2}, []float64{leastSlope, -20, 0}, []float64{20, 20, mostError})
+	p, err := minimize(binomial(joins, true), []float64{1, 0, 0, mostError / 2}, []float64{leastSlope, -20, -20, 0}, []float64{20, 20, 20, mostError})
 	if err != nil {
 		return r, fmt.Errorf("reliability.join: %w", err)
 	}
-	r.Join, r.JoinError = score.Line{Slope: rounded(p[0]), Offset: rounded(p[1])}, rounded(p[2])
+	r.Join, r.JoinError = score.Line{Slope: rounded(p[0]), Offset: rounded(p[1]), Share: rounded(p[2])}, rounded(p[3])
 	return r, nil
 }
 
 // joins returns the joins near the threshold, weighted by their pairs to a sum of 1.
-func (l *linked) joins(breakEven float64) []observation {
+func (l *linked) joins(t *score.Threshold) []observation {
 	var out []observation
 	total := 0.0
 	for k, m := range l.tree.Joins.Merges {
-		if x := float64(m.Similarity) - breakEven; x > -joinsBelow && x < joinsAbove {
-			out = append(out, observation{x: x, same: l.together[k].same / l.together[k].all, weight: l.together[k].all})
+		if x := float64(m.Similarity) - t.BreakEven; x > -joinsBelow && x < joinsAbove {
+			out = append(out, observation{x: x, odds: t.Odds(), same: l.together[k].same / l.together[k].all, weight: l.together[k].all})
 			total += l.together[k].all
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"throughline/internal/derive"
 	"throughline/internal/evaluate"
 	"throughline/internal/news"
 	"throughline/internal/score"
@@ -39,7 +40,6 @@ type Set struct {
 	articles []news.Article
 	story    []int32
 	stories  int32
-	long     bool // texts are long enough to be shortened
 }
 
 // NewSet reads a set. It leaves out articles without a label, with the id of an earlier one, or
@@ -74,7 +74,6 @@ func NewSet(name string, items iter.Seq2[evaluate.Labelled, error]) (*Set, error
 	s := &Set{Name: name}
 	numbers := map[string]int32{}
 	h := sha256.New()
-	words := make([]int, 0, len(all))
 	for _, l := range all {
 		if _, ok := numbers[l.story]; !ok {
 			numbers[l.story] = s.stories
@@ -82,7 +81,6 @@ func NewSet(name string, items iter.Seq2[evaluate.Labelled, error]) (*Set, error
 		}
 		s.articles, s.story = append(s.articles, l.article), append(s.story, numbers[l.story])
 		fmt.Fprintf(h, "%q %q\n", l.article.ID, l.story) // never fails, as documented
-		words = append(words, len(strings.Fields(l.article.Text())))
 	}
 	if s.stories < 2 {
 		return nil, fmt.Errorf("%s: %w: all %d labelled articles are of one story", name, ErrTooFew, len(all))
@@ -93,8 +91,16 @@ func NewSet(name string, items iter.Seq2[evaluate.Labelled, error]) (*Set, error
 	if len(all) < leastArticles {
 		return nil, fmt.Errorf("%s: %w: too few labelled articles (got %d, want at least %d)", name, ErrTooFew, len(all), leastArticles)
 	}
-	slices.Sort(words)
-	s.long = words[len(words)/2] >= 2*shortWords
 	s.Labelled = score.LabelledSet{Name: name, Articles: len(all), Stories: int(s.stories), Labels: hex.EncodeToString(h.Sum(nil))}
 	return s, nil
+}
+
+// source describes the set for drawing corpora.
+func (s *Set) source() derive.Source {
+	out := derive.Source{Name: s.Name, Story: s.story}
+	for i := range s.articles {
+		out.Published = append(out.Published, s.articles[i].Published)
+		out.Names = append(out.Names, derive.Names(s.articles[i]))
+	}
+	return out
 }

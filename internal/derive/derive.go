@@ -89,14 +89,15 @@ type Corpus struct {
 	Sources []int // indices of the sources it is drawn from, ascending
 	Items   []Item
 	Story   []int32 // story of each item, from 0
+	Odd     bool    // one of the oddities of Options.Odd is in it
 }
 
 // Options configures Draw.
 type Options struct {
 	Seed   string
 	Amount Amount
-	// Odd makes one corpus in eight of articles without dates, adds duplicates to one in eight, and
-	// templates to one in eight.
+	// Odd takes all but the event from one in three of the kind Giant. It makes one corpus in eight
+	// of articles without dates, adds duplicates to one in eight, and templates to one in eight.
 	Odd bool
 }
 
@@ -143,7 +144,7 @@ func Draw(sources []Source, number int, opts Options) Corpus {
 	if opts.Odd {
 		var odd []string
 		drawn, odd = d.odd(c.Kind, drawn)
-		oddities = append(oddities, odd...)
+		oddities, c.Odd = append(oddities, odd...), len(odd) > 0
 	}
 	d.Shuffle(len(drawn), func(i, j int) { drawn[i], drawn[j] = drawn[j], drawn[i] })
 	numbers := map[storyKey]int32{}
@@ -326,10 +327,14 @@ func (d *drawer) window(s *Source, stories [][]int, limit int) []int {
 	return out
 }
 
-// odd takes the dates away, or adds duplicates or templates, and says which.
+// odd takes the dates or all but one event away, or adds duplicates or templates, and says which.
 func (d *drawer) odd(kind Kind, drawn []labelledItem) ([]labelledItem, []string) {
-	undated, duplicates, templates := d.IntN(8) == 0, d.IntN(8) == 0, d.IntN(8) == 0
+	undated, duplicates, templates, alone := d.IntN(8) == 0, d.IntN(8) == 0, d.IntN(8) == 0, d.IntN(3) == 0
 	var names []string
+	if alone && kind == Giant {
+		names = append(names, "alone")
+		drawn = mostCommonStory(drawn)
+	}
 	if undated && kind != Window {
 		names = append(names, "undated")
 		for i := range drawn {
@@ -355,6 +360,18 @@ func (d *drawer) odd(kind Kind, drawn []labelledItem) ([]labelledItem, []string)
 		}
 	}
 	return drawn, names
+}
+
+// mostCommonStory returns the items of the largest story.
+func mostCommonStory(items []labelledItem) []labelledItem {
+	counts := map[storyKey]int{}
+	best := items[0].story
+	for _, item := range items {
+		if counts[item.story]++; counts[item.story] > counts[best] {
+			best = item.story
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(items), func(item labelledItem) bool { return item.story != best })
 }
 
 // repetitions returns how often an article is repeated. In a small corpus there are fewer, so that

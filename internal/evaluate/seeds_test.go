@@ -29,12 +29,12 @@ const rounding = 0.0101
 // them.
 var floors = map[string]float64{
 	"stories.precision":      0.95,
-	"stories.recall":         0.85,
-	"stories.f1":             0.90,
+	"stories.recall":         0.80,
+	"stories.f1":             0.88,
 	"stories.pair_precision": 0.90,
-	"stories.pair_f1":        0.80,
-	"stories.ami":            0.87,
-	"stories.ari":            0.80,
+	"stories.pair_f1":        0.78,
+	"stories.ami":            0.83,
+	"stories.ari":            0.77,
 	"related.ndcg10":         0.96,
 	"related.p5":             0.47,
 	"related.mrr":            0.97,

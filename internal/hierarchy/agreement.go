@@ -51,11 +51,17 @@ const maxGroupRatio = 4
 // mean of all agreements. Views that agree on fewer articles, such as copies, may agree by chance.
 const agreementPrior = 15
 
+// mostUnited is the mean share of the other articles in the group of an article above which nearly
+// all are in one group.
+const mostUnited = 0.8
+
 // agreement returns, for every logit that is tried as a threshold, how far the flat clustering
 // there agrees with the best one of each view: the mean logarithm over the views, 0 for full
 // agreement. An agreement with few articles in groups is shrunk towards the mean over all logits.
-func agreement(dendrogram *cluster.Dendrogram, views []*cluster.Dendrogram) []float64 {
-	out := make([]float64, logitSteps+1)
+//
+// united says where nearly all articles are in one group.
+func agreement(dendrogram *cluster.Dendrogram, views []*cluster.Dendrogram) (out []float64, united []bool) {
+	out, united = make([]float64, logitSteps+1), make([]bool, logitSteps+1)
 	grouped := make([]float64, logitSteps+1)
 	heights := dendrogram.Heights()
 	for _, view := range views {
@@ -65,14 +71,15 @@ func agreement(dendrogram *cluster.Dendrogram, views []*cluster.Dendrogram) []fl
 		sum, total := 0.0, 0.0
 		for i := logitSteps; i >= 0; i-- {
 			n := max(joins, 0)
-			for n < len(heights) && float64(heights[n]) >= logitAt(i) {
+			for n < len(heights) && float64(heights[n]) >= LogitAt(i) {
 				n++
 			}
 			if n != joins {
-				p := newPartition(dendrogram.Cut(float32(logitAt(i))))
+				p := newPartition(dendrogram.Cut(float32(LogitAt(i))))
 				joins, agreed[i], grouped[i] = n, bestAgreement(p, clusterings), p.grouped()
+				united[i] = p.united() > mostUnited
 			} else { // nothing was joined since the last step
-				agreed[i], grouped[i] = agreed[i+1], grouped[i+1]
+				agreed[i], grouped[i], united[i] = agreed[i+1], grouped[i+1], united[i+1]
 			}
 			sum += grouped[i] * agreed[i]
 			total += grouped[i]
@@ -83,7 +90,7 @@ func agreement(dendrogram *cluster.Dendrogram, views []*cluster.Dendrogram) []fl
 			out[i] += math.Log(max(a, least)) / float64(len(views))
 		}
 	}
-	return out
+	return out, united
 }
 
 // bestAgreement returns how far a partition agrees with the one of several that it agrees with
@@ -155,6 +162,12 @@ func (p partition) grouped() float64 {
 		}
 	}
 	return n
+}
+
+// united returns the mean share of the other items that are in the group of an item: 1 if all are
+// in one group, 0 if all are apart.
+func (p partition) united() float64 {
+	return p.moments().others / math.Max(float64(len(p.labels)-1), 1)
 }
 
 // agree returns the B-cubed F1 of two partitions of the same items, adjusted for chance: 1 when

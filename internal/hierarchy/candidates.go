@@ -57,7 +57,7 @@ type Linkage struct {
 	Logits []float64           // of the candidate pairs, in the order of Pairs
 	Prior  float64             // estimated share of candidate pairs of one event
 
-	curves curves
+	Sight *Sight // what the threshold follows from
 }
 
 // Link links the articles of a candidate graph. It uses Workers of the options.
@@ -75,19 +75,19 @@ func link(ctx context.Context, m *score.Model, g *CandidateGraph, opts Options) 
 	if err != nil {
 		return nil, items, fmt.Errorf("linking articles: %w", err)
 	}
-	l := &Linkage{Joins: joins, Logits: edgeLogits(items, g.edges), curves: curvesOf(joins, g.views)}
+	l := &Linkage{Joins: coherent(joins), Logits: edgeLogits(items, g.edges)}
 	l.Prior = prior(l.Logits)
+	l.Sight = sightOf(l.Joins, g.views, randomLogits(items), l.Prior)
 	return l, items, nil
 }
 
-// BreakEven returns the break-even threshold that a rule chooses, and raises it if one story would
-// hold most of a large corpus.
-func (l *Linkage) BreakEven(r score.ThresholdRule) float64 {
-	at, _ := breakEven(r, l.Joins, l.curves, l.Prior)
-	return at
+// BreakEven returns the break-even threshold that a rule chooses, with the estimated share.
+func (l *Linkage) BreakEven(r score.ThresholdRule) *score.Threshold {
+	at, confidence := choose(r, l.Joins, l.Sight)
+	return &score.Threshold{Logit: at, BreakEven: at, Prior: l.Prior, Confidence: confidence}
 }
 
-// ForPrecision returns the threshold for an expected precision over pairs, 0 to 1.
-func (l *Linkage) ForPrecision(r score.Reliability, breakEven, wanted float64) float64 {
-	return forPrecision(r, l.Joins, breakEven, wanted)
+// ForPrecision returns the logit for an expected precision over pairs, 0 to 1.
+func (l *Linkage) ForPrecision(r score.Reliability, t *score.Threshold, wanted float64) float64 {
+	return forPrecision(r, l.Joins, t, wanted)
 }

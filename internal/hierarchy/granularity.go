@@ -6,8 +6,8 @@ import (
 )
 
 // stepped moves a threshold by a number of steps to finer stories, below 0 to coarser ones, each
-// into a gap between joins. The steps end at the bounds of the logits tried. More steps never move
-// it less far.
+// into a gap between joins. The steps end at mostLogit and leastLogit. More steps never move it
+// less far.
 func stepped(dendrogram *cluster.Dendrogram, threshold float64, steps int) float64 {
 	for ; steps > 0 && threshold < mostLogit; steps-- {
 		threshold = max(threshold, intoGap(dendrogram, min(threshold+score.GranularityStep, mostLogit)))

@@ -31,13 +31,13 @@ func chain(heights []float32) *cluster.Dendrogram {
 func TestFinerGivesNoFewerGroups(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		tree := chain(rapid.SliceOfN(rapid.Float32Range(-9, 9), 1, 200).Draw(rt, "heights"))
-		m := &score.Model{Threshold: testRule}
-		m.Threshold.Target, m.Threshold.TargetWeight = rapid.Float64Range(-7, 8).Draw(rt, "target"), 1000
-		c := curvesOf(tree, nil)
-		found, _ := stories(m, tree, c, .5, score.Target{})
+		target := rapid.Float64Range(-7, 8).Draw(rt, "target")
+		m := &score.Model{Threshold: score.ThresholdRule{Square: -500, Logit: 1000 * target}}
+		l := &Linkage{Joins: tree, Prior: .5, Sight: sightAt(tree, nil, .5)}
+		found, _ := stories(m, l, score.Target{})
 		at, groups := math.Inf(-1), 0
 		for g := -score.MaxGranularity; g <= score.MaxGranularity; g++ {
-			got, labels := stories(m, tree, c, .5, score.Target{Granularity: g})
+			got, labels := stories(m, l, score.Target{Granularity: g})
 			n := newPartition(apart(labels)).groups()
 			if got.Logit < at || n < groups || got.BreakEven != found.BreakEven || g == 0 && got != found {
 				rt.Fatalf("granularity %d: threshold %+v, %d groups; the one before has %v and %d; without granularity %+v", g, got, n, at, groups, found)
@@ -60,7 +60,7 @@ func TestStepped(t *testing.T) {
 		{sparse, 1, -3, 1 - 3*math.Ln2},
 		{sparse, 5.8, 4, mostLogit},
 		{sparse, -4, -4, leastLogit},
-		{sparse, 7, 1, 7}, // above the logits tried, where the guard may have moved it
+		{sparse, 7, 1, 7}, // above the logits looked at, where a precision may have moved it
 		{sparse, 7, -1, 7 - math.Ln2},
 		{dense, 1, 1, (1 + math.Ln2 - gapReach + 1.69) / 2}, // in the widest gap near 1.693
 	} {

@@ -59,7 +59,7 @@ func Arrange(ctx context.Context, st *score.State, fs []score.Features, opts Opt
 	if err != nil {
 		return nil, err
 	}
-	threshold, story := stories(st.Model, linked.Joins, linked.curves, linked.Prior, opts.Target)
+	threshold, story := stories(st.Model, linked, opts.Target)
 	topic, theme, err := topics(ctx, graph.ws, story, opts.Topics, opts.Workers)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func Arrange(ctx context.Context, st *score.State, fs []score.Features, opts Opt
 		Story:      renumbered(permuted(story, place)),
 		Topic:      renumbered(permuted(topic, place)),
 		Theme:      renumbered(permuted(theme, place)),
-		Membership: permuted(memberships(st.Model, items, story, threshold.BreakEven), place),
+		Membership: permuted(memberships(st.Model, items, story, &threshold), place),
 		Threshold:  threshold,
 	}, nil
 }
@@ -213,17 +213,18 @@ func pairLogit(it cluster.Items, i, j int) float64 {
 }
 
 // stories chooses the threshold and returns it with the labels of stories, -1 for one-offs.
-func stories(m *score.Model, dendrogram *cluster.Dendrogram, c curves, prior float64, target score.Target) (score.Threshold, []int32) {
-	t := score.Threshold{Prior: prior, Precision: 1}
-	t.BreakEven, t.Guarded = breakEven(m.Threshold, dendrogram, c, prior)
+func stories(m *score.Model, l *Linkage, target score.Target) (score.Threshold, []int32) {
+	dendrogram := l.Joins
+	t := score.Threshold{Prior: l.Prior, Precision: 1}
+	t.BreakEven, t.Confidence = choose(m.Threshold, dendrogram, l.Sight)
 	t.Logit = stepped(dendrogram, t.BreakEven, target.Granularity)
 	if target.Precision > 0 {
-		t.Logit = forPrecision(m.Reliability, dendrogram, t.BreakEven, target.Precision)
+		t.Logit = forPrecision(m.Reliability, dendrogram, &t, target.Precision)
 	}
 	var labels []int32
 	labels, t.Largest = withoutSingletons(dendrogram.Cut(float32(t.Logit)))
 	heights := dendrogram.Heights()
-	for i, p := range precision(m.Reliability, dendrogram, t.BreakEven) {
+	for i, p := range precision(m.Reliability, dendrogram, &t) {
 		if float64(heights[i]) >= t.Logit {
 			t.Precision = p
 		}
@@ -266,7 +267,7 @@ func renumbered(labels []int32) []int32 {
 // memberships returns for every article of a story the probability that follows from its mean logit
 // to the other members, 0 for one-offs. The sum over the members is one product with the sum of
 // their vectors.
-func memberships(m *score.Model, it cluster.Items, story []int32, breakEven float64) []float32 {
+func memberships(m *score.Model, it cluster.Items, story []int32, t *score.Threshold) []float32 {
 	members := map[int32][]int32{}
 	for i, s := range story {
 		if s >= 0 {
@@ -300,7 +301,7 @@ func memberships(m *score.Model, it cluster.Items, story []int32, breakEven floa
 				sum += w * (sparse[t] - w)
 			}
 			mean := float64(it.Offset) + sum/float64(len(ids)-1)
-			out[i] = float32(m.Reliability.Joined(mean, breakEven))
+			out[i] = float32(m.Reliability.Joined(mean, t))
 		}
 	}
 	return out

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // stateOf is the State of a corpus of which only statistics are known.
 func stateOf(fs []score.Features) *score.State {
-	return score.NewState(score.Default(), score.StatsOf(fs))
+	return score.NewState(score.Default(), score.StatsOf(fs, score.DefaultBackground()))
 }
 
 // The bilinear form is the logit, for every pair.
@@ -118,7 +118,7 @@ func TestStrength(t *testing.T) {
 	for i := range story {
 		story[i] = int32(i%4) - 1
 	}
-	const cut = 0.7
+	cut := &score.Threshold{BreakEven: .7, Prior: .4}
 	got := memberships(m, it, story, cut)
 	for i := range ps {
 		sum, others := 0.0, 0

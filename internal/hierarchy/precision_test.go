@@ -18,13 +18,13 @@ func TestPrecisionIsWhatItSays(t *testing.T) {
 	tree := &cluster.Dendrogram{N: 4, Merges: []cluster.Join{{A: 0, B: 1, Similarity: 3}, {A: 2, B: 3, Similarity: 2}, {A: 4, B: 5, Similarity: 0}}}
 	at := func(x float64) float64 { return .9 / (1 + math.Exp(-x)) }
 	want := []float64{at(3 - 1), (at(3-1) + at(2-1)) / 2, (at(3-1) + at(2-1) + 4*at(0-1)) / 6}
-	for i, got := range precision(r, tree, 1) {
+	for i, got := range precision(r, tree, &score.Threshold{BreakEven: 1, Prior: .5}) {
 		if math.Abs(got-want[i]) > 1e-12 {
 			t.Errorf("after join %d: %v, want %v", i, got, want[i])
 		}
 	}
 	for wanted, stories := range map[float64]int{want[2] - .01: 1, want[1] - .01: 2, want[0] - .01: 3, want[0] + .01: 4} {
-		cut := forPrecision(r, tree, 1, wanted)
+		cut := forPrecision(r, tree, &score.Threshold{BreakEven: 1, Prior: .5}, wanted)
 		if got := newPartition(tree.Cut(float32(cut))).groups(); got != stories {
 			t.Errorf("a precision of %.3f asks for a cut at %.2f, which leaves %d groups, want %d", wanted, cut, got, stories)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -110,8 +111,8 @@ func TestStoryQuality(t *testing.T) {
 		stories float64 // B-cubed F1
 		related float64 // nDCG@10 of ranking by the logit; 0: not measured
 	}{
-		{"newswcl50", .99, .99}, {"basil", .99, .995}, {"ecbplus", .83, .94},
-		{"allsides", .91, 0}, {"headlines", .92, 0}, {"gunviolence", .91, 0}, {"groundnews", .895, 0}, {"groundexcerpts", .87, 0},
+		{"newswcl50", .99, .99}, {"basil", .98, .995}, {"ecbplus", .86, .94},
+		{"allsides", .91, 0}, {"headlines", .88, 0}, {"gunviolence", .895, 0}, {"groundnews", .88, 0}, {"groundexcerpts", .87, 0},
 	} {
 		t.Run(c.set, func(t *testing.T) {
 			if testing.Short() && c.related == 0 {
@@ -181,3 +182,59 @@ func rankingQuality(t *testing.T, st *score.State, set labelled) float64 {
 	}
 	return sum / float64(queries)
 }
+
+// TestStoriesAreStable drops a tenth of the articles of a set, and adds as many articles of another
+// set, and compares the stories of the articles that are there before and after: 1 less B-cubed F1.
+func TestStoriesAreStable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("arranges large sets many times: run without -short")
+	}
+	names := []string{"newswcl50", "basil", "ecbplus", "allsides", "groundnews", "headlines", "groundexcerpts", "gunviolence"}
+	arrange := func(fs []score.Features) []int32 {
+		l, err := Arrange(context.Background(), stateOf(fs), fs, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return apart(l.Story)
+	}
+	moved := map[string]float64{}
+	for i, name := range names {
+		all := load(t, name).profiles
+		fs := all[:min(len(all), 1000)]
+		whole := arrange(fs)
+		changes := map[string][]score.Features{}
+		r := rand.New(rand.NewPCG(uint64(i), 1))
+		for k := range fs {
+			if r.IntN(10) > 0 {
+				changes["dropped"] = append(changes["dropped"], fs[k])
+			}
+		}
+		other := load(t, names[(i+1)%len(names)]).profiles
+		other = other[:min(len(fs), len(other))]
+		changes["doubled"] = slices.Concat(fs, other)
+		for change, changed := range changes {
+			place := map[string]int{}
+			for k, f := range changed {
+				place[f.ID] = k
+			}
+			var before, after []int32
+			labels := arrange(changed)
+			for k, f := range fs {
+				if at, ok := place[f.ID]; ok {
+					before, after = append(before, whole[k]), append(after, labels[at])
+				}
+			}
+			_, _, f1 := cluster.BCubed(before, after)
+			t.Logf("%s, %s: %.3f", name, change, 1-f1)
+			moved[change] += (1 - f1) / float64(len(names))
+		}
+	}
+	for change, mean := range moved {
+		if t.Logf("%s: %.3f on average", change, mean); mean > mostMoved {
+			t.Errorf("%s: stories moved by %.3f on average, want at most %.3f", change, mean, mostMoved)
+		}
+	}
+}
+
+// mostMoved is how far TestStoriesAreStable lets stories move on average.
+const mostMoved = 0.04

@@ -51,28 +51,51 @@ func pairsAndChain(n int, pairs, chain float32) *cluster.Dendrogram {
 	return d
 }
 
-var testRule = score.ThresholdRule{Target: .4, PriorWeight: 1, PriorClip: 2, GapWeight: .5, TargetWeight: .05, Temperature: .02}
+// sightAt looks at a linkage of articles that nothing else is known of.
+func sightAt(tree *cluster.Dendrogram, views []*cluster.Dendrogram, share float64) *Sight {
+	return sightOf(tree, views, nil, share)
+}
 
-func TestCutLiesInTheGap(t *testing.T) {
+// chosen is the threshold without the confidence.
+func chosen(r score.ThresholdRule, tree *cluster.Dendrogram, s *Sight) float64 {
+	at, _ := choose(r, tree, s)
+	return at
+}
+
+func TestTheThresholdLiesInTheGap(t *testing.T) {
+	rule := score.ThresholdRule{Growth: -20, Square: -.5, Logit: .4}
 	for _, c := range []struct{ pairs, chain float32 }{{4, 0}, {1.5, -1}, {.6, -2}} {
 		tree := pairsAndChain(40, c.pairs, c.chain)
-		if got := choose(testRule, tree, curvesOf(tree, nil), .5); got >= float64(c.pairs) || got <= float64(c.chain) {
-			t.Errorf("pairs are joined at %v and everything at %v; the cut is %v", c.pairs, c.chain, got)
+		if got := chosen(rule, tree, sightAt(tree, nil, .5)); got >= float64(c.pairs) || got <= float64(c.chain) {
+			t.Errorf("pairs are joined at %v and everything at %v; the threshold is %v", c.pairs, c.chain, got)
 		}
 	}
 }
 
-func TestCutFollowsThePriorWithinReason(t *testing.T) {
+func TestTheThresholdFollowsTheShareWithinReason(t *testing.T) {
+	rule := score.ThresholdRule{Square: -.5, Share: -.3}
 	flat := &cluster.Dendrogram{N: 10}
-	seen := curvesOf(flat, nil)
-	even, rare, common := choose(testRule, flat, seen, .5), choose(testRule, flat, seen, .1), choose(testRule, flat, seen, .9)
+	at := func(share float64) float64 { return chosen(rule, flat, sightAt(flat, nil, share)) }
+	even, rare, common := at(.5), at(.1), at(.9)
 	if !(rare > even+.5 && common < even-.5) {
-		t.Errorf("cut %v when same-story pairs are rare, %v even, %v common", rare, even, common)
+		t.Errorf("threshold %v when pairs of one event are rare, %v even, %v common", rare, even, common)
 	}
 	for _, extreme := range []float64{1e-4, 1 - 1e-4} {
-		if got := choose(testRule, flat, seen, extreme); math.Abs(got-even) > testRule.PriorClip+.1 {
-			t.Errorf("an extreme prior of %v moved the cut from %v to %v", extreme, even, got)
+		if got := at(extreme); math.Abs(got-even) > .9+.2 {
+			t.Errorf("an extreme share of %v moved the threshold from %v to %v", extreme, even, got)
 		}
+	}
+}
+
+// TestConfidence checks that a rule that sees a clear gap is sure, and one that sees nothing is
+// not.
+func TestConfidence(t *testing.T) {
+	flat := &cluster.Dendrogram{N: 10}
+	if _, unsure := choose(score.ThresholdRule{}, flat, sightAt(flat, nil, .5)); unsure > .25 {
+		t.Errorf("confidence %v without a rule", unsure)
+	}
+	if at, sure := choose(score.ThresholdRule{Square: -20, Logit: 40}, flat, sightAt(flat, nil, .5)); sure < .95 || math.Abs(at-1) > .1 {
+		t.Errorf("threshold %v with confidence %v, want 1 and nearly 1", at, sure)
 	}
 }
 
@@ -112,9 +135,8 @@ func TestCutIsWhereViewsAgree(t *testing.T) {
 			}
 			views = append(views, threeLevels(mixed, [3]float32{.9, .6, .3}))
 		}
-		rule := testRule
-		rule.TargetWeight, rule.GapWeight = .01, 0
-		if got := choose(rule, tree, curvesOf(tree, views), .5); got <= want[0] || got >= want[1] {
+		rule := score.ThresholdRule{Agreement: 40, Square: -.2, Logit: .16}
+		if got := chosen(rule, tree, sightAt(tree, views, .5)); got <= want[0] || got >= want[1] {
 			t.Errorf("views agree on groups of %d; the cut is %v, want one of %v", unit, got, want)
 		}
 	}
@@ -180,16 +202,38 @@ func TestAgreeIsAdjustedForChance(t *testing.T) {
 	}
 }
 
-func TestNoStorySwallowsTheCorpus(t *testing.T) {
-	tree := pairsAndChain(40, 5, 3)
-	m := &score.Model{Threshold: score.ThresholdRule{Target: .4, PriorWeight: 1, PriorClip: 2, TargetWeight: 1000, Temperature: .02}}
-	cut, labels := stories(m, tree, curvesOf(tree, nil), prior(logits(.5, 1000)), score.Target{})
-	if !cut.Guarded || cut.Largest > guardShare || labels[0] != labels[1] || labels[0] == labels[2] {
-		t.Errorf("cut %+v, stories %v", cut, labels[:4])
+// TestGroupedShares counts by the definition.
+func TestGroupedShares(t *testing.T) {
+	tree := threeLevels(identity(12), [3]float32{3, 1, -1})
+	tree.N++ // an article that joins nothing
+	for i := range tree.Merges {
+		if tree.Merges[i].A >= 12 {
+			tree.Merges[i].A++
+		}
+		if tree.Merges[i].B >= 12 {
+			tree.Merges[i].B++
+		}
 	}
-	few := pairsAndChain(10, 5, 3)
-	small, _ := stories(m, few, curvesOf(few, nil), prior(logits(.5, 1000)), score.Target{})
-	if small.Guarded {
-		t.Errorf("twenty articles may be on one event, but the cut was raised: %+v", small)
+	for i, got := range groupedShares(tree) {
+		if want := newPartition(tree.Cut(float32(LogitAt(i)))).grouped() / 13; math.Abs(got-want) > 1e-12 {
+			t.Errorf("at %v: %v, want %v", LogitAt(i), got, want)
+		}
+	}
+}
+
+// TestCoherent lowers the join of two tight pairs, and neither that of loose ones nor that of an
+// article with a pair.
+func TestCoherent(t *testing.T) {
+	join := func(a, b int32, h float32) cluster.Join { return cluster.Join{A: a, B: b, Similarity: h} }
+	tight := coherent(&cluster.Dendrogram{N: 5, Merges: []cluster.Join{join(0, 1, 4), join(2, 3, 3), join(5, 6, 1), join(7, 4, .5)}})
+	if got, want := tight.Merges[2].Similarity, float32(1-coherence*2); math.Abs(float64(got-want)) > 1e-6 {
+		t.Errorf("two tight pairs are joined at %v, want %v", got, want)
+	}
+	if got := tight.Merges[3].Similarity; got > tight.Merges[2].Similarity {
+		t.Errorf("the join around them is at %v, above them", got)
+	}
+	same := []cluster.Join{join(0, 1, 1), join(2, 3, 1), join(5, 6, 1), join(7, 4, .5)}
+	if got := coherent(&cluster.Dendrogram{N: 5, Merges: same}); !slices.Equal(got.Merges, same) {
+		t.Errorf("loose groups: %v, want %v", got.Merges, same)
 	}
 }

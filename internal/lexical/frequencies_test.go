@@ -1,30 +1,11 @@
 package lexical
 
 import (
-	"math"
+	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
 )
-
-func TestPriorKnowsCommonWords(t *testing.T) {
-	f := NewFrequencies()
-	common, rare := f.IDF(Full, id(t, "people")), f.IDF(Full, id(t, "paleontologist"))
-	if !(rare > 1.5*common) || common <= 0 {
-		t.Errorf("in an empty corpus people weighs %v, paleontologist %v; want the second half as much again", common, rare)
-	}
-}
-
-func TestCorpusOverridesPrior(t *testing.T) {
-	f := NewFrequencies()
-	v := Analyze("", "paleontologist")
-	for range 1000 {
-		f.Add(&v)
-	}
-	if got, other := f.IDF(Full, id(t, "paleontologist")), f.IDF(Full, id(t, "people")); got >= other {
-		t.Errorf("a word of every article weighs %v, one of none %v", got, other)
-	}
-}
 
 // Adding and removing leaves the counts of what remains.
 func TestFrequenciesAreASum(t *testing.T) {
@@ -44,11 +25,8 @@ func TestFrequenciesAreASum(t *testing.T) {
 			v := Analyze(texts[which], "")
 			got.Remove(&v)
 		}
-		for _, word := range []string{"alpha", "beta", "gamma", "delta"} {
-			term := id(t, word)
-			if g, w := got.IDF(Full, term), want.IDF(Full, term); math.Abs(float64(g-w)) > 0 {
-				rt.Fatalf("%s weighs %v, want %v", word, g, w)
-			}
+		if !reflect.DeepEqual(got, want) {
+			rt.Fatalf("counted %+v, want %+v", got, want)
 		}
 	})
 }

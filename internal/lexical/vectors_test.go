@@ -119,7 +119,7 @@ func FuzzAnalyze(f *testing.F) {
 		frequencies.Add(&v)
 		for i := range fields {
 			checkSparse(t, v.of(i))
-			weighed := frequencies.Weigh(i, v.of(i))
+			weighed := frequencies.Weighting(frequencies).Weigh(i, v.of(i))
 			checkSparse(t, weighed)
 			if n := weighed.Norm(); len(v.of(i).Terms) > 0 && math.Abs(float64(n)-1) > 1e-4 {
 				t.Fatalf("length %v", n)

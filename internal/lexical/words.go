@@ -2,6 +2,7 @@ package lexical
 
 import (
 	_ "embed"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -79,6 +80,25 @@ var commonRanks = func() map[uint64]int {
 	return ranks
 }()
 
+const (
+	// unknownShare is the assumed share of documents with a word that is not common in English.
+	unknownShare = 1.0 / 1000
+	// By Zipf's law the word of rank r has a share zipf/(r+1) of running text, so a share
+	// 1-exp(-documentWords*zipf/(r+1)) of the documents of documentWords words has it.
+	zipf          = 0.06
+	documentWords = 200
+)
+
+// englishShares maps each term to the share of English documents with it.
+var englishShares = func() map[uint32]float32 {
+	shares := make(map[uint32]float32, len(commonRanks))
+	for h, rank := range commonRanks {
+		share := 1 - math.Exp(-documentWords*zipf/float64(rank+1))
+		shares[fold(h)] = max(shares[fold(h)], float32(max(share, unknownShare)))
+	}
+	return shares
+}()
+
 // CommonShare returns the share of English documents with a word: .001 for one that is not common,
 // 1 for a stop word.
 func CommonShare(word string) float64 {
@@ -92,7 +112,7 @@ func CommonShare(word string) float64 {
 	if stopWords[h] || stopWords[hash(folded)] {
 		return 1
 	}
-	if share, ok := priorShares[fold(h)]; ok {
+	if share, ok := englishShares[fold(h)]; ok {
 		return float64(share)
 	}
 	return unknownShare

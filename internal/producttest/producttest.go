@@ -58,7 +58,7 @@ func New(t storetest.T, o Options) *Product {
 	log := slog.New(slog.DiscardHandler)
 	p := &Product{Store: storetest.Open(t, storetest.Options{Space: o.Embedder.Space(), Now: o.Now, Faults: o.Faults})}
 	var err error
-	p.States, err = state.New(state.Config{Store: p.Store, Model: score.Default(), Embedder: o.Embedder, Logger: log, Now: o.Now, Workers: o.Workers})
+	p.States, err = state.New(state.Config{Store: p.Store, Model: score.Default(), Background: score.DefaultBackground(), Embedder: o.Embedder, Logger: log, Now: o.Now, Workers: o.Workers})
 	must(err)
 	must(p.States.Load(context.Background()))
 	var ids atomic.Int64

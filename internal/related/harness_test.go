@@ -63,7 +63,7 @@ func setUp(t testing.TB) *harness {
 	h := &harness{TB: t, embedder: hashed, hashed: hashed, stats: score.NewStatsBuilder(), now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)}
 	h.store = storetest.Open(t, storetest.Options{Space: hashed.Space(), Now: h.clock})
 	h.faulty = &faulty{Store: h.store}
-	h.states = &fixed{score.NewState(byWords(), h.stats.Stats())}
+	h.states = &fixed{score.NewState(byWords(), h.stats.Stats(score.DefaultBackground()))}
 	var err error
 	h.Engine, err = New(Config{Store: h.faulty, States: h.states, Embedder: hashed, Logger: slog.New(slog.DiscardHandler), Now: h.clock})
 	h.must(err)
@@ -83,7 +83,7 @@ func (h *harness) must(err error) {
 func (h *harness) publish(change func(*score.State)) {
 	next := *h.states.state
 	next.Version++
-	next.Stats = h.stats.Stats()
+	next.Stats = h.stats.Stats(score.DefaultBackground())
 	change(&next)
 	h.states.state = &next
 }

@@ -47,7 +47,7 @@ func kindsOfRelation(s samples) {
 		// Look-alikes: much in common, and not the same.
 		{"noto-quake-breaking", "morocco-quake-breaking", score.RelationSameTopic, score.RelationSameTopic},
 		{"euro2024-final", "copa2024-final", score.RelationSameTopic, score.RelationSameTopic},
-		{"fed-cut-wire", "boj-households", score.RelationSameTopic, score.RelationSameTopic},
+		{"fed-cut-wire", "ecb-cut-june-2024", score.RelationSameTopic, score.RelationSameTopic},
 		// Nothing in common.
 		{"crocus-breaking", "euro2024-final", score.RelationNone, score.RelationNone},
 		{"fed-cut-wire", "starship5-catch", score.RelationNone, score.RelationNone},

@@ -252,7 +252,7 @@ func compareCandidates(a, b *candidate) int {
 func (s *seed) queryWeights(terms vector.Sparse) []float64 {
 	weights := make([]float64, len(terms.Terms))
 	for i, term := range terms.Terms {
-		weights[i] = float64(terms.Weights[i]) * float64(s.state.Stats.Frequencies().IDF(lexical.Full, term))
+		weights[i] = float64(terms.Weights[i]) * float64(s.state.Stats.Weighting().IDF(lexical.Full, term))
 	}
 	return weights
 }

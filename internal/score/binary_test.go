@@ -32,7 +32,7 @@ func TestDecodedStatsCompareAlike(t *testing.T) {
 			t.Fatal("what was read is written as other bytes")
 		}
 		compare := func(when string) {
-			a, b := score.NewState(score.Default(), kept.Stats()), score.NewState(score.Default(), read.Stats())
+			a, b := score.NewState(score.Default(), kept.Stats(score.DefaultBackground())), score.NewState(score.Default(), read.Stats(score.DefaultBackground()))
 			if a.Stats.Articles() != b.Stats.Articles() {
 				t.Fatalf("%s: %d articles, want %d", when, b.Stats.Articles(), a.Stats.Articles())
 			}
@@ -132,9 +132,9 @@ func FuzzDecodeStats(f *testing.F) {
 		if err != nil || string(again.AppendBinary(nil)) != string(read.AppendBinary(nil)) {
 			t.Fatalf("written and read: error %v", err)
 		}
-		score.NewState(score.Default(), read.Stats()).Compare(&fs[0], &fs[1])
+		score.NewState(score.Default(), read.Stats(score.DefaultBackground())).Compare(&fs[0], &fs[1])
 		read.Add(&fs[0])
 		read.Remove(&fs[0])
-		read.Stats()
+		read.Stats(score.DefaultBackground())
 	})
 }

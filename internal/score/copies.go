@@ -36,7 +36,7 @@ func SameText(a, b *Weighted) (verbatim float64, copied bool) {
 		if verbatim < copyVerbatim || of < copyShingles {
 			return verbatim, false
 		}
-		names, known := contained(a.names, b.names)
+		names, known := contained(a.own, b.own)
 		return verbatim, known == 0 || names >= copyNames
 	}
 	share, terms := contained(a.Full, b.Full)

@@ -20,10 +20,20 @@ type Features struct {
 
 // FeaturesOf returns the features of an article with its dense vector. It is the only way from a
 // text to features, so stored articles, drafts, texts of a seed, batch jobs and the articles that
-// the model is fitted on are treated alike.
+// the model is fitted on are treated alike. The features of a placeholder have no words.
 func FeaturesOf(a *news.Article, dense []float32) Features {
-	return Features{ID: a.ID, Dense: dense, Lex: lexical.Analyze(a.Title, a.Text()), Published: a.Published, Source: a.Source}
+	f := Features{ID: a.ID, Dense: dense, Lex: lexical.Analyze(a.Title, a.Text()), Published: a.Published, Source: a.Source}
+	if a.TitleDerived && f.Lex.Words <= placeholderWords && len(f.Lex.Names.Terms) <= placeholderNames {
+		f.Lex = lexical.Vectors{}
+	}
+	return f
 }
+
+// placeholderWords and placeholderNames bound the words, with those of a derived title, and the
+// names and numbers of a text that stands for one that could not be had, such as "No excerpt is
+// available." (Its first word may look like a name.) What articles with such a text have in common
+// says nothing about their events.
+const placeholderWords, placeholderNames = 16, 1
 
 // Weighted holds the features of an article, weighted by one State.
 type Weighted struct {
@@ -37,6 +47,8 @@ type Weighted struct {
 	cosineScale float64   // multiplies centred cosines to make them comparable
 	background  float64   // dot product with the mean vector of the corpus
 	lead, names vector.Sparse
+	own         vector.Sparse // names, weighted for copies; see lexical.Weighting.WeighOwn
+	words       int
 	length      float64 // see lengthOf
 	dated       bool
 	day         int
@@ -50,6 +62,10 @@ const fullWords = 300
 func lengthOf(words int) float64 {
 	return math.Log1p(float64(min(words, fullWords))) / math.Log1p(fullWords)
 }
+
+// WordCount returns the number of words of the article, at most the 300 beyond which more text adds
+// no evidence.
+func (w *Weighted) WordCount() float64 { return float64(min(w.words, fullWords)) }
 
 // farDay bounds days to 92,000 years around 1970, so that any date fits a sparse term.
 const farDay = 1 << 25

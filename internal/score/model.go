@@ -13,7 +13,7 @@ import (
 // Version is the version of the file format and of the meaning of its coefficients. A file of
 // another version is refused, because coefficients that were fitted on other signals would be
 // silently wrong.
-const Version = 4
+const Version = 5
 
 // largest bounds the magnitude of a coefficient: a file with log-odds of a thousand is broken.
 // smallest bounds from below those that divide.
@@ -145,16 +145,20 @@ func (m *Model) validate() error {
 		return fmt.Errorf("version: unsupported (got %d, want %d)", m.Version, Version)
 	}
 	for _, f := range append(m.Coefficients(), []Coefficient{
-		{"threshold.target", m.Threshold.Target, -largest}, {"threshold.prior_weight", m.Threshold.PriorWeight, 0}, {"threshold.prior_clip", m.Threshold.PriorClip, 0},
-		{"threshold.gap_weight", m.Threshold.GapWeight, 0}, {"threshold.target_weight", m.Threshold.TargetWeight, smallest}, {"threshold.temperature", m.Threshold.Temperature, smallest},
-		{"reliability.unfiled.slope", m.Reliability.Unfiled.Slope, 0}, {"reliability.unfiled.offset", m.Reliability.Unfiled.Offset, -largest},
-		{"reliability.same_story.slope", m.Reliability.SameStory.Slope, 0}, {"reliability.same_story.offset", m.Reliability.SameStory.Offset, -largest},
-		{"reliability.different_story.slope", m.Reliability.DifferentStory.Slope, 0}, {"reliability.different_story.offset", m.Reliability.DifferentStory.Offset, -largest},
-		{"reliability.join.slope", m.Reliability.Join.Slope, smallest}, {"reliability.join.offset", m.Reliability.Join.Offset, -largest},
+		{"threshold.default", m.Threshold.Default, -largest},
+		{"reliability.unfiled.slope", m.Reliability.Unfiled.Slope, 0}, {"reliability.unfiled.offset", m.Reliability.Unfiled.Offset, -largest}, {"reliability.unfiled.share", m.Reliability.Unfiled.Share, -largest},
+		{"reliability.same_story.slope", m.Reliability.SameStory.Slope, 0}, {"reliability.same_story.offset", m.Reliability.SameStory.Offset, -largest}, {"reliability.same_story.share", m.Reliability.SameStory.Share, -largest},
+		{"reliability.different_story.slope", m.Reliability.DifferentStory.Slope, 0}, {"reliability.different_story.offset", m.Reliability.DifferentStory.Offset, -largest}, {"reliability.different_story.share", m.Reliability.DifferentStory.Share, -largest},
+		{"reliability.join.slope", m.Reliability.Join.Slope, smallest}, {"reliability.join.offset", m.Reliability.Join.Offset, -largest}, {"reliability.join.share", m.Reliability.Join.Share, -largest},
 		{"reliability.join_error", m.Reliability.JoinError, 0},
 	}...) {
 		if !(f.Value >= f.least && f.Value <= largest) {
 			return fmt.Errorf("%s: out of range (got %v, want %v to %v)", f.Name, f.Value, f.least, largest)
+		}
+	}
+	for i, w := range m.Threshold.Weights() {
+		if !(math.Abs(*w) <= largest) {
+			return fmt.Errorf("threshold: weight %d: out of range (got %v, want -%v to %v)", i, *w, largest, largest)
 		}
 	}
 	if m.Dense.Weight == 0 && m.Lexical.Weight == 0 && m.Lead.Weight == 0 {

@@ -31,11 +31,11 @@ func TestMoreEvidenceIsMoreLikely(t *testing.T) {
 
 func TestParseModelNamesWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
-		{`"version": 4`, `"version": 9`, "version: unsupported (got 9, want 4)"},
+		{`"version": 5`, `"version": 9`, "version: unsupported (got 9, want 5)"},
 		{`"intercept"`, `"interceptor"`, "interceptor"},
 		{`"weight"`, `"weight": -2, "ignored"`, "ignored"},
 		{`"width": 3`, `"width": 1000`, "width: out of range (got 1000, want 1 to 64)"},
-		{`"temperature": 0.05`, `"temperature": 0`, "threshold.temperature"},
+		{`"agreement": `, `"agreement": 9000, "ignored": `, "ignored"},
 		{`{`, `[`, "score model"},
 	} {
 		text := strings.Replace(string(defaultModel), c.old, c.new, 1)

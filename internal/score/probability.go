@@ -4,7 +4,8 @@ import "math"
 
 // Reliability turns logits into probabilities, given the threshold of a corpus. The logit alone is
 // that of a corpus in which half of the candidate pairs are of one event; its distance above the
-// break-even threshold adapts it to this corpus. Fitted on labelled sets by internal/calibrate.
+// break-even threshold, and the estimated share of such pairs, adapt it to this corpus. Fitted on
+// labelled sets by internal/calibrate.
 type Reliability struct {
 	// Unfiled is for two articles of which at least one is in no story: log-odds of one event by
 	// the distance of the logit above the threshold.
@@ -20,32 +21,45 @@ type Reliability struct {
 	JoinError float64 `json:"join_error"`
 }
 
-// Line is the function Slope*x + Offset.
+// Line is the function Slope*x + Offset + Share*o, where o is Threshold.Odds.
 type Line struct {
 	Slope  float64 `json:"slope"`
 	Offset float64 `json:"offset"`
+	Share  float64 `json:"share"`
 }
 
-func (l Line) at(x float64) float64 { return l.Slope*x + l.Offset }
+func (l Line) at(logit float64, t *Threshold) float64 {
+	return l.Slope*(logit-t.BreakEven) + l.Offset + l.Share*t.Odds()
+}
+
+// mostOdds bounds the log-odds of the estimated share of pairs of one event, because the estimate
+// is unreliable in unfamiliar corpora.
+const mostOdds = 3.0
+
+// Odds returns the log-odds of the estimated share of candidate pairs that are of one event, within
+// bounds.
+func (t *Threshold) Odds() float64 {
+	return math.Min(math.Max(math.Log(t.Prior/(1-t.Prior)), -mostOdds), mostOdds)
+}
 
 // Probability returns the probability that two articles with these signals are about one event, in
-// a corpus with this break-even threshold, given how they are filed.
-func (m *Model) Probability(s Signals, breakEven float64, filed Filed) float64 {
-	return m.ProbabilityAt(m.Logit(s), breakEven, filed, s.Copy)
+// a corpus with this threshold, given how they are filed.
+func (m *Model) Probability(s Signals, t *Threshold, filed Filed) float64 {
+	return m.ProbabilityAt(m.Logit(s), t, filed, s.Copy)
 }
 
 // ProbabilityAt is Probability for a known logit; copied says that one article is a copy of the
 // other. At no logit is a pair in one story less probable than an unfiled one, or one in two
 // stories more probable: the three lines are fitted apart and would cross far above the threshold,
 // where few pairs are in two stories.
-func (m *Model) ProbabilityAt(logit, breakEven float64, filed Filed, copied bool) float64 {
-	x, r := logit-breakEven, &m.Reliability
-	z := r.Unfiled.at(x)
+func (m *Model) ProbabilityAt(logit float64, t *Threshold, filed Filed, copied bool) float64 {
+	r := &m.Reliability
+	z := r.Unfiled.at(logit, t)
 	switch filed {
 	case SameStory:
-		z = max(z, r.SameStory.at(x))
+		z = max(z, r.SameStory.at(logit, t))
 	case DifferentStory:
-		z = min(z, r.DifferentStory.at(x))
+		z = min(z, r.DifferentStory.at(logit, t))
 	}
 	p := sigmoid(z)
 	if copied {
@@ -61,8 +75,8 @@ const copyProbability = 0.96
 
 // Joined returns the probability that a pair of members of two groups, of which each may be one
 // article, is of one event, given the mean logit between the groups.
-func (r Reliability) Joined(logit, breakEven float64) float64 {
-	return (1 - r.JoinError) * sigmoid(r.Join.at(logit-breakEven))
+func (r Reliability) Joined(logit float64, t *Threshold) float64 {
+	return (1 - r.JoinError) * sigmoid(r.Join.at(logit, t))
 }
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

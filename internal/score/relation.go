@@ -40,13 +40,13 @@ const (
 )
 
 // The thresholds of Relate. The cosines are from pairs of ECB+ (two similar events in each of 43
-// themes), AllSides and BASIL. Of the pairs of one theme but two events half have a centred cosine
-// of .44 and a names cosine of .12. Of the pairs of two themes one in a hundred has a centred
-// cosine above .28 to .36, and a names cosine above .07 to .21.
+// themes) and AllSides. Of the pairs of one theme but two events half have a centred cosine of .48
+// (AllSides .32) and a names cosine of .14 (.09). Of the pairs of two themes one in a hundred has a
+// centred cosine above .35 (.46), and a names cosine above .07 (.33).
 const (
 	topicCentred   = 0.35             // centred cosine of articles about one subject
 	filedCentred   = topicCentred / 2 // the same of articles in one topic, which is as much evidence again
-	relatedNames   = 0.12             // names cosine of articles about the same people, places and figures
+	relatedNames   = 0.15             // names cosine of articles about the same people, places and figures
 	sameStory      = 0.5              // probability of one event: more likely than not
 	maybeStory     = 0.2              // probability of one event that is too high to call two articles unrelated: one in five
 	followUpDays   = 2                // calendar days by which a follow-up is later

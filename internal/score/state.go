@@ -26,18 +26,19 @@ func NewState(m *Model, stats *Stats) *State {
 // Weigh weights features with the statistics and the cosine scale. The article need not belong to
 // the corpus.
 func (s *State) Weigh(f *Features) *Weighted {
-	frequencies := s.Stats.frequencies
+	weighting := s.Stats.weighting
 	w := &Weighted{
-		dense: f.Dense, Full: frequencies.Weigh(lexical.Full, f.Lex.Full),
-		lead:  frequencies.Weigh(lexical.Lead, f.Lex.Lead),
-		names: frequencies.Weigh(lexical.Names, f.Lex.Names),
+		dense: f.Dense, Full: weighting.Weigh(lexical.Full, f.Lex.Full),
+		lead:  weighting.Weigh(lexical.Lead, f.Lex.Lead),
+		names: weighting.Weigh(lexical.Names, f.Lex.Names),
+		own:   weighting.WeighOwn(lexical.Names, f.Lex.Names),
 
-		length: lengthOf(f.Lex.Words), dated: !f.Published.IsZero(), shingles: f.Lex.Shingles,
+		words: f.Lex.Words, length: lengthOf(f.Lex.Words), dated: !f.Published.IsZero(), shingles: f.Lex.Shingles,
 	}
 	if w.dated {
 		w.day = dayOf(f.Published)
 	}
-	if len(f.Dense) == 0 {
+	if len(f.Dense) == 0 || f.Lex.Words == 0 { // without words it is a placeholder
 		return w
 	}
 	w.Centred, w.background = s.Stats.centre(f.Dense)
@@ -58,7 +59,7 @@ func (s *State) Logit(signals Signals) float64 { return s.Model.Logit(signals) }
 // Probability returns the probability that two articles with these signals are about one event,
 // given how they are filed.
 func (s *State) Probability(signals Signals, filed Filed) float64 {
-	return s.Model.Probability(signals, s.Threshold.BreakEven, filed)
+	return s.Model.Probability(signals, &s.Threshold, filed)
 }
 
 // TwoProbability is Probability of two articles that are a story of two: the probability of their
@@ -74,7 +75,7 @@ func (s *State) TwoProbability(signals Signals) float64 {
 // MembershipProbability returns the probability that an article with this mean logit to the members
 // of a story is about the same event as a member.
 func (s *State) MembershipProbability(logit float64) float64 {
-	return s.Model.Reliability.Joined(logit, s.Threshold.BreakEven)
+	return s.Model.Reliability.Joined(logit, &s.Threshold)
 }
 
 // StoryProbability is MembershipProbability of an article that is filed: an article of another
@@ -82,7 +83,7 @@ func (s *State) MembershipProbability(logit float64) float64 {
 func (s *State) StoryProbability(logit float64, filed Filed) float64 {
 	p := s.MembershipProbability(logit)
 	if filed == DifferentStory {
-		p = min(p, s.Model.ProbabilityAt(logit, s.Threshold.BreakEven, filed, false))
+		p = min(p, s.Model.ProbabilityAt(logit, &s.Threshold, filed, false))
 	}
 	return p
 }
@@ -137,35 +138,52 @@ type Threshold struct {
 	Precision float64 // expected share of pairs of one event among the pairs within stories
 	Prior     float64 // estimated share of pairs of one event among the candidate pairs
 	Largest   float64 // share of the articles in the largest story
-	Guarded   bool    // the threshold was raised because one story held most of the corpus
+	// Confidence is how far the corpus decided where its stories end, 0 to 1: the weight, by
+	// ThresholdRule, of the logits around BreakEven. 0: no corpus was looked at.
+	Confidence float64
 }
+
+// ConfidenceReach is the standard deviation of the Gaussian by which the weights of logits around a
+// threshold count for it.
+const ConfidenceReach = 1.0
 
 // DefaultThreshold returns the threshold of a corpus without enough articles to choose one.
 func (m *Model) DefaultThreshold() Threshold {
-	return Threshold{Logit: m.Threshold.Target, BreakEven: m.Threshold.Target, Prior: 0.5}
+	return Threshold{Logit: m.Threshold.Default, BreakEven: m.Threshold.Default, Prior: 0.5}
 }
 
-// ThresholdRule holds the constants by which internal/hierarchy chooses the threshold of an
-// unlabelled corpus. It minimises
-//
-//	cost(c) = -2 agreement(c) + GapWeight*growth(c) + TargetWeight*(c-target)^2
-//
-// over the logits c. agreement is how far linkage by vectors alone and linkage by words alone lead
-// to the same groups. growth is the growth of the logarithm of the mean story size as the threshold
-// falls by one. Within stories and between stories lie gaps in which few groups are joined, and a
-// threshold in a gap is stable. Neither depends on the scale of the logits, so both hold for
-// corpora unlike those that the coefficients were fitted on. target decides between logits at which
-// a corpus holds together equally well, such as events and the themes they belong to: Target less
-// PriorWeight times the log-odds of the estimated share of pairs of one event, clipped to PriorClip
-// because the estimate is unreliable in unfamiliar corpora.
-//
-// The threshold is the mean over all logits, weighted by exp(-cost/Temperature): the best logit if
-// one is clearly best, the middle of a range if all of it is equally good.
+// ThresholdRule holds the weights by which internal/hierarchy chooses the threshold of an
+// unlabelled corpus. Each logit c is weighted by exp(sum of weight*feature), where the features are
+// what can be seen of the corpus if stories ended at c. The threshold is the c with the most weight
+// around it: the best logit if one is clearly best, the middle of a range if all of it is equally
+// good, and the one that is best for most corpora if nothing can be seen. internal/calibrate finds
+// the weights that lead to the best stories in many corpora.
 type ThresholdRule struct {
-	Target       float64 `json:"target"`
-	PriorWeight  float64 `json:"prior_weight"`
-	PriorClip    float64 `json:"prior_clip"`
-	GapWeight    float64 `json:"gap_weight"`
-	TargetWeight float64 `json:"target_weight"`
-	Temperature  float64 `json:"temperature"`
+	Default float64 `json:"default"` // threshold of a corpus that nothing is known of
+
+	// Agreement is the weight of how far linkage by vectors alone and linkage by words alone lead
+	// to the same groups, as a logarithm, and GroupedAgreement that of the same times the share of
+	// articles in groups. An accident of one view does not show in the other.
+	Agreement        float64 `json:"agreement"`
+	GroupedAgreement float64 `json:"grouped_agreement"`
+	// Structure is the weight of the agreement itself, 0 to 1, times that share.
+	Structure float64 `json:"structure"`
+	// Growth is the weight of the growth of the logarithm of the mean story size as c falls by one,
+	// and Margin that of the mean over articles of how far below c the next join of their group
+	// lies, at most 2. Within stories and between stories lie gaps in which few groups are joined.
+	Growth float64 `json:"growth"`
+	Margin float64 `json:"margin"`
+	// Square is the weight of c squared, Logit that of c, and Share that of c times the log-odds of
+	// the estimated share of pairs of one event.
+	Square float64 `json:"square"`
+	Logit  float64 `json:"logit"`
+	Share  float64 `json:"share"`
+}
+
+// RuleFeatures is the number of features of a ThresholdRule.
+const RuleFeatures = 8
+
+// Weights returns pointers to the weights, in the order of the features.
+func (r *ThresholdRule) Weights() [RuleFeatures]*float64 {
+	return [...]*float64{&r.Agreement, &r.GroupedAgreement, &r.Structure, &r.Growth, &r.Margin, &r.Square, &r.Logit, &r.Share}
 }

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// priorArticles is the number of imaginary articles with nothing in common that are added to
-	// every corpus. They keep centring from removing what the articles of a small corpus share,
-	// which may all be about one event.
+	// priorArticles is the number of imaginary articles with nothing in common that are added to a
+	// corpus of an embedding space whose background is not known. They keep centring from removing
+	// what the articles of a small corpus share, which may all be about one event.
 	priorArticles = 20
 	// fixedOne is 1 in the fixed-point sum of dense vectors. The sum of 2^31 unit vectors does not
 	// overflow.
@@ -30,21 +30,21 @@ const (
 	leastSpread, mostSpread = 0.06, 0.45
 )
 
-// Stats holds the statistics of a set of articles: document frequencies, the mean vector, and a
-// sample of vectors from which the cosine scale is estimated. It never changes, so any number of
-// goroutines may use it.
+// Stats holds what is usual, in general news and in a set of articles: the weighting of terms, the
+// mean vector, and a sample of vectors from which the cosine scale is estimated. It never changes,
+// so any number of goroutines may use it.
 type Stats struct {
-	frequencies *lexical.Frequencies
-	mean        []float64 // of dense vectors and prior articles; nil: no article has a vector
+	weighting   *lexical.Weighting
+	mean        []float64 // nil: no article has a vector
 	sample      [][]float32
 	cosineScale func() float64 // estimated from the sample; computed once
 }
 
 // Articles returns the number of articles counted.
-func (s *Stats) Articles() int { return s.frequencies.Documents() }
+func (s *Stats) Articles() int { return s.weighting.Documents() }
 
-// Frequencies returns the document frequencies.
-func (s *Stats) Frequencies() *lexical.Frequencies { return s.frequencies }
+// Weighting returns the weighting of terms.
+func (s *Stats) Weighting() *lexical.Weighting { return s.weighting }
 
 // centre subtracts the mean vector of the corpus. It returns the difference at unit length, nil if
 // it is zero, and the dot product of v with the mean.
@@ -105,13 +105,13 @@ func NewStatsBuilder() *StatsBuilder {
 	return &StatsBuilder{frequencies: lexical.NewFrequencies()}
 }
 
-// StatsOf returns the statistics of a set of articles.
-func StatsOf(fs []Features) *Stats {
+// StatsOf returns the statistics of a set of articles against a background.
+func StatsOf(fs []Features, bg *Background) *Stats {
 	b := NewStatsBuilder()
 	for i := range fs {
 		b.Add(&fs[i])
 	}
-	return b.Stats()
+	return b.Stats(bg)
 }
 
 // Add counts an article. The first dense vector decides the length of all; a vector of another
@@ -145,22 +145,37 @@ func (b *StatsBuilder) change(f *Features, by int) {
 	}
 }
 
-// Stats returns the current statistics. It copies the document frequencies, so its cost grows with
-// the number of distinct terms.
-func (b *StatsBuilder) Stats() *Stats {
-	s := &Stats{frequencies: b.frequencies.Clone(), sample: make([][]float32, len(b.sample))}
+// Stats returns the current statistics, against a background. It copies the document frequencies,
+// so its cost grows with the number of distinct terms.
+func (b *StatsBuilder) Stats(bg *Background) *Stats {
+	s := &Stats{weighting: b.frequencies.Weighting(bg.frequencies), sample: make([][]float32, len(b.sample))}
 	for i := range b.sample {
 		s.sample[i] = b.sample[i].dense
 	}
-	if b.sum != nil {
-		scale := 1 / (fixedOne * float64(b.count+priorArticles))
-		s.mean = make([]float64, len(b.sum))
-		for i, x := range b.sum {
-			s.mean[i] = float64(x) * scale
-		}
-	}
+	s.mean = b.mean(bg.mean, s.weighting.OwnShare())
 	s.cosineScale = sync.OnceValue(s.estimateScale)
 	return s
+}
+
+// mean returns the mean vector that is taken away: that of the background with a share of the
+// articles' own. nil: no article has a vector.
+func (b *StatsBuilder) mean(background []float64, own float64) []float64 {
+	if b.sum == nil {
+		return nil
+	}
+	mean := make([]float64, len(b.sum))
+	if len(background) != len(mean) {
+		scale := 1 / (fixedOne * float64(b.count+priorArticles))
+		for i, x := range b.sum {
+			mean[i] = float64(x) * scale
+		}
+		return mean
+	}
+	scale := own / (fixedOne * float64(b.count))
+	for i, x := range b.sum {
+		mean[i] = float64(x)*scale + (1-own)*background[i]
+	}
+	return mean
 }
 
 // sampled is one article of the sample, which consists of the articles whose ids have the lowest

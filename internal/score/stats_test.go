@@ -14,7 +14,7 @@ import (
 )
 
 // stateOf is the State of a corpus that nothing else is known of.
-func stateOf(fs []Features) *State { return NewState(Default(), StatsOf(fs)) }
+func stateOf(fs []Features) *State { return NewState(Default(), StatsOf(fs, DefaultBackground())) }
 
 // lean draws unit vectors that all lean to the direction of ones.
 func lean(seed uint64, n, dim int, one, noise float64) []Features {
@@ -44,12 +44,12 @@ func TestStatsForgetOrder(t *testing.T) {
 		for _, i := range rapid.Permutation(order).Draw(rt, "order") {
 			b.Add(&fs[i])
 		}
-		before := NewState(Default(), b.Stats())
+		before := NewState(Default(), b.Stats(DefaultBackground()))
 		seen := before.Compare(&fs[0], &fs[1])
 		for i := range fs[kept:] {
 			b.Remove(&fs[kept+i])
 		}
-		want, got := stateOf(fs[:kept]), NewState(Default(), b.Stats())
+		want, got := stateOf(fs[:kept]), NewState(Default(), b.Stats(DefaultBackground()))
 		if got.Stats.Articles() != kept {
 			rt.Fatalf("%d articles, want %d", got.Stats.Articles(), kept)
 		}
@@ -81,7 +81,7 @@ func TestSpreadIsBounded(t *testing.T) {
 	for _, dim := range []int{2, 3000} {
 		v := make([]float32, dim)
 		v[0] = 1
-		scale := stateOf(lean(5, 200, dim, 0, 1)).Weigh(&Features{Dense: v}).cosineScale
+		scale := stateOf(lean(5, 200, dim, 0, 1)).Weigh(&Features{Dense: v, Lex: lexical.Vectors{Words: 1}}).cosineScale
 		spread := 1.48 * .6745 / math.Sqrt(float64(dim)) // of random directions, roughly
 		if scaled := scale * spread; dim == 3000 && (scale < 1.5 || scaled > 1.5*leastSpread) || dim == 2 && scale > .7 {
 			t.Errorf("%d dimensions: cosine scale %.2f", dim, scale)
@@ -119,6 +119,6 @@ func BenchmarkStats(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		builder.Stats()
+		builder.Stats(DefaultBackground())
 	}
 }

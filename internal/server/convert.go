@@ -327,5 +327,6 @@ func fromSummary(s stories.Summary) *throughlinev1.ReclusterResponse {
 		StoriesCreated: int64(s.Created), StoriesMerged: int64(s.Merged), StoriesSplit: int64(s.Split), StoriesRenamed: int64(s.Renamed),
 		StoriesDeleted: int64(s.Deleted), ArticlesMoved: int64(s.Moved), Duration: durationpb.New(s.Took),
 		Precision: s.Target.Precision, Granularity: int32(s.Target.Granularity), Threshold: s.Threshold.Logit,
+		Confidence: s.Threshold.Confidence,
 	}
 }

@@ -56,13 +56,13 @@ func TestRelatedPagesComeFromOneRanking(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if want := "a1 a2 a4 a3 a6 a5 b0"; strings.Join(got, " ") != want {
+	if want := "a1 a4 a6 a2 a3 a5 b0"; strings.Join(got, " ") != want {
 		t.Fatalf("got %v, want %v", got, want)
 	}
 	// A page can be asked for again.
 	request.PageToken = first.GetNextPageToken()
 	again, err := s.coverage.Related(ctx, request)
-	if err != nil || again.GetResults()[0].GetArticle().GetId() != "a4" {
+	if err != nil || again.GetResults()[0].GetArticle().GetId() != "a6" {
 		t.Fatalf("%v, %v", again, err)
 	}
 	for name, other := range map[string]*throughlinev1.RelatedRequest{

@@ -78,7 +78,7 @@ func TestJSONCalls(t *testing.T) {
 		{"PUT", "/v1/articles/new", `{"title": "Sent as JSON", "text": "It came over HTTP."}`, 200, `"outcome":"INGEST_OUTCOME_UNCHANGED"`},
 		{"DELETE", "/v1/articles/new", "", 200, `{}`},
 		{"POST", "/v1/related", `{"article_id": "a0", "page_size": 1}`, 200, `"relation":"RELATION_SAME_STORY"`},
-		{"GET", "/v1/articles/a0/related?page_size=2", "", 200, `"id":"a2"`},
+		{"GET", "/v1/articles/a0/related?page_size=2", "", 200, `"id":"a4"`},
 		{"GET", "/v1/search?query=election", "", 200, `"id":"b0"`},
 		{"POST", "/v1/search", `{"query": "election"}`, 200, `"id":"b0"`},
 		{"GET", "/v1/stories?order=STORY_ORDER_LARGEST&pageSize=1", "", 200, `"id":"story-1"`},

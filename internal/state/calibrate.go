@@ -91,7 +91,8 @@ func (o *Owner) chooseThreshold(ctx context.Context) error {
 	if err := o.checkThreshold(st, found.Threshold.Logit); err != nil {
 		return err
 	}
-	o.cfg.Logger.DebugContext(ctx, "story threshold chosen", "articles", len(sample), "logit", found.Threshold.Logit)
+	o.cfg.Logger.DebugContext(ctx, "story threshold chosen", "articles", len(sample), "logit", found.Threshold.Logit,
+		"confidence", found.Threshold.Confidence)
 	o.AdoptThreshold(found.Threshold)
 	return nil
 }
@@ -160,6 +161,7 @@ func (o *Owner) measureSpace(ctx context.Context, wantHalves bool) error {
 	if o.cfg.Reference == nil || articles < calibrateFrom {
 		return nil
 	}
+	o.measureUsual(ctx)
 	o.mu.Lock()
 	at := o.known.ScaleAt
 	o.mu.Unlock()

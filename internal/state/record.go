@@ -28,19 +28,19 @@ type record struct {
 	calibration
 	Extent  store.Extent // the articles that the statistics count
 	Version int64
-	Model   uint32 // checksum of the model that the threshold belongs to
+	Model   uint32 // checksum of the model and the background that the threshold belongs to
 
 	builder *score.StatsBuilder
 }
 
-func modelSum(m *score.Model) (uint32, error) {
+func modelSum(m *score.Model, background *score.Background) (uint32, error) {
 	data, err := json.Marshal(m)
-	return crc32.Checksum(data, castagnoli), err
+	return crc32.Checksum(binary.LittleEndian.AppendUint32(data, background.Sum()), castagnoli), err
 }
 
-func (r *record) encode(m *score.Model) ([]byte, error) {
+func (r *record) encode(m *score.Model, background *score.Background) ([]byte, error) {
 	var err error
-	if r.Model, err = modelSum(m); err != nil {
+	if r.Model, err = modelSum(m, background); err != nil {
 		return nil, err
 	}
 	head, err := json.Marshal(r)
@@ -54,9 +54,9 @@ func (r *record) encode(m *score.Model) ([]byte, error) {
 	return append(data, body...), nil
 }
 
-// decodeRecord decodes a record. If it was made with another model, its threshold is on another
-// scale and is replaced by the default of m.
-func decodeRecord(data []byte, m *score.Model) (*record, error) {
+// decodeRecord decodes a record. If it was made with another model or background, its threshold is
+// on another scale and is replaced by the default of m.
+func decodeRecord(data []byte, m *score.Model, background *score.Background) (*record, error) {
 	rest, ok := bytes.CutPrefix(data, magic)
 	if !ok || len(rest) < 12 {
 		return nil, errors.New("state record: unknown content")
@@ -79,12 +79,12 @@ func decodeRecord(data []byte, m *score.Model) (*record, error) {
 	if r.builder, err = score.DecodeStats(body[size:]); err != nil {
 		return nil, err
 	}
-	own, err := modelSum(m)
+	own, err := modelSum(m, background)
 	if err != nil {
 		return nil, err
 	}
 	if r.Model != own {
-		r.calibration = calibration{Scale: r.Scale, ScaleAt: r.ScaleAt, Threshold: m.DefaultThreshold()}
+		r.calibration = calibration{Scale: r.Scale, ScaleAt: r.ScaleAt, Usual: r.Usual, Threshold: m.DefaultThreshold()}
 	}
 	return r, nil
 }

@@ -35,18 +35,20 @@ type Store interface {
 	SaveState(ctx context.Context, data []byte) error
 }
 
-// Config is what an Owner is made of. Store, Model, Embedder, Logger and Now are needed.
+// Config is what an Owner is made of. Store, Model, Background, Embedder, Logger and
+// Now are needed.
 type Config struct {
 	Store    Store
 	Model    *score.Model
 	Embedder embed.Embedder
 	// Reference embeds in the space that the coefficients of Model are for; nil if Embedder does.
-	Reference embed.Embedder
-	ReadOnly  bool // follow the State of the writer instead of making one
-	Logger    *slog.Logger
-	Now       func() time.Time
-	Workers   int          // cores for calibration; 0: all
-	Target    score.Target // where stories should end
+	Reference  embed.Embedder
+	Background *score.Background // what is usual in general news
+	ReadOnly   bool              // follow the State of the writer instead of making one
+	Logger     *slog.Logger
+	Now        func() time.Time
+	Workers    int          // cores for calibration; 0: all
+	Target     score.Target // where stories should end
 }
 
 const (
@@ -89,16 +91,19 @@ type Owner struct {
 
 // calibration is the part of a State that is measured rather than counted.
 type calibration struct {
-	Scale       score.Scale
-	ScaleAt     int // number of articles when the scale was measured; 0: never
+	Scale   score.Scale
+	ScaleAt int // number of articles when the scale was measured; 0: never
+	// Usual is the mean vector of general news in an embedding space other than that of the model,
+	// see UsualVector; nil: not measured.
+	Usual       []float32 `json:",omitempty"`
 	Threshold   score.Threshold
 	ThresholdAt int // number of articles when the threshold was chosen; 0: it is the default of the model
 }
 
 // New makes an owner without a State; call Load next.
 func New(cfg Config) (*Owner, error) {
-	if cfg.Store == nil || cfg.Model == nil || cfg.Embedder == nil || cfg.Logger == nil || cfg.Now == nil {
-		return nil, errors.New("state: Config needs Store, Model, Embedder, Logger and Now")
+	if cfg.Store == nil || cfg.Model == nil || cfg.Background == nil || cfg.Embedder == nil || cfg.Logger == nil || cfg.Now == nil {
+		return nil, errors.New("state: Config needs Store, Model, Background, Embedder, Logger and Now")
 	}
 	return &Owner{
 		cfg: cfg, builder: score.NewStatsBuilder(), calibrating: make(chan struct{}, 1),
@@ -141,6 +146,9 @@ func (o *Owner) Load(ctx context.Context) error {
 			o.known.Threshold = o.cfg.Target.DefaultThreshold(o.cfg.Model) // an earlier process may have had another target
 		}
 		o.mu.Unlock()
+	}
+	if !o.cfg.ReadOnly {
+		o.measureUsual(ctx)
 	}
 	if record != nil && !o.cfg.ReadOnly {
 		extent, err := o.cfg.Store.Extent(ctx)
@@ -233,7 +241,11 @@ func (o *Owner) Publish() *score.State {
 }
 
 func (o *Owner) publishLocked(version int64) *score.State {
-	st := &score.State{Version: version, Model: o.cfg.Model, Stats: o.builder.Stats(), Scale: o.known.Scale, Threshold: o.known.Threshold}
+	background := o.cfg.Background
+	if o.cfg.Reference != nil {
+		background = background.In(o.known.Usual)
+	}
+	st := &score.State{Version: version, Model: o.cfg.Model, Stats: o.builder.Stats(background), Scale: o.known.Scale, Threshold: o.known.Threshold}
 	o.current.Store(st)
 	o.changed = 0
 	return st
@@ -317,7 +329,7 @@ func (o *Owner) save(ctx context.Context) error {
 	}
 	o.mu.Lock()
 	r := record{calibration: o.known, Extent: o.extent, Version: o.Current().Version, builder: o.builder}
-	data, err := r.encode(o.cfg.Model)
+	data, err := r.encode(o.cfg.Model, o.cfg.Background)
 	o.mu.Unlock()
 	if err != nil {
 		return err
@@ -359,7 +371,7 @@ func (o *Owner) read(ctx context.Context) (*record, int64, error) {
 	if data == nil {
 		return nil, number, nil
 	}
-	r, err := decodeRecord(data, o.cfg.Model)
+	r, err := decodeRecord(data, o.cfg.Model, o.cfg.Background)
 	if err != nil {
 		o.cfg.Logger.WarnContext(ctx, "stored state unusable; calibrating again", "error", err)
 		return nil, number, nil

@@ -89,7 +89,7 @@ func (w *world) restart() {
 	w.store = &counted{Store: w.writer}
 	log, logger := newLog()
 	w.log = log
-	w.cfg = Config{Store: w.store, Model: score.Default(), Embedder: w.embedder, Logger: logger, Now: func() time.Time { return w.now }, Workers: 1}
+	w.cfg = Config{Store: w.store, Model: score.Default(), Background: score.DefaultBackground(), Embedder: w.embedder, Logger: logger, Now: func() time.Time { return w.now }, Workers: 1}
 }
 
 func (w *world) owner() *Owner {
@@ -313,7 +313,7 @@ func TestAnotherModelForgetsTheThreshold(t *testing.T) {
 	}
 	other := *score.Default()
 	other.Intercept++
-	r, err := decodeRecord(data, &other)
+	r, err := decodeRecord(data, &other, score.DefaultBackground())
 	if err != nil {
 		t.Fatal(err)
 	}

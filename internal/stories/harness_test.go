@@ -34,7 +34,7 @@ func byWords() *score.Model {
 	m.Intercept, m.Undated, m.Days = -7, 0, nil
 	m.Dense, m.Lead, m.Names = score.Term{}, score.Term{}, score.Term{}
 	m.Lexical, m.Length = score.Term{Weight: 20}, score.Length{}
-	m.Threshold.Target, m.Threshold.TargetWeight = 0, 1e6
+	m.Threshold = score.ThresholdRule{Square: -1000}
 	return &m
 }
 
@@ -79,7 +79,7 @@ func (h *harness) restart() {
 	h.store = h.server.Open(h, storetest.Options{Space: h.embedder.Space(), Now: h.clock, Faults: h.faults})
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	h.states, err = state.New(state.Config{Store: h.store, Model: h.model, Embedder: h.embedder, Logger: log, Now: h.clock, Workers: 1})
+	h.states, err = state.New(state.Config{Store: h.store, Model: h.model, Background: score.DefaultBackground(), Embedder: h.embedder, Logger: log, Now: h.clock, Workers: 1})
 	h.must(err)
 	h.must(h.states.Load(context.Background()))
 	h.Engine, err = New(Config{

@@ -84,6 +84,7 @@ func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Pr
 	if err := e.cfg.States.CheckThreshold(ctx, st, h.Threshold.Logit); err != nil {
 		return nil, err
 	}
+	e.cfg.Logger.DebugContext(ctx, "story threshold chosen", "articles", len(features), "logit", h.Threshold.Logit, "confidence", h.Threshold.Confidence)
 	progress("naming", 0.7)
 	texts, err := e.beginnings(ctx, ArrangementTexts(inv, h))
 	if err != nil {

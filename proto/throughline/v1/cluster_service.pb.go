@@ -1585,7 +1585,10 @@ type ReclusterResponse struct {
 	// Least mean log-odds at which groups of articles are one story. It holds for
 	// arriving articles until the server chooses a threshold again, with the
 	// target of its flags.
-	Threshold     float64 `protobuf:"fixed64,19,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	Threshold float64 `protobuf:"fixed64,19,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	// How far the corpus decided where its stories end, 0 to 1. Near 0 nothing of
+	// it showed that, and the threshold is the one that is best for most corpora.
+	Confidence    float64 `protobuf:"fixed64,20,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1749,6 +1752,13 @@ func (x *ReclusterResponse) GetGranularity() int32 {
 func (x *ReclusterResponse) GetThreshold() float64 {
 	if x != nil {
 		return x.Threshold
+	}
+	return 0
+}
+
+func (x *ReclusterResponse) GetConfidence() float64 {
+	if x != nil {
+		return x.Confidence
 	}
 	return 0
 }
@@ -1966,7 +1976,7 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\n" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
 	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x17\n" +
-	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\x97\x06\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xb7\x06\n" +
 	"\x11ReclusterResponse\x12\x1a\n" +
 	"\barticles\x18\x01 \x01(\x03R\barticles\x12\x18\n" +
 	"\astories\x18\x02 \x01(\x03R\astories\x12\x16\n" +
@@ -1987,7 +1997,10 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\ffound_topics\x18\x10 \x03(\v2\x15.throughline.v1.TopicR\vfoundTopics\x12\x1c\n" +
 	"\tprecision\x18\x11 \x01(\x01R\tprecision\x12 \n" +
 	"\vgranularity\x18\x12 \x01(\x05R\vgranularity\x12\x1c\n" +
-	"\tthreshold\x18\x13 \x01(\x01R\tthreshold\"\xcc\x01\n" +
+	"\tthreshold\x18\x13 \x01(\x01R\tthreshold\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x14 \x01(\x01R\n" +
+	"confidence\"\xcc\x01\n" +
 	"\x11ArticleMembership\x12\x1d\n" +
 	"\n" +
 	"article_id\x18\x01 \x01(\tR\tarticleId\x12\x19\n" +
