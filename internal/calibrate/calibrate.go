@@ -323,7 +323,7 @@ func (c *Calibration) model(ctx context.Context, on seen, most int) (*score.Mode
 	}
 	linkages := make([]*linked, len(corpora))
 	c.opts.Progress("fitting a rule")
-	if err := parallel(len(corpora), c.opts.Workers, func(i int) error {
+	if err := parallel(len(corpora), c.opts.Workers, func(i int) (err error) {
 		linkages[i], err = link(ctx, models[i], corpora[i])
 		return err
 	}); err != nil {
