@@ -190,7 +190,7 @@ func assemble(ctx context.Context, conn *store.Conn, embedder embed.Embedder, s 
 		return nil, err
 	}
 	if e.ingest, err = ingest.NewPipeline(ingest.Config{
-		Store: opened, Embedder: embedder, States: e.states, Filer: e.stories, Logger: s.logger, Now: time.Now,
+		Store: opened, Lister: opened, Embedder: embedder, States: e.states, Filer: e.stories, Logger: s.logger, Now: time.Now, EmbedWhole: s.fixed,
 	}); err != nil {
 		return nil, err
 	}

@@ -186,6 +186,7 @@ func (j *Job) readArticles(ctx context.Context, in *Sources, embedder embed.Embe
 	read := &readArticles{content: checkpoint.NewKey(), beginnings: make(map[string]string)}
 	limit := chunk.LimitFor(embedder)
 	seen := make(map[string]bool)
+	outlets := make(map[string]*outlet)
 	for valid, err := range in.articles(ctx) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -200,11 +201,19 @@ func (j *Job) readArticles(ctx context.Context, in *Sources, embedder embed.Embe
 			continue
 		}
 		seen[a.ID] = true
-		text := chunk.LeadText(a)
 		read.content.Add(a.ID, a.Hash())
-		read.content.Add("text", text)
-		read.features = append(read.features, score.FeaturesOf(&a, nil))
-		read.texts = append(read.texts, text)
+		read.content.Add("text", chunk.LeadText(a))
+		at := len(read.features)
+		read.features, read.texts = append(read.features, score.Features{}), append(read.texts, "")
+		if o, known := outlets[a.Source]; a.Source == "" {
+			read.analyse(at, a, nil)
+		} else {
+			if !known {
+				o = new(outlet)
+				outlets[a.Source] = o
+			}
+			o.add(read, at, a)
+		}
 		if j.Documents {
 			read.documents = append(read.documents, report.Document{ID: a.ID, Title: a.Title, Source: a.Source, URL: a.URL, Published: a.Published})
 			read.beginnings[a.ID] = stories.Beginning(chunk.Split(a, limit))
@@ -218,10 +227,50 @@ func (j *Job) readArticles(ctx context.Context, in *Sources, embedder embed.Embe
 			}
 		}
 	}
+	for _, o := range outlets {
+		o.settle(read)
+	}
 	if len(read.features) == 0 && len(read.rejected) > 0 {
 		return nil, fmt.Errorf("no article could be read; the first of %s: %w", plural(len(read.rejected), "rejected item", "rejected items"), read.rejected[0])
 	}
 	return read, nil
+}
+
+// analyse sets the features and the text of an article, without the furniture of its outlet.
+func (r *readArticles) analyse(at int, a news.Article, furniture chunk.Furniture) {
+	if kept, some := furniture.Without(a.Sections); some {
+		a.Sections = kept
+	}
+	r.features[at], r.texts[at] = score.FeaturesOf(&a, nil), chunk.LeadText(a)
+}
+
+// outlet finds the furniture of a source from its first articles, which wait until it is found.
+type outlet struct {
+	waiting   []news.Article
+	at        []int // of the waiting ones
+	settled   bool
+	furniture chunk.Furniture
+}
+
+func (o *outlet) add(r *readArticles, at int, a news.Article) {
+	if o.settled {
+		r.analyse(at, a, o.furniture)
+		return
+	}
+	o.waiting, o.at = append(o.waiting, a), append(o.at, at)
+	if len(o.waiting) == chunk.FurnitureSample {
+		o.settle(r)
+	}
+}
+
+func (o *outlet) settle(r *readArticles) {
+	if !o.settled {
+		o.settled, o.furniture = true, chunk.FurnitureOf(o.waiting)
+		for k, at := range o.at {
+			r.analyse(at, o.waiting[k], o.furniture)
+		}
+		o.waiting, o.at = nil, nil
+	}
 }
 
 // maxShown is how many rejected items are listed.

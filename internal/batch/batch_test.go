@@ -262,6 +262,46 @@ func TestFeaturesAreThoseOfTheScore(t *testing.T) {
 	}
 }
 
+// TestFurnitureIsNotCompared gives a job articles of an outlet that puts a notice under each, more
+// than the outlet is known by, and some of another.
+func TestFurnitureIsNotCompared(t *testing.T) {
+	const notice = "Subscribers of the Courier read every word of ours without any advertising."
+	var lines []byte
+	for i := range chunk.FurnitureSample + 3 {
+		body := fmt.Sprintf("Report %c%c tells what the council of the town said about its %d schools.", 'a'+i, 'k'+i, i)
+		for _, a := range []news.Article{
+			{ID: fmt.Sprint("with", i), Title: fmt.Sprintf("Headline %c", 'a'+i), Source: "Courier", Sections: []news.Section{{Text: body + "\n\n" + notice}}},
+			{ID: fmt.Sprint("without", i), Title: fmt.Sprintf("Headline %c", 'a'+i), Source: "Courier", Sections: []news.Section{{Text: body}}},
+		} {
+			if strings.HasPrefix(a.ID, "without") {
+				a.Source = "Post"
+			}
+			line, err := formats.MarshalJSONLine(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, line...)
+		}
+	}
+	in, err := Open([]string{write(t, "articles.jsonl", string(lines))}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	job := NewJob(Options{Logger: slog.New(slog.DiscardHandler)}, NewStages(&stopAt{cancel: func() {}}))
+	read, err := job.readArticles(t.Context(), in, &embedtest.Hashed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(read.features); i += 2 {
+		with, without := read.features[i], read.features[i+1]
+		with.ID, with.Source = without.ID, without.Source
+		if diff := cmp.Diff(fmt.Sprintf("%+v", without), fmt.Sprintf("%+v", with)); diff != "" || strings.Contains(read.texts[i], "Subscribers") {
+			t.Errorf("article %d is not compared as without its notice (-without +with):\n%s\n%q is embedded", i/2, diff, read.texts[i])
+		}
+	}
+}
+
 // TestArticlesAreArrangedAsStored compares a job with the clustering of the same articles as the
 // store has them.
 func TestArticlesAreArrangedAsStored(t *testing.T) {

@@ -38,6 +38,11 @@ type Store interface {
 	CacheEmbeddings(ctx context.Context, vectors map[string][]float32) error
 }
 
+// Lister lists stored articles; see the method of store.Store.
+type Lister interface {
+	List(ctx context.Context, filter news.Filter, limit int, cursor string) ([]news.Article, string, error)
+}
+
 // Filer decides which story an article belongs to; *stories.Engine implements it.
 type Filer interface {
 	// File files articles that were just committed. After an error the articles that are not filed
@@ -54,9 +59,10 @@ type States interface {
 	Remove(s *store.Stored)
 }
 
-// Config has the parts of a Pipeline. Store, Embedder, States, Logger and Now are required.
+// Config has the parts of a Pipeline. Store, Lister, Embedder, States, Logger and Now are required.
 type Config struct {
 	Store    Store
+	Lister   Lister // of the articles of Store, to know the furniture of their outlets
 	Embedder embed.Embedder
 	States   States
 	Filer    Filer // nil: articles stay pending
@@ -66,6 +72,9 @@ type Config struct {
 	// 0: 96, about two seconds of the built-in model, so that a stop is quick and a commit is worth
 	// its fsync.
 	BatchSections int
+	// EmbedWhole embeds texts with the furniture of their outlet, for an Embedder that has vectors
+	// of whole texts only.
+	EmbedWhole bool
 }
 
 // Outcome is the result for one item.
@@ -146,8 +155,8 @@ type Pipeline struct {
 
 // NewPipeline makes a pipeline. The embedding space limits the length of a section.
 func NewPipeline(cfg Config) (*Pipeline, error) {
-	if cfg.Store == nil || cfg.Embedder == nil || cfg.States == nil || cfg.Logger == nil || cfg.Now == nil {
-		return nil, errors.New("ingest: Config needs Store, Embedder, States, Logger and Now")
+	if cfg.Store == nil || cfg.Lister == nil || cfg.Embedder == nil || cfg.States == nil || cfg.Logger == nil || cfg.Now == nil {
+		return nil, errors.New("ingest: Config needs Store, Lister, Embedder, States, Logger and Now")
 	}
 	if cfg.BatchSections <= 0 {
 		cfg.BatchSections = 96
@@ -207,7 +216,7 @@ func (p *Pipeline) erase(ctx context.Context, id string) (*store.Stored, error) 
 // store or the embedder stops it; the summary then counts what was committed.
 func (p *Pipeline) Run(ctx context.Context, items iter.Seq2[news.Valid, error], opts Options) (Summary, error) {
 	started := p.cfg.Now()
-	r := &run{Pipeline: p, opts: opts}
+	r := &run{Pipeline: p, opts: opts, outlets: make(map[string]*outlet)}
 	err := r.run(ctx, items)
 	r.summary.Took = p.cfg.Now().Sub(started)
 	return r.summary, err

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"throughline/embed/embedtest"
+	"throughline/internal/lexical"
 	"throughline/internal/news"
 	"throughline/internal/score"
 	"throughline/internal/store"
@@ -103,7 +104,7 @@ func openHarness(t *testing.T, server *storetest.Server) *harness {
 	h.filer = &filer{store: h.store}
 	var err error
 	h.Pipeline, err = NewPipeline(Config{
-		Store: h.store, Embedder: h.embedder, States: h.states, Filer: h.filer, Logger: slog.New(slog.DiscardHandler), Now: time.Now, BatchSections: 8,
+		Store: h.store, Lister: h.store, Embedder: h.embedder, States: h.states, Filer: h.filer, Logger: slog.New(slog.DiscardHandler), Now: time.Now, BatchSections: 8,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -210,6 +211,63 @@ func TestRunStoresEverythingOnce(t *testing.T) {
 		t.Errorf("one changed: %+v, filed %v", changed, h.filer.filed[40:])
 	}
 	h.checkCounted(t, 40)
+}
+
+// TestFurnitureIsNotCompared ingests articles of an outlet that puts a notice under each: together,
+// and one after the other. The notice is stored, and not in what is searched and compared, once the
+// outlet is known.
+func TestFurnitureIsNotCompared(t *testing.T) {
+	const notice = "Subscribers of the Courier read every word of ours without any advertising."
+	bodies := []string{
+		"Otters were seen in the harbour for the first time since records began there.",
+		"Carpenters rebuilt a windmill that had burned down during a thunderstorm.",
+		"Tenants protested against the sale of their houses to a foreign pension fund.",
+		"Astronomers photographed a comet that returns only every seven hundred years.",
+		"Bakers raised the price of rye bread because flour became scarce this spring.",
+	}
+	var articles []news.Article
+	for i, body := range bodies {
+		articles = append(articles, news.Article{ID: fmt.Sprint("f", i), Title: strings.Join(strings.Fields(body)[:2], " "), Source: "Courier",
+			Sections: []news.Section{{Text: body + "\n\n" + notice}}})
+	}
+	word := lexical.QueryTerms("subscribers").Terms[0]
+	for name, c := range map[string]struct {
+		runs [][]news.Article
+		with int // first articles that are compared with their notice
+	}{
+		"together":      {[][]news.Article{articles}, 0},
+		"one by one":    {[][]news.Article{articles[:1], articles[1:2], articles[2:3], articles[3:4], articles[4:]}, 2},
+		"two, then all": {[][]news.Article{articles[:2], articles[2:]}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t)
+			for _, run := range c.runs {
+				if _, err := h.Run(t.Context(), sequence(run...), Options{File: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range articles {
+				found, err := h.store.Get(t.Context(), []string{articles[i].ID}, store.WithVectors)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sections, err := h.store.Sections(t.Context(), []string{articles[i].ID}, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				whole, searched := "", false
+				for _, s := range sections[articles[i].ID] {
+					whole += s.Text + "\n"
+					searched = searched || slices.Contains(s.Lexical.Terms, word)
+				}
+				compared := slices.Contains(found[0].Vectors.Lex.Full.Terms, word)
+				if compared != (i < c.with) || searched != compared || !strings.Contains(whole, notice) {
+					t.Errorf("%s: the notice is compared: %v, searched: %v; its text is %q", articles[i].ID, compared, searched, whole)
+				}
+			}
+			h.checkCounted(t, len(articles))
+		})
+	}
 }
 
 // The same id several times in one stream: the last one is what is stored, and each is answered.

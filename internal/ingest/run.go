@@ -22,12 +22,14 @@ type run struct {
 	*Pipeline
 	opts    Options
 	summary Summary
+	outlets map[string]*outlet // by source
 }
 
 // work is one item of a run.
 type work struct {
 	report  Report
 	put     store.Put
+	whole   news.Article  // as it was read
 	texts   []string      // texts to embed: of the article, then of each section
 	locked  bool          // the id is locked until the commit
 	pending bool          // stored unchanged, and not filed yet
@@ -153,7 +155,7 @@ func (r *run) prepare(ctx context.Context, items iter.Seq2[news.Valid, error], o
 			w.locked = true
 		}
 		current.items = append(current.items, w)
-		current.sections += len(w.put.Sections)
+		current.sections += len(w.put.Article.Sections)
 		if current.sections >= r.cfg.BatchSections || len(current.items) >= 4*r.cfg.BatchSections {
 			if err := flush(); err != nil {
 				return err
@@ -175,21 +177,36 @@ func (r *run) accept(valid news.Valid, err error, position int) *work {
 		}
 		return w
 	}
+	w.whole = a
 	sections := chunk.Split(a, r.limit)
-	f := score.FeaturesOf(&a, nil)
-	w.texts = []string{chunk.LeadText(a)}
-	w.put.Vectors = store.Vectors{DenseOf: store.TextKey(w.texts[0]), Lex: f.Lex}
-	for i, s := range sections {
-		text := chunk.EmbedText(a.Title, s)
-		w.texts = append(w.texts, text)
-		w.put.Sections = append(w.put.Sections, store.Section{
-			ArticleID: a.ID, Index: i, Section: s, DenseOf: store.TextKey(text), Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)})
-	}
 	w.report.Sections = len(sections)
 	w.put.Article = a
 	w.put.Article.Sections = sections // as an export shows them, so that the export has the same content hash
 	w.put.Article.ContentHash = w.put.Article.Hash()
 	return w
+}
+
+// analyse sets what is searched and compared of an article, without the furniture of its outlet,
+// and what is embedded: the same, or with embedWhole all. The article itself keeps everything.
+func (w *work) analyse(furniture chunk.Furniture, embedWhole bool) {
+	a, sections := w.whole, w.put.Article.Sections
+	if kept, some := furniture.Without(a.Sections); some {
+		a.Sections = kept
+		sections, _ = furniture.Without(sections)
+	}
+	embedded, embeddedSections := a, sections
+	if embedWhole {
+		embedded, embeddedSections = w.whole, w.put.Article.Sections
+	}
+	w.texts = []string{chunk.LeadText(embedded)}
+	w.put.Vectors = store.Vectors{DenseOf: store.TextKey(w.texts[0]), Lex: score.FeaturesOf(&a, nil).Lex}
+	for i, s := range sections {
+		text := chunk.EmbedText(a.Title, embeddedSections[i])
+		w.texts = append(w.texts, text)
+		w.put.Sections = append(w.put.Sections, store.Section{
+			ArticleID: a.ID, Index: i, Section: w.put.Article.Sections[i], DenseOf: store.TextKey(text), Lexical: lexical.QueryTerms(s.Heading + "\n" + s.Text)})
+	}
+	w.whole = news.Article{}
 }
 
 // lookUp finds out which articles of a batch are new, changed or unchanged.
@@ -220,7 +237,7 @@ func (r *run) lookUp(ctx context.Context, b *batch) error {
 		}
 		b.writes = append(b.writes, w)
 	}
-	return nil
+	return r.analyse(ctx, b)
 }
 
 // commit writes a batch, reports the outcome of each item, and files what was written. Cancelling

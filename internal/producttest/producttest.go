@@ -70,7 +70,7 @@ func New(t storetest.T, o Options) *Product {
 	must(p.Stories.Start(context.Background()))
 	p.Related, err = related.New(related.Config{Store: p.Store, States: p.States, Embedder: o.Embedder, Logger: log, Now: o.Now})
 	must(err)
-	cfg := ingest.Config{Store: p.Store, Embedder: o.Embedder, States: p.States, Filer: p.Stories, Logger: log, Now: o.Now, BatchSections: o.Batch}
+	cfg := ingest.Config{Store: p.Store, Lister: p.Store, Embedder: o.Embedder, States: p.States, Filer: p.Stories, Logger: log, Now: o.Now, BatchSections: o.Batch}
 	if o.Unfiled {
 		cfg.Filer = nil
 	}

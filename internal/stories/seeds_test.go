@@ -36,7 +36,7 @@ func TestSeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := newHarness(t, embedder, score.Default())
-	pipeline, err := ingest.NewPipeline(ingest.Config{Store: h.store, Embedder: embedder, States: h.states, Logger: slog.New(slog.DiscardHandler), Now: h.clock})
+	pipeline, err := ingest.NewPipeline(ingest.Config{Store: h.store, Lister: h.store, Embedder: embedder, States: h.states, Logger: slog.New(slog.DiscardHandler), Now: h.clock})
 	h.must(err)
 	ctx := context.Background()
 	_, err = pipeline.Run(ctx, formats.Read(ctx, []string{dir}, formats.Options{}), ingest.Options{})
