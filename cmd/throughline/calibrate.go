@@ -41,7 +41,7 @@ of right pairs at these target precisions. ECE is the expected calibration error
 With --background the files, which need no labels, are only counted, and what is usual in them is written to that file. Other
 commands read it. It takes 500 articles of the field at least. Of several that are near each other one counts.
 
-Texts are embedded in full, and cut for sets of teasers and headlines. --vectors is a directory with an array NAME.npy
+Texts are embedded in full, and cut for corpora of short texts. --vectors is a directory with an array NAME.npy
 for each file NAME.jsonl, for the full texts.`
 }
 
@@ -86,6 +86,9 @@ func (c *calibrateCmd) Run(ctx context.Context, p *program) (err error) {
 	}
 	defer func() { err = errors.Join(err, model.Close()) }()
 	opts.Short = model.cache
+	if opts.News, err = c.read(ctx, p, opts.Short, c.News); err != nil {
+		return err
+	}
 	made, err := c.prepare(ctx, p, opts)
 	if err != nil {
 		return err
@@ -97,7 +100,11 @@ func (c *calibrateCmd) Run(ctx context.Context, p *program) (err error) {
 		}
 		err = calibrate.Same(checked, fitted, made.Labelled())
 		if len(c.News) > 0 {
-			background, failed := c.count(ctx, p, opts.Short, slices.Concat(c.Files, c.News))
+			files, failed := c.read(ctx, p, opts.Short, c.Files)
+			if failed != nil {
+				return failed
+			}
+			background, failed := counted(files, opts.News)
 			if failed != nil {
 				return failed
 			}
@@ -132,13 +139,6 @@ func (c *calibrateCmd) prepare(ctx context.Context, p *program, opts calibrate.O
 		}
 		opts.Full = func(set string) embed.Embedder { return arrays[set] }
 	}
-	for _, file := range c.News {
-		fs, err := calibrate.ReadNews(ctx, evaluate.SetName(file), evaluate.Read(ctx, file, p.readOptions()), opts.Short)
-		if err != nil {
-			return nil, err
-		}
-		opts.News = append(opts.News, fs...)
-	}
 	var sets []*calibrate.Set
 	for _, file := range c.Files {
 		name := evaluate.SetName(file)
@@ -170,7 +170,11 @@ func (c *calibrateCmd) background(ctx context.Context, p *program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, model.Close()) }()
-	made, err := c.count(ctx, p, model.cache, slices.Concat(c.Files, c.News))
+	files, err := c.read(ctx, p, model.cache, slices.Concat(c.Files, c.News))
+	if err != nil {
+		return err
+	}
+	made, err := counted(files)
 	if err != nil {
 		return err
 	}
@@ -184,10 +188,10 @@ func (c *calibrateCmd) background(ctx context.Context, p *program) (err error) {
 	return nil
 }
 
-// count counts what is usual in files.
-// With --vectors those of Files come from there.
-func (c *calibrateCmd) count(ctx context.Context, p *program, embedder embed.Embedder, files []string) (*score.Background, error) {
-	counted := score.NewStatsBuilder()
+// read returns the features of the articles of files that count for what is usual. With --vectors
+// the vectors of Files come from there.
+func (c *calibrateCmd) read(ctx context.Context, p *program, embedder embed.Embedder, files []string) ([]score.Features, error) {
+	var out []score.Features
 	for _, file := range files {
 		embedder, items := embedder, evaluate.Read(ctx, file, p.readOptions())
 		if c.Vectors != "" && slices.Contains(c.Files, file) {
@@ -205,9 +209,18 @@ func (c *calibrateCmd) count(ctx context.Context, p *program, embedder embed.Emb
 		if err != nil {
 			return nil, err
 		}
+		out = append(out, fs...)
+	}
+	return out, nil
+}
+
+// counted returns what is usual in articles.
+func counted(articles ...[]score.Features) (*score.Background, error) {
+	b := score.NewStatsBuilder()
+	for _, fs := range articles {
 		for i := range fs {
-			counted.Add(&fs[i])
+			b.Add(&fs[i])
 		}
 	}
-	return score.NewBackground(counted)
+	return score.NewBackground(b)
 }

@@ -286,7 +286,7 @@ func (c *Calibration) coefficients(on seen) (*score.Model, error) {
 	var blocks []block
 	for i, made := range corpora {
 		if len(made.examples) > 0 {
-			// the examples of a corpus weigh the square root of its size, twice
+			// draw weighs the examples by the square root of the size too: it counts once
 			blocks = append(blocks, block{made.examples, weights[i] / math.Sqrt(float64(len(made.story)))})
 		}
 	}

@@ -12,10 +12,10 @@ import (
 
 // views links the articles twice more, over the same candidate pairs: by vectors alone and by words
 // alone. An event shows in both views, whatever the corpus is like; an accident of one view does
-// not show in the other. So the threshold at which the dendrogram agrees with both views is one
-// that readers would choose as well, and no constant of one corpus, text length or embedding model
-// is needed to find it. (Agreement between independent descriptions is the idea of co-training,
-// Blum and Mitchell 1998, and of consensus clustering, Strehl and Ghosh 2002.)
+// not show in the other. So how far the dendrogram agrees with both views at a logit tells whether
+// readers would end stories there; see score.ThresholdRule. (Agreement between independent
+// descriptions is the idea of co-training, Blum and Mitchell 1998, and of consensus clustering,
+// Strehl and Ghosh 2002.)
 //
 // A corpus without vectors has one view.
 func views(ctx context.Context, ws []*score.Weighted, g *cluster.Graph, workers int) ([]*cluster.Dendrogram, error) {
@@ -55,7 +55,7 @@ const agreementPrior = 15
 // all are in one group.
 const mostUnited = 0.8
 
-// agreement returns, for every logit that is tried as a threshold, how far the flat clustering
+// agreement returns, for every logit looked at, how far the flat clustering
 // there agrees with the best one of each view: the mean logarithm over the views, 0 for full
 // agreement. An agreement with few articles in groups is shrunk towards the mean over all logits.
 //

@@ -98,11 +98,8 @@ func meanMargins(dendrogram *cluster.Dendrogram) []float64 {
 
 // stepAbove returns the number of the first logit looked at that is above one.
 func stepAbove(logit float64) int {
-	i := 0
-	for i <= logitSteps && LogitAt(i) <= logit {
-		i++
-	}
-	return i
+	below := math.Floor((max(logit, leastLogit-1) - leastLogit) * logitSteps / (mostLogit - leastLogit))
+	return max(int(min(below, logitSteps))+1, 0)
 }
 
 // smooth convolves with a Gaussian. Beyond the ends it repeats the last value.

@@ -113,7 +113,7 @@ func TestPairsOfSeeds(t *testing.T) {
 			}
 			compared += same(t, a.ID, got)
 		}
-		if compared < 150 {
+		if compared < 190 {
 			t.Errorf("%d pairs compared", compared)
 		}
 	})
@@ -125,7 +125,7 @@ func TestPairsOfSeeds(t *testing.T) {
 				compared += same(t, a.ID, s.everything(related.Seed{ArticleID: a.ID, Section: &n}))
 			}
 		}
-		if compared < 400 {
+		if compared < 410 {
 			t.Errorf("%d pairs compared", compared)
 		}
 	})
@@ -155,7 +155,7 @@ func TestPairsOfSeeds(t *testing.T) {
 				}
 			}
 		}
-		if compared < 150 {
+		if compared < 165 {
 			t.Errorf("%d pairs compared", compared)
 		}
 	})
@@ -212,7 +212,7 @@ func TestPairsOfSeeds(t *testing.T) {
 				}
 			}
 		}
-		if compared < 150 {
+		if compared < 200 {
 			t.Errorf("%d pairs compared", compared)
 		}
 	})

@@ -35,8 +35,8 @@ type Store interface {
 	SaveState(ctx context.Context, data []byte) error
 }
 
-// Config is what an Owner is made of. Store, Model, Background, Embedder, Logger and
-// Now are needed.
+// Config is what an Owner is made of. Store, Model, Background, Embedder, Logger and Now are
+// needed.
 type Config struct {
 	Store    Store
 	Model    *score.Model
