@@ -17,13 +17,16 @@ type CandidateGraph struct {
 	order []int32
 	edges *cluster.Graph
 	views []*cluster.Dendrogram
+
+	templates score.Templates
 }
 
 // NewCandidateGraph finds the candidate pairs of articles. It uses Workers of the options, and
-// not the model of the State.
+// neither the model nor the templates of the State: it takes those that the articles show.
 func NewCandidateGraph(ctx context.Context, st *score.State, fs []score.Features, opts Options) (*CandidateGraph, error) {
-	order := canonical(fs)
-	g := &CandidateGraph{ws: permuted(weighAll(st, fs, opts.Workers), order), order: order, place: inverse(order)}
+	order, own := canonical(fs), *st
+	own.Templates = score.TemplatesOf(fs)
+	g := &CandidateGraph{templates: own.Templates, ws: permuted(weighAll(&own, fs, opts.Workers), order), order: order, place: inverse(order)}
 	var err error
 	if g.edges, err = candidates(ctx, g.ws, opts); err != nil {
 		return nil, err

@@ -43,6 +43,7 @@ type Hierarchy struct {
 	// one-offs.
 	Membership []float32
 	Threshold  score.Threshold
+	Templates  score.Templates // that the articles show
 }
 
 // Arrange arranges articles that the statistics of the State count. The order of fs affects only
@@ -72,6 +73,7 @@ func Arrange(ctx context.Context, st *score.State, fs []score.Features, opts Opt
 		Theme:      renumbered(permuted(theme, place)),
 		Membership: permuted(memberships(st.Model, items, story, &threshold), place),
 		Threshold:  threshold,
+		Templates:  graph.templates,
 	}, nil
 }
 

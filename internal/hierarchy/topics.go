@@ -143,22 +143,22 @@ func storyNodes(ws []*score.Weighted, story []int32) (nodes cluster.Matrix, of [
 	var sums [][]float32
 	for i, w := range ws {
 		of[i] = -1
-		if len(w.Centred) == 0 {
+		if len(w.Subject) == 0 {
 			continue
 		}
 		at, known := row[story[i]]
 		if !known || story[i] < 0 {
 			at = int32(len(sums))
-			sums = append(sums, make([]float32, len(w.Centred)))
+			sums = append(sums, make([]float32, len(w.Subject)))
 			row[story[i]] = at
 		}
-		for d, x := range w.Centred {
+		for d, x := range w.Subject {
 			sums[at][d] += x
 		}
 		of[i] = at
 	}
 	for i, w := range ws { // an article without a vector follows its story
-		if at, known := row[story[i]]; len(w.Centred) == 0 && story[i] >= 0 && known {
+		if at, known := row[story[i]]; len(w.Subject) == 0 && story[i] >= 0 && known {
 			of[i] = at
 		}
 	}

@@ -25,7 +25,7 @@ func articlesOn(seed uint64, topics, each int) (ws []*score.Weighted, story, gol
 				v[d] = float32(centre[d] + 0.8*r.NormFloat64())
 			}
 			vector.Normalize(v)
-			ws, gold = append(ws, &score.Weighted{Centred: v}), append(gold, int32(topic))
+			ws, gold = append(ws, &score.Weighted{Subject: v}), append(gold, int32(topic))
 			story = append(story, -1)
 			if i%5 < 2 {
 				story[len(story)-1] = int32(topic*each + i/5)

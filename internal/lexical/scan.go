@@ -234,9 +234,12 @@ func stem(w []byte) []byte {
 	return w[:n-1]
 }
 
+// hashStart is the hash of nothing.
+const hashStart = 14695981039346656037
+
 // hash is 64-bit FNV-1a.
 func hash(word []byte) uint64 {
-	h := uint64(14695981039346656037)
+	h := uint64(hashStart)
 	for _, b := range word {
 		h = (h ^ uint64(b)) * 1099511628211
 	}

@@ -35,17 +35,24 @@ func (a *analyzer) shingles(text string) Shingles {
 		a.read(text, shingledWords)
 	}
 	for i := range len(a.tokens) - shingleWords + 1 {
-		h := uint64(14695981039346656037)
+		h := uint64(hashStart)
 		for _, t := range a.tokens[i : i+shingleWords] {
-			h = (h ^ uint64(t.id)) * 0x9e3779b97f4a7c15
-			h ^= h >> 29
+			h = hashAdd(h, t.id)
 		}
-		a.runs = append(a.runs, fold(h*0xbf58476d1ce4e5b9))
+		a.runs = append(a.runs, hashEnd(h))
 	}
 	slices.Sort(a.runs)
 	distinct := slices.Compact(a.runs)
 	return append(Shingles(nil), distinct[:min(len(distinct), maxShingles)]...)
 }
+
+// hashAdd and hashEnd hash a run of words by their ids: begin with hashStart, add each, and end.
+func hashAdd(h uint64, id uint32) uint64 {
+	h = (h ^ uint64(id)) * 0x9e3779b97f4a7c15
+	return h ^ h>>29
+}
+
+func hashEnd(h uint64) uint32 { return fold(h * 0xbf58476d1ce4e5b9) }
 
 // ownWords is the number of words outside quotations that identify a text.
 const ownWords = 24

@@ -28,6 +28,7 @@ type Vectors struct {
 	Words int
 
 	Shingles Shingles // of the body
+	Phrases  []Phrase // of the first 300 words of the body
 }
 
 // Analyze returns the vectors of an article. It accepts any bytes; text without words gives empty
@@ -47,6 +48,7 @@ func Analyze(title, body string) Vectors {
 		Names: a.count(a.tokens, 0, func(i int) bool { return a.names[i] }),
 		Words: max(len(a.tokens), countFields(title)+countFields(body)),
 	}
+	v.Phrases = a.phrases(titleEnd)
 	v.Shingles = a.shingles(body)
 	return v
 }
@@ -79,6 +81,8 @@ type analyzer struct {
 	inside []uint32 // sorted ids of the words that occur capitalised inside a sentence
 	runs   []uint32 // hashes of runs of words
 	names  []bool   // by token: it is a name or a number
+
+	phraseWords, phraseRuns []Phrase
 }
 
 type termCount struct {

@@ -37,8 +37,11 @@ const placeholderWords, placeholderNames = 16, 1
 
 // Weighted holds the features of an article, weighted by one State.
 type Weighted struct {
-	// Centred is the dense vector minus the mean of the corpus, at unit length; nil when the
+	// Subject is the dense vector minus the mean of the corpus, at unit length; nil when the
 	// difference is zero or there is no vector.
+	Subject []float32
+	// Centred is Subject as evidence of one event: nil of an article that was made by filling in a
+	// form, because all of that form have nearly the same.
 	Centred []float32
 	// Full is the vector of all words, weighted by inverse document frequency, at unit length.
 	Full vector.Sparse

@@ -15,6 +15,7 @@ type State struct {
 	Stats     *Stats
 	Scale     Scale     // Factor 0: not measured; Stats estimates the cosine scale
 	Threshold Threshold // at which stories of this corpus end
+	Templates Templates // forms that articles of the corpus are made by
 }
 
 // NewState returns a State with the default threshold of the model and without a measured cosine
@@ -26,10 +27,14 @@ func NewState(m *Model, stats *Stats) *State {
 // Weigh weights features with the statistics and the cosine scale. The article need not belong to
 // the corpus.
 func (s *State) Weigh(f *Features) *Weighted {
-	weighting := s.Stats.weighting
+	weighting, full, lead := s.Stats.weighting, f.Lex.Full, f.Lex.Lead
+	template := s.Templates.Made(&f.Lex)
+	if template {
+		full, lead = only(full, f.Lex.Names), only(lead, f.Lex.Names)
+	}
 	w := &Weighted{
-		dense: f.Dense, Full: weighting.Weigh(lexical.Full, f.Lex.Full),
-		lead:  weighting.Weigh(lexical.Lead, f.Lex.Lead),
+		dense: f.Dense, Full: weighting.Weigh(lexical.Full, full),
+		lead:  weighting.Weigh(lexical.Lead, lead),
 		names: weighting.Weigh(lexical.Names, f.Lex.Names),
 		own:   weighting.WeighOwn(lexical.Names, f.Lex.Names),
 
@@ -41,7 +46,10 @@ func (s *State) Weigh(f *Features) *Weighted {
 	if len(f.Dense) == 0 || f.Lex.Words == 0 { // without words it is a placeholder
 		return w
 	}
-	w.Centred, w.background = s.Stats.centre(f.Dense)
+	w.Subject, w.background = s.Stats.centre(f.Dense)
+	if !template {
+		w.Centred = w.Subject
+	}
 	if w.cosineScale = s.Scale.Factor; w.cosineScale == 0 {
 		w.cosineScale = s.Stats.cosineScale()
 	}

@@ -93,7 +93,7 @@ func (o *Owner) chooseThreshold(ctx context.Context) error {
 	}
 	o.cfg.Logger.DebugContext(ctx, "story threshold chosen", "articles", len(sample), "logit", found.Threshold.Logit,
 		"confidence", found.Threshold.Confidence)
-	o.AdoptThreshold(found.Threshold)
+	o.Adopt(found.Threshold, st.Templates.With(found.Templates)) // a sample shows some
 	return nil
 }
 

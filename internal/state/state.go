@@ -97,7 +97,8 @@ type calibration struct {
 	// see UsualVector; nil: not measured.
 	Usual       []float32 `json:",omitempty"`
 	Threshold   score.Threshold
-	ThresholdAt int // number of articles when the threshold was chosen; 0: it is the default of the model
+	ThresholdAt int             // number of articles when the threshold was chosen; 0: it is the default of the model
+	Templates   score.Templates `json:",omitempty"`
 }
 
 // New makes an owner without a State; call Load next.
@@ -245,7 +246,7 @@ func (o *Owner) publishLocked(version int64) *score.State {
 	if o.cfg.Reference != nil {
 		background = background.In(o.known.Usual)
 	}
-	st := &score.State{Version: version, Model: o.cfg.Model, Stats: o.builder.Stats(background), Scale: o.known.Scale, Threshold: o.known.Threshold}
+	st := &score.State{Version: version, Model: o.cfg.Model, Stats: o.builder.Stats(background), Scale: o.known.Scale, Threshold: o.known.Threshold, Templates: o.known.Templates}
 	o.current.Store(st)
 	o.changed = 0
 	return st
@@ -259,9 +260,11 @@ func (o *Owner) adopt(change func(*calibration)) {
 	o.publishLocked(o.Current().Version + 1)
 }
 
-// AdoptThreshold publishes a State with the threshold that reclustering found.
-func (o *Owner) AdoptThreshold(t score.Threshold) {
-	o.adopt(func(c *calibration) { c.Threshold, c.ThresholdAt = t, o.builder.Articles() })
+// Adopt publishes a State with the threshold and the templates that reclustering found.
+func (o *Owner) Adopt(t score.Threshold, templates score.Templates) {
+	o.adopt(func(c *calibration) {
+		c.Threshold, c.ThresholdAt, c.Templates = t, o.builder.Articles(), templates
+	})
 }
 
 // Run publishes new statistics, calibrates when that is due, and saves the State, until ctx ends.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,7 +165,7 @@ func (w *world) leave() *Owner {
 // sameState fails where two States would score differently.
 func (w *world) sameState(got, want *score.State) {
 	w.Helper()
-	if got.Stats.Articles() != want.Stats.Articles() || got.Threshold != want.Threshold || got.Scale != want.Scale {
+	if got.Stats.Articles() != want.Stats.Articles() || got.Threshold != want.Threshold || got.Scale != want.Scale || !slices.Equal(got.Templates, want.Templates) {
 		w.Errorf("state of %d articles, threshold %+v, scale %+v; want %d, %+v, %+v",
 			got.Stats.Articles(), got.Threshold, got.Scale, want.Stats.Articles(), want.Threshold, want.Scale)
 	}
@@ -204,6 +205,7 @@ func TestStateSurvivesRestarts(t *testing.T) {
 	if o.known.ThresholdAt != 100 {
 		t.Fatalf("the threshold was chosen at %d articles, want 100", o.known.ThresholdAt)
 	}
+	o.Adopt(o.known.Threshold, score.Templates{3, 1 << 31})
 	want := o.Publish()
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
@@ -242,7 +244,7 @@ func TestLoadCountsAnewAfterACrash(t *testing.T) {
 			// Nobody lives to count this, or to save what was published meanwhile.
 			change(w)
 			for range 10 {
-				o.AdoptThreshold(o.Current().Threshold)
+				o.Adopt(o.Current().Threshold, nil)
 			}
 			w.restart()
 			again := w.load()

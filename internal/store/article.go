@@ -15,7 +15,7 @@ const MaxID = 512
 type Vectors struct {
 	Dense   []float32       // of an article: unit length, as long as the space has dimensions
 	DenseOf string          // TextKey of the text that Dense was made of; empty: unknown
-	Lex     lexical.Vectors // raw term weights; Shingles are read together with Full
+	Lex     lexical.Vectors // raw term weights; Shingles and Phrases are read together with Full
 }
 
 // Section is one section of an article: the unit that is embedded and cited.

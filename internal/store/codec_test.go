@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"throughline/internal/lexical"
 	"throughline/internal/news"
 )
 
@@ -89,6 +90,18 @@ func TestDecodeShingles(t *testing.T) {
 		encodeNumbers([]uint32{9, 7}): nil, encodeNumbers([]uint32{7, 7}): nil,
 	} {
 		if got := decodeShingles(text); !slices.Equal(got, want) {
+			t.Errorf("%q is %v, want %v", text, got, want)
+		}
+	}
+}
+
+// An earlier program wrote no phrases; what is no list of pairs is none.
+func TestDecodePhrases(t *testing.T) {
+	two := []lexical.Phrase{{Form: 7, Whole: 9}, {Form: 7, Whole: 1<<32 - 1}}
+	for text, want := range map[string][]lexical.Phrase{
+		"": nil, "not base64!": nil, encodeNumbers([]uint32{7}): nil, encodePhrases(nil): nil, encodePhrases(two[:1]): two[:1], encodePhrases(two): two,
+	} {
+		if got := decodePhrases(text); !slices.Equal(got, want) {
 			t.Errorf("%q is %v, want %v", text, got, want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"iter"
+	"slices"
 
 	"github.com/qdrant/go-client/qdrant"
 
@@ -23,7 +24,7 @@ var (
 const maxSections = 1 << 20
 
 func encodeArticle(a *news.Article, v *Vectors) (*qdrant.PointStruct, error) {
-	more := map[string]any{fieldDenseOf: v.DenseOf, fieldShingles: encodeNumbers(v.Lex.Shingles)}
+	more := map[string]any{fieldDenseOf: v.DenseOf, fieldShingles: encodeNumbers(v.Lex.Shingles), fieldPhrases: encodePhrases(v.Lex.Phrases)}
 	return newPoint(articlePoint(a.ID), articleFields(a), more, v)
 }
 
@@ -65,6 +66,27 @@ func decodeShingles(text string) []uint32 {
 		}
 	}
 	return shingles
+}
+
+func encodePhrases(phrases []lexical.Phrase) string {
+	numbers := make([]uint32, 0, 2*len(phrases))
+	for _, p := range phrases {
+		numbers = append(numbers, p.Form, p.Whole)
+	}
+	return encodeNumbers(numbers)
+}
+
+// decodePhrases returns nil for text that is not of pairs of hashes.
+func decodePhrases(text string) []lexical.Phrase {
+	numbers := decodeNumbers[uint32](text)
+	if len(numbers)%2 != 0 {
+		return nil
+	}
+	var phrases []lexical.Phrase
+	for pair := range slices.Chunk(numbers, 2) {
+		phrases = append(phrases, lexical.Phrase{Form: pair[0], Whole: pair[1]})
+	}
+	return phrases
 }
 
 // encodeSection adds the fields of the article that filters need.

@@ -189,7 +189,7 @@ func (m *maker) put(id string, version, sections int) Put {
 			Language: "en", Authors: []string{"A", "B"}, Published: time.Date(2024, 3, 1+version%28, 6, 0, 0, 123e6, time.UTC),
 			Record: news.Record{ContentHash: tag}},
 		Vectors: Vectors{Dense: m.unit(), Lex: lexical.Vectors{Full: m.sparse(), Lead: m.sparse(), Names: m.sparse(),
-			Words: 100 + version, Shingles: []uint32{3, 1 << 20, 1<<32 - 1}}},
+			Words: 100 + version, Shingles: []uint32{3, 1 << 20, 1<<32 - 1}, Phrases: []lexical.Phrase{{Form: 3, Whole: uint32(version)}, {Form: 1<<32 - 1}}}},
 	}
 	for i := range sections {
 		p.Sections = append(p.Sections, Section{Index: i, Dense: m.unit(), Lexical: m.sparse(),

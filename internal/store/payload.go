@@ -30,6 +30,7 @@ const (
 	fieldProbability  = "probability"
 	fieldDenseOf      = "dense_of"
 	fieldShingles     = "shingles" // base64 of little-endian uint32: not searched, so no sparse vector
+	fieldPhrases      = "phrases"  // base64 of little-endian uint32: form and whole of each
 
 	fieldIndex   = "index"
 	fieldHeading = "heading"

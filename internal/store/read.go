@@ -120,6 +120,7 @@ func decodeStored(p *qdrant.RetrievedPoint) *Stored {
 	}
 	if len(stored.Vectors.Lex.Full.Terms) > 0 {
 		stored.Vectors.Lex.Shingles = decodeShingles(fields.text(fieldShingles))
+		stored.Vectors.Lex.Phrases = decodePhrases(fields.text(fieldPhrases))
 	}
 	stored.Vectors.Lex.Words = stored.Article.Words
 	return stored

@@ -54,7 +54,7 @@ func (e *Engine) Recluster(ctx context.Context, opts ReclusterOptions, progress 
 		if err := e.apply(ctx, &a.Plan); err != nil {
 			return nil, fmt.Errorf("writing the arrangement: %w", err)
 		}
-		e.cfg.States.AdoptThreshold(a.Summary.Threshold)
+		e.cfg.States.Adopt(a.Summary.Threshold, a.Templates)
 	}
 	progress("done", 1)
 	a.Summary.Took = e.cfg.Now().Sub(started)
@@ -91,7 +91,7 @@ func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Pr
 		return nil, fmt.Errorf("reading texts for keywords: %w", err)
 	}
 	a := PlanArrangement(inv, h, texts, e.cfg.NewID)
-	a.Summary.Target, a.Summary.Threshold = target, h.Threshold
+	a.Summary.Target, a.Summary.Threshold, a.Templates = target, h.Threshold, h.Templates
 	if opts.TopicStrengths {
 		if a.TopicStrengths, err = hierarchy.TopicStrengths(ctx, features, h.Topic, e.cfg.Workers); err != nil {
 			return nil, err

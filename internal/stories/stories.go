@@ -64,7 +64,7 @@ type States interface {
 	Publish() *score.State
 	MeasureSpace(ctx context.Context) error
 	CheckThreshold(ctx context.Context, st *score.State, logit float64) error
-	AdoptThreshold(t score.Threshold)
+	Adopt(t score.Threshold, templates score.Templates)
 }
 
 // Config has the parts of an Engine. Every field but Writer, Workers and Target is required.
