@@ -29,6 +29,7 @@ type serveCmd struct {
 	Listen   string        `default:"127.0.0.1:50051" help:"Address of the gRPC port; port 0: any free one."`
 	HTTP     string        `name:"http" default:"127.0.0.1:8080" help:"Address of the HTTP port for JSON and the page; empty: none."`
 	ReadOnly bool          `help:"Do not write. Many such servers can share a Qdrant with one writer."`
+	Arrange  bool          `default:"true" negatable:"" help:"Arrange all articles anew by itself, soon after some have changed."`
 	Drain    time.Duration `default:"10s" help:"Time that running calls have to end at shutdown."`
 }
 
@@ -97,6 +98,9 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		}
 		close(start.taken)
 		background(e.stories.KeepFiling)
+		if c.Arrange {
+			background(e.stories.KeepArranged)
+		}
 		if e.namer != nil && !c.ReadOnly {
 			background(func(ctx context.Context) { e.stories.KeepNaming(ctx, e.namer) })
 		}

@@ -48,3 +48,14 @@ func (t Target) DefaultThreshold(m *Model) Threshold {
 	out.Logit += GranularityStep * float64(t.Granularity)
 	return out
 }
+
+// Arranged is what an arrangement of all articles was asked for and found. It holds for articles
+// that arrive later.
+type Arranged struct {
+	Asked  *Target `json:",omitempty"` // target of the request; nil: it had none
+	Topics int     `json:",omitempty"` // number of topics of the request; 0: it had none
+	Target Target  // that was used: Asked, or that of the server
+
+	Threshold Threshold
+	Templates Templates
+}

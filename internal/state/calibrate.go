@@ -82,8 +82,11 @@ func (o *Owner) chooseThreshold(ctx context.Context) error {
 		return err
 	}
 	st := o.Publish()
+	o.mu.Lock()
+	target := o.known.target(&o.cfg)
+	o.mu.Unlock()
 	found, err := hierarchy.Arrange(ctx, st, sample, hierarchy.Options{
-		Workers: o.cfg.Workers, Target: o.cfg.Target, Topics: 1, // the search for the number of topics takes time and is not needed here
+		Workers: o.cfg.Workers, Target: target, Topics: 1, // the search for the number of topics takes time and is not needed here
 	})
 	if err != nil {
 		return fmt.Errorf("choosing the story threshold: %w", err)
@@ -93,7 +96,10 @@ func (o *Owner) chooseThreshold(ctx context.Context) error {
 	}
 	o.cfg.Logger.DebugContext(ctx, "story threshold chosen", "articles", len(sample), "logit", found.Threshold.Logit,
 		"confidence", found.Threshold.Confidence)
-	o.Adopt(found.Threshold, st.Templates.With(found.Templates)) // a sample shows some
+	o.adopt(func(c *calibration) {
+		c.Threshold, c.ThresholdAt = found.Threshold, o.builder.Articles()
+		c.Templates = c.Templates.With(found.Templates) // a sample shows some
+	})
 	return nil
 }
 

@@ -84,7 +84,7 @@ func decodeRecord(data []byte, m *score.Model, background *score.Background) (*r
 		return nil, err
 	}
 	if r.Model != own {
-		r.calibration = calibration{Scale: r.Scale, ScaleAt: r.ScaleAt, Usual: r.Usual, Templates: r.Templates, Threshold: m.DefaultThreshold()}
+		r.Threshold, r.ThresholdAt, r.ArrangedAt = m.DefaultThreshold(), 0, store.Extent{}
 	}
 	return r, nil
 }

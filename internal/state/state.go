@@ -10,6 +10,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,11 +96,15 @@ type calibration struct {
 	ScaleAt int // number of articles when the scale was measured; 0: never
 	// Usual is the mean vector of general news in an embedding space other than that of the model,
 	// see UsualVector; nil: not measured.
-	Usual       []float32 `json:",omitempty"`
-	Threshold   score.Threshold
-	ThresholdAt int             // number of articles when the threshold was chosen; 0: it is the default of the model
-	Templates   score.Templates `json:",omitempty"`
+	Usual []float32 `json:",omitempty"`
+	score.Arranged
+	ThresholdAt int // number of articles when the threshold was chosen; 0: it is the default of the model
+	// ArrangedAt is the extent of the articles when all were arranged last; zero: never.
+	ArrangedAt store.Extent
 }
+
+// target returns where stories should end.
+func (c *calibration) target(cfg *Config) score.Target { return *cmp.Or(c.Asked, &cfg.Target) }
 
 // New makes an owner without a State; call Load next.
 func New(cfg Config) (*Owner, error) {
@@ -108,7 +113,7 @@ func New(cfg Config) (*Owner, error) {
 	}
 	return &Owner{
 		cfg: cfg, builder: score.NewStatsBuilder(), calibrating: make(chan struct{}, 1),
-		known: calibration{Threshold: cfg.Target.DefaultThreshold(cfg.Model)},
+		known: calibration{Arranged: score.Arranged{Threshold: cfg.Target.DefaultThreshold(cfg.Model)}},
 	}, nil
 }
 
@@ -144,7 +149,7 @@ func (o *Owner) Load(ctx context.Context) error {
 	if record != nil {
 		o.mu.Lock()
 		if o.known = record.calibration; record.ThresholdAt == 0 && !o.cfg.ReadOnly {
-			o.known.Threshold = o.cfg.Target.DefaultThreshold(o.cfg.Model) // an earlier process may have had another target
+			o.known.Threshold = o.known.target(&o.cfg).DefaultThreshold(o.cfg.Model) // an earlier process may have had another target
 		}
 		o.mu.Unlock()
 	}
@@ -260,11 +265,26 @@ func (o *Owner) adopt(change func(*calibration)) {
 	o.publishLocked(o.Current().Version + 1)
 }
 
-// Adopt publishes a State with the threshold and the templates that reclustering found.
-func (o *Owner) Adopt(t score.Threshold, templates score.Templates) {
+// Extent returns the extent of the articles that are counted.
+func (o *Owner) Extent() store.Extent {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.extent
+}
+
+// Adopt publishes a State with what an arrangement of all articles of an extent found.
+func (o *Owner) Adopt(found score.Arranged, at store.Extent) {
 	o.adopt(func(c *calibration) {
-		c.Threshold, c.ThresholdAt, c.Templates = t, o.builder.Articles(), templates
+		c.Arranged, c.ThresholdAt, c.ArrangedAt = found, o.builder.Articles(), at
 	})
+}
+
+// Arranged returns what the last arrangement was asked for and found, and whether it had all
+// articles that are counted now.
+func (o *Owner) Arranged() (found score.Arranged, all bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.known.Arranged, o.known.ArrangedAt == o.extent
 }
 
 // Run publishes new statistics, calibrates when that is due, and saves the State, until ctx ends.

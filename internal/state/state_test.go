@@ -205,7 +205,7 @@ func TestStateSurvivesRestarts(t *testing.T) {
 	if o.known.ThresholdAt != 100 {
 		t.Fatalf("the threshold was chosen at %d articles, want 100", o.known.ThresholdAt)
 	}
-	o.Adopt(o.known.Threshold, score.Templates{3, 1 << 31})
+	o.Adopt(score.Arranged{Threshold: o.known.Threshold, Templates: score.Templates{3, 1 << 31}}, o.Extent())
 	want := o.Publish()
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
@@ -244,7 +244,7 @@ func TestLoadCountsAnewAfterACrash(t *testing.T) {
 			// Nobody lives to count this, or to save what was published meanwhile.
 			change(w)
 			for range 10 {
-				o.Adopt(o.Current().Threshold, nil)
+				o.Adopt(score.Arranged{Threshold: o.Current().Threshold}, o.Extent())
 			}
 			w.restart()
 			again := w.load()

@@ -67,6 +67,7 @@ func (e *Engine) file(ctx context.Context, a *store.Stored) error {
 	}
 	plan := PlanFiling(a, m, s, e.cfg.NewID)
 	e.cfg.Logger.DebugContext(ctx, "filing an article", "article", a.Article.ID, "plan", plan)
+	e.noteArticle(a.Article.ID)
 	return e.apply(ctx, plan)
 }
 
@@ -178,6 +179,7 @@ func (e *Engine) Delete(ctx context.Context, id string, erase func() (*store.Sto
 		delete(e.deleting, id)
 	}()
 	removed, err := erase()
+	e.noteArticle(id)
 	switch {
 	case removed == nil:
 		return err

@@ -42,7 +42,6 @@ type Arrangement struct {
 	Topics      []news.Topic
 	// TopicStrengths of the same articles, see hierarchy.TopicStrengths; nil: not asked for.
 	TopicStrengths []float32
-	Templates      score.Templates
 }
 
 // ArrangementTexts returns the ids of the articles whose beginnings PlanArrangement needs for

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"throughline/internal/hierarchy"
@@ -27,42 +28,89 @@ type ReclusterOptions struct {
 type Progress func(stage string, done float64)
 
 // Recluster arranges all stored articles anew, and keeps the ids of stories and topics by largest
-// overlap. Articles that are stored while it runs stay pending and are filed later. If nothing has
-// changed since the last run, it writes nothing. Cancelling ctx stops it until it begins to write.
+// overlap. Others may write meanwhile: it waits for its turn when the arrangement is made, and
+// takes in what has changed since it read the store. If nothing has changed since the last run, it
+// writes nothing. Cancelling ctx stops it until it begins to write.
+//
+// What it was asked for holds for KeepArranged too, until it is asked for something else.
 func (e *Engine) Recluster(ctx context.Context, opts ReclusterOptions, progress Progress) (*Arrangement, error) {
 	if progress == nil {
 		progress = func(string, float64) {}
 	}
 	started := e.cfg.Now()
 	progress("reading", 0)
+	run := e.dry
 	if !opts.DryRun {
-		unlock, err := e.write(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer unlock()
+		run = e.arrange
 	}
-	a, err := e.arrange(ctx, opts, progress)
+	a, err := run(ctx, opts, progress)
 	if err != nil {
 		return nil, err
-	}
-	if !opts.DryRun {
-		progress("writing", 0.8)
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if err := e.apply(ctx, &a.Plan); err != nil {
-			return nil, fmt.Errorf("writing the arrangement: %w", err)
-		}
-		e.cfg.States.Adopt(a.Summary.Threshold, a.Templates)
 	}
 	progress("done", 1)
 	a.Summary.Took = e.cfg.Now().Sub(started)
 	return a, nil
 }
 
-// arrange reads the store and makes the plan.
-func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Progress) (*Arrangement, error) {
+// dry makes a plan.
+func (e *Engine) dry(ctx context.Context, opts ReclusterOptions, progress Progress) (*Arrangement, error) {
+	found, err := e.find(ctx, opts, progress)
+	if err != nil {
+		return nil, err
+	}
+	return e.plan(ctx, found, opts)
+}
+
+// arrange makes a plan and applies it.
+func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Progress) (a *Arrangement, err error) {
+	if e.cfg.Writer == nil {
+		return nil, store.ErrReadOnly
+	}
+	select {
+	case e.arranging <- struct{}{}:
+		defer func() { <-e.arranging }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	started, extent := e.cfg.Now(), e.cfg.States.Extent()
+	e.begin()
+	defer func() { e.end(e.cfg.Now().Sub(started), err) }()
+	found, err := e.find(ctx, opts, progress)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := e.write(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := e.catchUp(ctx, found); err != nil {
+		return nil, fmt.Errorf("reading what has changed since: %w", err)
+	}
+	if a, err = e.plan(ctx, found, opts); err != nil {
+		return nil, err
+	}
+	progress("writing", 0.8)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := e.apply(ctx, &a.Plan); err != nil {
+		return nil, fmt.Errorf("writing the arrangement: %w", err)
+	}
+	e.cfg.States.Adopt(score.Arranged{Asked: opts.Target, Topics: opts.Topics, Target: found.target, Threshold: found.Threshold, Templates: found.Templates}, extent)
+	return a, nil
+}
+
+// found is an arrangement of what was read.
+type found struct {
+	*Inventory
+	*hierarchy.Hierarchy
+	target score.Target
+	texts  map[string]string // for keywords, by article id
+}
+
+// find reads the store and arranges it.
+func (e *Engine) find(ctx context.Context, opts ReclusterOptions, progress Progress) (*found, error) {
 	inv, err := e.inventory(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the store: %w", err)
@@ -72,32 +120,46 @@ func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Pr
 		return nil, err
 	}
 	st := e.cfg.States.Publish()
-	features := make([]score.Features, len(inv.Articles))
-	for i, a := range inv.Articles {
-		features[i] = a.Features()
-	}
-	target := *cmp.Or(opts.Target, &e.cfg.Target)
-	h, err := hierarchy.Arrange(ctx, st, features, hierarchy.Options{Workers: e.cfg.Workers, Topics: opts.Topics, Target: target})
+	f := &found{Inventory: inv, target: *cmp.Or(opts.Target, &e.cfg.Target), texts: make(map[string]string)}
+	f.Hierarchy, err = hierarchy.Arrange(ctx, st, inv.features(), hierarchy.Options{Workers: e.cfg.Workers, Topics: opts.Topics, Target: f.target})
 	if err != nil {
-		return nil, fmt.Errorf("clustering %d articles: %w", len(features), err)
+		return nil, fmt.Errorf("clustering %d articles: %w", len(inv.Articles), err)
 	}
-	if err := e.cfg.States.CheckThreshold(ctx, st, h.Threshold.Logit); err != nil {
+	if err := e.cfg.States.CheckThreshold(ctx, st, f.Threshold.Logit); err != nil {
 		return nil, err
 	}
-	e.cfg.Logger.DebugContext(ctx, "story threshold chosen", "articles", len(features), "logit", h.Threshold.Logit, "confidence", h.Threshold.Confidence)
+	e.cfg.Logger.DebugContext(ctx, "story threshold chosen", "articles", len(inv.Articles), "logit", f.Threshold.Logit, "confidence", f.Threshold.Confidence)
 	progress("naming", 0.7)
-	texts, err := e.beginnings(ctx, ArrangementTexts(inv, h))
+	return f, e.readTexts(ctx, f)
+}
+
+// readTexts reads the texts for keywords that are not there yet.
+func (e *Engine) readTexts(ctx context.Context, f *found) error {
+	missing := slices.DeleteFunc(ArrangementTexts(f.Inventory, f.Hierarchy), func(id string) bool { _, ok := f.texts[id]; return ok })
+	texts, err := e.beginnings(ctx, missing)
 	if err != nil {
-		return nil, fmt.Errorf("reading texts for keywords: %w", err)
+		return fmt.Errorf("reading texts for keywords: %w", err)
 	}
-	a := PlanArrangement(inv, h, texts, e.cfg.NewID)
-	a.Summary.Target, a.Summary.Threshold, a.Templates = target, h.Threshold, h.Templates
+	maps.Copy(f.texts, texts)
+	return nil
+}
+
+// plan plans the changes to what is stored.
+func (e *Engine) plan(ctx context.Context, f *found, opts ReclusterOptions) (a *Arrangement, err error) {
+	a = PlanArrangement(f.Inventory, f.Hierarchy, f.texts, e.cfg.NewID)
+	a.Summary.Target, a.Summary.Threshold = f.target, f.Threshold
 	if opts.TopicStrengths {
-		if a.TopicStrengths, err = hierarchy.TopicStrengths(ctx, features, h.Topic, e.cfg.Workers); err != nil {
-			return nil, err
-		}
+		a.TopicStrengths, err = hierarchy.TopicStrengths(ctx, f.features(), f.Topic, e.cfg.Workers)
 	}
-	return a, nil
+	return a, err
+}
+
+func (inv *Inventory) features() []score.Features {
+	out := make([]score.Features, len(inv.Articles))
+	for i, a := range inv.Articles {
+		out[i] = a.Features()
+	}
+	return out
 }
 
 func (e *Engine) inventory(ctx context.Context) (*Inventory, error) {

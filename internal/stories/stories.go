@@ -64,7 +64,9 @@ type States interface {
 	Publish() *score.State
 	MeasureSpace(ctx context.Context) error
 	CheckThreshold(ctx context.Context, st *score.State, logit float64) error
-	Adopt(t score.Threshold, templates score.Templates)
+	Extent() store.Extent
+	Adopt(found score.Arranged, at store.Extent)
+	Arranged() (found score.Arranged, all bool)
 }
 
 // Config has the parts of an Engine. Every field but Writer, Workers and Target is required.
@@ -87,7 +89,8 @@ type Config struct {
 type Engine struct {
 	cfg Config
 
-	writing chan struct{} // holds one value while a call reads, plans and applies
+	writing   chan struct{} // holds one value while a call reads, plans and applies
+	arranging chan struct{} // holds one value while Recluster makes an arrangement and applies it
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when events are appended to the ledger
@@ -95,6 +98,9 @@ type Engine struct {
 	// deleting has the articles that are being deleted, by id, with the membership that a plan gave
 	// them meanwhile.
 	deleting map[string]*news.Membership
+	since    *changes // since the arrangement that is being made has read the store; nil: none is
+
+	unarranged unarranged
 
 	naming naming
 }
@@ -105,7 +111,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.New("stories: Config needs Articles, Stories, States, Embedder, Logger, NewID and Now")
 	}
 	return &Engine{
-		cfg: cfg, writing: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
+		cfg: cfg, writing: make(chan struct{}, 1), arranging: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
 		deleting: make(map[string]*news.Membership), naming: naming{busy: make(chan struct{}, 1)},
 	}, nil
 }
@@ -138,6 +144,7 @@ func (e *Engine) apply(ctx context.Context, plan *store.Plan) error {
 	if plan.Empty() {
 		return nil
 	}
+	e.note(plan) // even a part of it may be written
 	if err := e.cfg.Writer.Apply(context.WithoutCancel(ctx), plan); err != nil {
 		return err
 	}

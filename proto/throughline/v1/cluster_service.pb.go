@@ -1584,7 +1584,7 @@ type ReclusterResponse struct {
 	Granularity int32   `protobuf:"varint,18,opt,name=granularity,proto3" json:"granularity,omitempty"`
 	// Least mean log-odds at which groups of articles are one story. It holds for
 	// arriving articles until the server chooses a threshold again, with the
-	// target of its flags.
+	// same target.
 	Threshold float64 `protobuf:"fixed64,19,opt,name=threshold,proto3" json:"threshold,omitempty"`
 	// How far the corpus decided where its stories end, 0 to 1. Near 0 nothing of
 	// it showed that, and the threshold is the one that is best for most corpora.
