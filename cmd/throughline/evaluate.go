@@ -24,6 +24,7 @@ type evaluateCmd struct {
 	Save      string   `type:"path" placeholder:"FILE" help:"Write the figures, as JSON, for --compare."`
 	Compare   string   `type:"path" placeholder:"FILE" help:"Show the changes since the run saved in FILE."`
 	MaxDrop   *float64 `placeholder:"X" help:"With --compare: fail if the mean of a figure drops by more than X."`
+	Live      bool     `help:"Stream the articles in order of date, and compare with stories made anew."`
 	DerivedFlags
 }
 
@@ -42,6 +43,11 @@ the lists. The 95% intervals come from resampling the stories of the labels, so 
 --vectors takes a NumPy array with a row for each article, or a directory with an array NAME.npy for each file NAME.jsonl.
 --ask 0 measures stories and topics only.
 
+--live stores the articles of a file one after the other as a server does, and measures stories when it is quiet (F1), and after all
+articles are arranged anew (REBUILT), which puts the share MOVED into other stories. TOPICS is the share of articles in stories that
+have a topic, CHANGES how often an article changed its story and RENAMES how often a story got another title, on average, MEDIAN
+and P95 the seconds until an article was in its last story.
+
 --derived 240 measures the stories of 240 small odd corpora that are drawn from the files: sub has some stories of a file, thin
 mostly one-offs, ones nothing else, giant one story and little else, mix stories of two or three files, window those that begin
 after some day. Of shortened texts, which --derived-amount asks for, the model makes the vectors, also with --vectors.`
@@ -58,6 +64,8 @@ func (c *evaluateCmd) check() error {
 		return usageError{fmt.Errorf("--ask %d: must not be negative", *c.Ask)}
 	case c.Save == "-":
 		return usageError{errors.New("--save: must be a file; --json prints the same to standard output")}
+	case c.Live && (c.Derived > 0 || c.Save != "" || c.Compare != "" || c.Ask != nil):
+		return usageError{errors.New("--live does not go with --derived, --save, --compare or --ask")}
 	case c.MaxDrop != nil && c.Compare == "":
 		return usageError{errors.New("--max-drop needs --compare")}
 	case c.MaxDrop != nil && !(*c.MaxDrop >= 0 && *c.MaxDrop <= 1):
@@ -94,6 +102,9 @@ func (c *evaluateCmd) Run(ctx context.Context, p *program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
+	if c.Live {
+		return c.live(ctx, p, source)
+	}
 	var results []*evaluate.Result
 	for _, name := range c.Files {
 		result, err := c.evaluate(ctx, p, source, name)
@@ -171,27 +182,73 @@ func (c *evaluateCmd) evaluate(ctx context.Context, p *program, source *vectorSo
 	return p.measure(ctx, embedder, vectors != nil, name, evaluate.Read(ctx, name, p.readOptions()), opts)
 }
 
+// live streams the files, each into a store of its own, and prints the figures.
+func (c *evaluateCmd) live(ctx context.Context, p *program, source *vectorSource) error {
+	var results []*evaluate.Live
+	var read []*evaluate.Result
+	for _, name := range c.Files {
+		embedder, vectors, err := source.of(name)
+		if err != nil {
+			return err
+		}
+		shown := p.counter(name + ", ")
+		opts := evaluate.Options{Now: time.Now, Vectors: vectors, Progress: shown.count}
+		var result *evaluate.Live
+		err = p.withEngine(ctx, embedder, vectors != nil, p.cli.Workers, func(e *engine) error {
+			sys := evaluate.LiveEngines{Engines: e.evaluated(), Background: []func(context.Context){e.states.Run, e.stories.KeepFiling, e.stories.KeepArranged}}
+			result, err = evaluate.RunLive(ctx, sys, name, evaluate.Read(ctx, name, p.readOptions()), opts)
+			return err
+		})
+		if shown.done(); err != nil {
+			return err
+		}
+		results, read = append(results, result), append(read, result.Read)
+	}
+	if err := evaluate.WriteNotes(p.stderr, read); err != nil {
+		return err
+	}
+	report := evaluate.NewLiveReport(source.model, results)
+	if p.cli.JSON {
+		return report.WriteJSON(p.stdout)
+	}
+	return evaluate.WriteLive(p.stdout, report)
+}
+
 // measure measures articles in a store of their own. fixed means that the embedder has the vectors
 // of these articles only.
 func (p *program) measure(ctx context.Context, embedder embed.Embedder, fixed bool, name string, items iter.Seq2[evaluate.Labelled, error],
-	opts evaluate.Options) (_ *evaluate.Result, err error) {
+	opts evaluate.Options) (result *evaluate.Result, err error) {
+	err = p.withEngine(ctx, embedder, fixed, opts.Workers, func(e *engine) error {
+		result, err = evaluate.Run(ctx, e.evaluated(), name, items, opts)
+		return err
+	})
+	return result, err
+}
+
+// evaluated is the engine as a system to evaluate.
+func (e *engine) evaluated() evaluate.Engines {
+	return evaluate.Engines{Pipeline: e.ingest, Ranking: e.related, Stories: e.stories, Store: e.store}
+}
+
+// withEngine calls do with an engine on an empty store in memory.
+func (p *program) withEngine(ctx context.Context, embedder embed.Embedder, fixed bool, workers int, do func(*engine) error) (err error) {
 	conn, err := store.Local("", p.logger())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	background, err := p.cli.background()
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return errors.Join(err, conn.Close())
 	}
 	e, err := assemble(ctx, conn, embedder, settings{
 		background: background,
-		purpose:    purpose{scoring: true}, prefix: "evaluate", workers: opts.Workers, target: p.cli.target(), logger: p.logger(), fixed: fixed,
+		purpose:    purpose{scoring: true}, prefix: "evaluate", workers: workers, target: p.cli.target(), logger: p.logger(), fixed: fixed,
 	})
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return errors.Join(err, conn.Close())
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	return evaluate.Run(ctx, evaluate.Engines{Pipeline: e.ingest, Ranking: e.related, Stories: e.stories, Store: e.store}, name, items, opts)
+	return do(e)
 }
 
 // printReport prints the figures to stdout, and notes about them to stderr.

@@ -12,6 +12,7 @@ import (
 
 	"throughline/embed"
 	"throughline/embed/minilm"
+	"throughline/internal/evaluate"
 	"throughline/internal/npy"
 )
 
@@ -124,5 +125,29 @@ func TestEvaluateSaysWhatItCannotMeasure(t *testing.T) {
 	cancel()
 	if x := execute(ctx, t.TempDir(), "", "evaluate", file); !errors.Is(x.err, context.Canceled) {
 		t.Errorf("stopped: %v", x.err)
+	}
+}
+
+func TestEvaluateLive(t *testing.T) {
+	file := write(t, "reports.jsonl", reports+`{"id":"q1","title":"Again","text":"An id that was read before.","story":"quake"}`+"\n")
+	x := execute(context.Background(), t.TempDir(), "", "--json", "evaluate", "--live", file).mustSucceed(t)
+	var report evaluate.LiveReport
+	if err := json.Unmarshal([]byte(x.stdout), &report); err != nil || len(report.Live) != 1 {
+		t.Fatalf("%v in %s", err, x.stdout)
+	}
+	if l := report.Live[0]; l.Articles != 6 || l.Streamed.F1 != 1 || l.Streamed != l.Rebuilt || l.Moved != 0 {
+		t.Errorf("%+v", l)
+	}
+	if !strings.Contains(x.stderr, `an article with the id "q1" was read before`) {
+		t.Errorf("notes %q", x.stderr)
+	}
+	if x := execute(context.Background(), t.TempDir(), "", "evaluate", "--live", file).mustSucceed(t); !strings.HasPrefix(x.stdout, "STREAMED") {
+		t.Errorf("table:\n%s", x.stdout)
+	}
+	for _, other := range [][]string{{"--derived", "4"}, {"--save", "x.json"}, {"--compare", "x.json"}, {"--ask", "3"}} {
+		x := execute(context.Background(), t.TempDir(), "", append([]string{"evaluate", "--live", file}, other...)...)
+		if _, ok := errors.AsType[usageError](x.err); !ok {
+			t.Errorf("%v: %v", other, x.err)
+		}
 	}
 }

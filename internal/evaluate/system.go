@@ -57,11 +57,7 @@ func (e Engines) File(ctx context.Context) (map[string]Place, error) {
 	if _, err := e.Stories.Recluster(ctx, stories.ReclusterOptions{}, nil); err != nil {
 		return nil, err
 	}
-	places := make(map[string]Place)
-	err := e.Store.Scan(ctx, news.Filter{}, store.WithNothing, func(s *store.Stored) error {
-		places[s.Article.ID] = Place{Story: s.Article.StoryID, Topic: s.Article.TopicID}
-		return nil
-	})
+	places, _, err := e.places(ctx)
 	return places, err
 }
 

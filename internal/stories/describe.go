@@ -29,7 +29,7 @@ func describe(s *store.Story, members []*store.Stored) {
 	s.Lex.Full = meanSparse(members, func(v *lexical.Vectors) vector.Sparse { return v.Full })
 	s.Lex.Lead = meanSparse(members, func(v *lexical.Vectors) vector.Sparse { return v.Lead })
 	s.Lex.Names = meanSparse(members, func(v *lexical.Vectors) vector.Sparse { return v.Names })
-	r := representative(members, s.Dense)
+	r := representative(members, s.Dense, s.Representative)
 	s.Representative = r.Article.ID
 	s.IndependentReports, s.IndependentSources = independent(articles(members))
 	if !titleHolds(s.Naming, members) {
@@ -107,11 +107,16 @@ func sources(members []*store.Stored) []string {
 // event and not about its aftermath.
 const representativeMargin = 0.06
 
+// keepMargin is representativeMargin for the representative that a story has: it stays unless it is
+// clearly worse than others, so that a story does not get another title with every article.
+const keepMargin = 0.2
+
 // representative returns the earliest of the members whose cosine to the mean is within
 // representativeMargin of the largest. Only the best rank of members is considered: first those in
 // the most frequent language, then those with a title of their own, then those that are no copies.
-// Unknown times come last; equal times are ordered by id.
-func representative(members []*store.Stored, mean []float32) *store.Stored {
+// Unknown times come last; equal times are ordered by id. The member with the id was stays, unless
+// its rank is worse by more than being a copy, or its cosine by more than keepMargin.
+func representative(members []*store.Stored, mean []float32, was string) *store.Stored {
 	languages := make(map[string]int)
 	for _, m := range members {
 		languages[m.Article.Language]++
@@ -151,6 +156,9 @@ func representative(members []*store.Stored, mean []float32) *store.Stored {
 	}
 	var chosen *store.Stored
 	for _, m := range members {
+		if m.Article.ID == was && rank(m) <= best+1 && near(m) >= nearest-keepMargin {
+			return m
+		}
 		if rank(m) == best && near(m) >= nearest-representativeMargin && (chosen == nil || earlier(&m.Article, &chosen.Article) < 0) {
 			chosen = m
 		}

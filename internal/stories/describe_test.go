@@ -51,12 +51,20 @@ func TestRepresentative(t *testing.T) {
 		{"in the language of most", []*store.Stored{with(member("a", day(1), 1, 0), func(a *news.Article) { a.Language = "es" }), member("b", day(2), 1, 0), member("c", day(3), 1, 0)}, "b"},
 		{"in either of two languages", []*store.Stored{with(member("a", day(1), 1, 0), func(a *news.Article) { a.Language = "es" }), member("b", day(2), 1, 0)}, "a"},
 	} {
-		if got := representative(c.members, meanDense(c.members)).Article.ID; got != c.want {
+		if got := representative(c.members, meanDense(c.members), "").Article.ID; got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
+	// The representative that a story has stays, unless it is clearly worse.
+	members := []*store.Stored{member("near", day(1), 1, 0), member("less", day(2), .87, .493), member("far", day(3), .6, .8),
+		with(member("copy", day(4), 1, 0), func(a *news.Article) { a.CopyOf = "near" }), with(member("untitled", day(5), 1, 0), func(a *news.Article) { a.TitleDerived = true })}
+	for was, want := range map[string]string{"": "near", "near": "near", "less": "less", "far": "near", "copy": "copy", "untitled": "near", "gone": "near"} {
+		if got := representative(members, []float32{1, 0}, was).Article.ID; got != want {
+			t.Errorf("it was %q: %s, want %s", was, got, want)
+		}
+	}
 	// Without vectors there is one all the same.
-	if got := representative([]*store.Stored{{Article: news.Article{ID: "b"}}, {Article: news.Article{ID: "a"}}}, nil).Article.ID; got != "a" {
+	if got := representative([]*store.Stored{{Article: news.Article{ID: "b"}}, {Article: news.Article{ID: "a"}}}, nil, "").Article.ID; got != "a" {
 		t.Errorf("without vectors: %s", got)
 	}
 }

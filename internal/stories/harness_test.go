@@ -279,7 +279,7 @@ func (h *harness) check() {
 			return nil
 		}
 		want := store.Story{Story: news.Story{ID: s.ID, Keywords: s.Keywords, TopicID: s.TopicID, ThemeID: s.ThemeID, Version: s.Version}}
-		want.Title, want.Naming = s.Title, s.Naming
+		want.Title, want.Naming, want.Representative = s.Title, s.Naming, s.Representative
 		describe(&want, in)
 		// A story describes what an article said when it was filed last.
 		pending := func(m *store.Stored) bool { return m.Article.FiledRevision != m.Article.Revision }

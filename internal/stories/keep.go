@@ -75,6 +75,13 @@ func (e *Engine) KeepArranged(ctx context.Context) {
 	}
 }
 
+// Arranged reports whether all articles that were filed are arranged, and none is being arranged.
+func (e *Engine) Arranged() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.unarranged.articles == 0 && e.since == nil
+}
+
 // keepArranged arranges all articles if that is due, as the last request wanted.
 func (e *Engine) keepArranged(ctx context.Context) error {
 	e.mu.Lock()

@@ -117,7 +117,7 @@ func (p *arranging) arrangeStories() {
 	for g, indices := range members {
 		story := store.Story{Story: news.Story{ID: ids[g], Keywords: words[g]}}
 		if old := p.Stories[story.ID]; old != nil {
-			story.Title, story.Naming = old.Title, old.Naming
+			story.Title, story.Naming, story.Representative = old.Title, old.Naming, old.Representative
 		}
 		for _, i := range indices {
 			p.now[i].Article.StoryID, p.now[i].Article.Probability = ids[g], float64(p.h.Membership[i])
@@ -303,7 +303,7 @@ func (p *arranging) topic(id string, level news.Level, parent string, words []st
 		t.Naming = withoutTitle(old.Naming)
 	}
 	if t.Title = TopicTitle(words); t.Title == "" {
-		t.Title = representative(members, t.Dense).Article.Title
+		t.Title = representative(members, t.Dense, "").Article.Title
 	}
 	return t
 }
