@@ -30,6 +30,7 @@ type cli struct {
 	Related   relatedCmd   `cmd:"" help:"List articles related to an article, a text or a story."`
 	Search    searchCmd    `cmd:"" help:"Search articles by words and meaning."`
 	Article   articleCmd   `cmd:"" help:"Show an article with its sections."`
+	Delete    deleteCmd    `cmd:"" help:"Delete articles, by id or by what they have in common."`
 	Stories   storiesCmd   `cmd:"" help:"List stories, the largest first."`
 	Story     storyCmd     `cmd:"" help:"Show a story with its articles."`
 	Topics    topicsCmd    `cmd:"" help:"List topics and themes."`

@@ -55,11 +55,11 @@ func (a *api) eachArticle(ctx context.Context, request *throughlinev1.ListArticl
 const dialTimeout = 5 * time.Second
 
 // dial connects to the API: to the server at addr or, without an address, to the store in this
-// process or the server that has it open. Without scoring, a store in this process only shows what
-// is stored.
-func (p *program) dial(ctx context.Context, addr string, scoring bool) (*api, error) {
+// process or the server that has it open. Without why.scoring, a store in this process only shows
+// what is stored.
+func (p *program) dial(ctx context.Context, addr string, why purpose) (*api, error) {
 	if addr == "" {
-		a, err := p.serveInProcess(ctx, scoring)
+		a, err := p.serveInProcess(ctx, why)
 		if addr = p.serverInstead(err); addr == "" {
 			return a, err
 		}
@@ -107,13 +107,13 @@ func newAPI(conn *grpc.ClientConn, close func() error) *api {
 	}
 }
 
-// serveInProcess opens the store for reading and serves it to this process only.
-func (p *program) serveInProcess(ctx context.Context, scoring bool) (*api, error) {
-	e, err := p.openEngine(ctx, purpose{readOnly: true, scoring: scoring})
+// serveInProcess opens the store and serves it to this process only.
+func (p *program) serveInProcess(ctx context.Context, why purpose) (*api, error) {
+	e, err := p.openEngine(ctx, why)
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.New(e.serverConfig(p, true))
+	srv, err := server.New(e.serverConfig(p, why.readOnly))
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}

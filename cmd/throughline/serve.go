@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"throughline/embed"
+	"throughline/internal/ingest"
 	"throughline/internal/news"
 	"throughline/internal/openaiapi"
 	"throughline/internal/server"
@@ -30,7 +32,28 @@ type serveCmd struct {
 	HTTP     string        `name:"http" default:"127.0.0.1:8080" help:"Address of the HTTP port for JSON and the page; empty: none."`
 	ReadOnly bool          `help:"Do not write. Many such servers can share a Qdrant with one writer."`
 	Arrange  bool          `default:"true" negatable:"" help:"Arrange all articles anew by itself, soon after some have changed."`
+	Keep     age           `placeholder:"AGE" help:"Delete articles older than this, such as 90d. Default: keep all."`
+	KeepBy   string        `enum:"published,arrived" default:"published" help:"Count --keep from when an article was published or arrived."`
 	Drain    time.Duration `default:"10s" help:"Time that running calls have to end at shutdown."`
+}
+
+// age is a time such as 90d, 2w or 36h.
+type age time.Duration
+
+// UnmarshalText reads a positive number of weeks, days, hours, minutes or seconds.
+func (a *age) UnmarshalText(text []byte) error {
+	s, unit := string(text), time.Duration(1)
+	for suffix, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if number, ok := strings.CutSuffix(s, suffix); ok {
+			s, unit = number+"h", length/time.Hour
+		}
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 || d > math.MaxInt64/unit {
+		return fmt.Errorf("want an age above 0 such as 90d, 2w or 36h (got %q)", text)
+	}
+	*a = age(d * unit)
+	return nil
 }
 
 // Help is the long help of the command.
@@ -47,6 +70,8 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		return usageError{errors.New("--read-only cannot ingest paths")}
 	case c.Listen == "":
 		return usageError{errors.New("--listen: give HOST:PORT")}
+	case c.ReadOnly && c.Keep > 0:
+		return usageError{errors.New("--read-only cannot delete articles: leave out --keep")}
 	case c.Drain <= 0:
 		return usageError{fmt.Errorf("--drain %s: must be more than 0", c.Drain)}
 	}
@@ -98,6 +123,11 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		}
 		close(start.taken)
 		background(e.stories.KeepFiling)
+		if c.Keep > 0 {
+			background(func(ctx context.Context) {
+				e.ingest.KeepWithin(ctx, ingest.Retention{Keep: time.Duration(c.Keep), ByArrival: c.KeepBy == "arrived"})
+			})
+		}
 		if c.Arrange {
 			background(e.stories.KeepArranged)
 		}

@@ -20,7 +20,7 @@ import (
 
 // ask calls the API at an address, see dial, and prints the answer: as JSON, or with print.
 func ask[M proto.Message](ctx context.Context, p *program, addr string, scoring bool, call func(*api) (M, error), print func(M) error) error {
-	a, err := p.dial(ctx, addr, scoring)
+	a, err := p.dial(ctx, addr, purpose{readOnly: true, scoring: scoring})
 	if err != nil {
 		return err
 	}

@@ -169,6 +169,26 @@ func (a *articleService) DeleteArticle(ctx context.Context, in *throughlinev1.De
 	return &emptypb.Empty{}, nil
 }
 
+func (a *articleService) DeleteArticles(ctx context.Context, in *throughlinev1.DeleteArticlesRequest) (*throughlinev1.DeleteArticlesResponse, error) {
+	writer, err := a.server.writer()
+	if err != nil {
+		return nil, err
+	}
+	var d decoder
+	filter := d.filter(in.GetFilter())
+	if proto.Size(in.GetFilter()) == 0 {
+		d.refuse("filter", "must have a field that is set: an empty one selects every article")
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	n, err := writer.DeleteMatching(ctx, filter, in.GetDryRun())
+	if err != nil {
+		return nil, err
+	}
+	return &throughlinev1.DeleteArticlesResponse{Articles: int64(n)}, nil
+}
+
 // ingestChunk is how many articles of a stream are taken in together at most.
 const ingestChunk = 64
 

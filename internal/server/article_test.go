@@ -91,6 +91,48 @@ func TestPutThenGetThenDelete(t *testing.T) {
 	wantError(t, err, codes.NotFound, "ARTICLE_NOT_FOUND")
 }
 
+func TestDeleteArticles(t *testing.T) {
+	s := start(t, config(t, seeded(t)))
+	ctx := t.Context()
+	herald := &throughlinev1.ArticleFilter{Sources: []string{"Herald"}}
+	count := func(filter *throughlinev1.ArticleFilter) int {
+		page, err := s.articles.ListArticles(ctx, &throughlinev1.ListArticlesRequest{Filter: filter, PageSize: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(page.GetArticles())
+	}
+	all, of := count(nil), count(herald)
+	if of == 0 || of == all {
+		t.Fatalf("%d of %d articles are of the source", of, all)
+	}
+	for _, c := range []struct {
+		dry           bool
+		deleted, left int
+	}{{true, of, of}, {false, of, 0}, {false, 0, 0}} {
+		got, err := s.articles.DeleteArticles(ctx, &throughlinev1.DeleteArticlesRequest{Filter: herald, DryRun: c.dry})
+		if err != nil || int(got.GetArticles()) != c.deleted {
+			t.Fatalf("dry run %v: %v, %v, want %d", c.dry, got, err, c.deleted)
+		}
+		if left := count(herald); left != c.left || count(nil) != all-of+left {
+			t.Fatalf("dry run %v: %d of %d are left, and %d others", c.dry, left, of, count(nil)-left)
+		}
+	}
+	found, err := s.clusters.ListStories(ctx, &throughlinev1.ListStoriesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, story := range found.GetStories() {
+		if slices.Contains(story.GetSources(), "Herald") || story.GetArticleCount() < 2 {
+			t.Errorf("story %v", story)
+		}
+	}
+	for _, none := range []*throughlinev1.ArticleFilter{nil, {}} {
+		_, err := s.articles.DeleteArticles(ctx, &throughlinev1.DeleteArticlesRequest{Filter: none})
+		wantError(t, err, codes.InvalidArgument, "INVALID_FIELD", "filter")
+	}
+}
+
 func TestPutTextBecomesSections(t *testing.T) {
 	s := start(t, config(t, empty(t)))
 	got, err := s.articles.PutArticle(t.Context(), &throughlinev1.PutArticleRequest{Article: &throughlinev1.Article{
@@ -438,6 +480,8 @@ func TestReadOnlyRefusesWrites(t *testing.T) {
 	_, err := s.articles.PutArticle(ctx, &throughlinev1.PutArticleRequest{Article: &throughlinev1.Article{Title: "A title"}})
 	wantError(t, err, codes.FailedPrecondition, "READ_ONLY")
 	_, err = s.articles.DeleteArticle(ctx, &throughlinev1.DeleteArticleRequest{ArticleId: "a0"})
+	wantError(t, err, codes.FailedPrecondition, "READ_ONLY")
+	_, err = s.articles.DeleteArticles(ctx, &throughlinev1.DeleteArticlesRequest{Filter: &throughlinev1.ArticleFilter{Sources: []string{"Herald"}}})
 	wantError(t, err, codes.FailedPrecondition, "READ_ONLY")
 	_, err = s.clusters.Recluster(ctx, &throughlinev1.ReclusterRequest{})
 	wantError(t, err, codes.FailedPrecondition, "READ_ONLY")

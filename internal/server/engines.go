@@ -29,6 +29,9 @@ type Writer interface {
 	Run(ctx context.Context, items iter.Seq2[news.Valid, error], opts ingest.Options) (ingest.Summary, error)
 	// Delete removes an article. An unknown id is store.ErrNotFound.
 	Delete(ctx context.Context, id string) error
+	// DeleteMatching removes the articles that a filter selects and returns their number. A dry run
+	// only counts them.
+	DeleteMatching(ctx context.Context, filter news.Filter, dryRun bool) (int, error)
 }
 
 // Related ranks what was written about something. *related.Engine is one.

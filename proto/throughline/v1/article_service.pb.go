@@ -539,6 +539,105 @@ func (x *DeleteArticleRequest) GetArticleId() string {
 	return ""
 }
 
+type DeleteArticlesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At least one field of it must be set.
+	Filter *ArticleFilter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Count the articles, without deleting them.
+	DryRun        bool `protobuf:"varint,2,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteArticlesRequest) Reset() {
+	*x = DeleteArticlesRequest{}
+	mi := &file_throughline_v1_article_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteArticlesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteArticlesRequest) ProtoMessage() {}
+
+func (x *DeleteArticlesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_throughline_v1_article_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteArticlesRequest.ProtoReflect.Descriptor instead.
+func (*DeleteArticlesRequest) Descriptor() ([]byte, []int) {
+	return file_throughline_v1_article_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DeleteArticlesRequest) GetFilter() *ArticleFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *DeleteArticlesRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type DeleteArticlesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Articles that were deleted, or that the filter selects.
+	Articles      int64 `protobuf:"varint,1,opt,name=articles,proto3" json:"articles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteArticlesResponse) Reset() {
+	*x = DeleteArticlesResponse{}
+	mi := &file_throughline_v1_article_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteArticlesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteArticlesResponse) ProtoMessage() {}
+
+func (x *DeleteArticlesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_throughline_v1_article_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteArticlesResponse.ProtoReflect.Descriptor instead.
+func (*DeleteArticlesResponse) Descriptor() ([]byte, []int) {
+	return file_throughline_v1_article_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DeleteArticlesResponse) GetArticles() int64 {
+	if x != nil {
+		return x.Articles
+	}
+	return 0
+}
+
 var File_throughline_v1_article_service_proto protoreflect.FileDescriptor
 
 const file_throughline_v1_article_service_proto_rawDesc = "" +
@@ -577,13 +676,18 @@ const file_throughline_v1_article_service_proto_rawDesc = "" +
 	"\x14DeleteArticleRequest\x12)\n" +
 	"\n" +
 	"article_id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01(\x80\x04R\tarticleId*\x9e\x01\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x04R\tarticleId\"o\n" +
+	"\x15DeleteArticlesRequest\x12=\n" +
+	"\x06filter\x18\x01 \x01(\v2\x1d.throughline.v1.ArticleFilterB\x06\xbaH\x03\xc8\x01\x01R\x06filter\x12\x17\n" +
+	"\adry_run\x18\x02 \x01(\bR\x06dryRun\"4\n" +
+	"\x16DeleteArticlesResponse\x12\x1a\n" +
+	"\barticles\x18\x01 \x01(\x03R\barticles*\x9e\x01\n" +
 	"\rIngestOutcome\x12\x1e\n" +
 	"\x1aINGEST_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12INGEST_OUTCOME_NEW\x10\x01\x12\x1a\n" +
 	"\x16INGEST_OUTCOME_UPDATED\x10\x02\x12\x1c\n" +
 	"\x18INGEST_OUTCOME_UNCHANGED\x10\x03\x12\x1b\n" +
-	"\x17INGEST_OUTCOME_REJECTED\x10\x042\x81\x05\n" +
+	"\x17INGEST_OUTCOME_REJECTED\x10\x042\x82\x06\n" +
 	"\x0eArticleService\x12\x98\x01\n" +
 	"\n" +
 	"PutArticle\x12!.throughline.v1.PutArticleRequest\x1a\".throughline.v1.PutArticleResponse\"C\x82\xd3\xe4\x93\x02=:\aarticleZ$:\aarticle\x1a\x19/v1/articles/{article.id}\"\f/v1/articles\x12\x83\x01\n" +
@@ -591,7 +695,8 @@ const file_throughline_v1_article_service_proto_rawDesc = "" +
 	"\n" +
 	"GetArticle\x12!.throughline.v1.GetArticleRequest\x1a\x17.throughline.v1.Article\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/articles/{article_id}\x12o\n" +
 	"\fListArticles\x12#.throughline.v1.ListArticlesRequest\x1a$.throughline.v1.ListArticlesResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/articles\x12p\n" +
-	"\rDeleteArticle\x12$.throughline.v1.DeleteArticleRequest\x1a\x16.google.protobuf.Empty\"!\x82\xd3\xe4\x93\x02\x1b*\x19/v1/articles/{article_id}B0Z.throughline/proto/throughline/v1;throughlinev1b\x06proto3"
+	"\rDeleteArticle\x12$.throughline.v1.DeleteArticleRequest\x1a\x16.google.protobuf.Empty\"!\x82\xd3\xe4\x93\x02\x1b*\x19/v1/articles/{article_id}\x12\x7f\n" +
+	"\x0eDeleteArticles\x12%.throughline.v1.DeleteArticlesRequest\x1a&.throughline.v1.DeleteArticlesResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/articles:deleteB0Z.throughline/proto/throughline/v1;throughlinev1b\x06proto3"
 
 var (
 	file_throughline_v1_article_service_proto_rawDescOnce sync.Once
@@ -606,7 +711,7 @@ func file_throughline_v1_article_service_proto_rawDescGZIP() []byte {
 }
 
 var file_throughline_v1_article_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_throughline_v1_article_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_throughline_v1_article_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_throughline_v1_article_service_proto_goTypes = []any{
 	(IngestOutcome)(0),             // 0: throughline.v1.IngestOutcome
 	(*PutArticleRequest)(nil),      // 1: throughline.v1.PutArticleRequest
@@ -617,38 +722,43 @@ var file_throughline_v1_article_service_proto_goTypes = []any{
 	(*ListArticlesRequest)(nil),    // 6: throughline.v1.ListArticlesRequest
 	(*ListArticlesResponse)(nil),   // 7: throughline.v1.ListArticlesResponse
 	(*DeleteArticleRequest)(nil),   // 8: throughline.v1.DeleteArticleRequest
-	(*Article)(nil),                // 9: throughline.v1.Article
-	(*status.Status)(nil),          // 10: google.rpc.Status
-	(ArticleView)(0),               // 11: throughline.v1.ArticleView
-	(*ArticleFilter)(nil),          // 12: throughline.v1.ArticleFilter
-	(*emptypb.Empty)(nil),          // 13: google.protobuf.Empty
+	(*DeleteArticlesRequest)(nil),  // 9: throughline.v1.DeleteArticlesRequest
+	(*DeleteArticlesResponse)(nil), // 10: throughline.v1.DeleteArticlesResponse
+	(*Article)(nil),                // 11: throughline.v1.Article
+	(*status.Status)(nil),          // 12: google.rpc.Status
+	(ArticleView)(0),               // 13: throughline.v1.ArticleView
+	(*ArticleFilter)(nil),          // 14: throughline.v1.ArticleFilter
+	(*emptypb.Empty)(nil),          // 15: google.protobuf.Empty
 }
 var file_throughline_v1_article_service_proto_depIdxs = []int32{
-	9,  // 0: throughline.v1.PutArticleRequest.article:type_name -> throughline.v1.Article
-	9,  // 1: throughline.v1.PutArticleResponse.article:type_name -> throughline.v1.Article
+	11, // 0: throughline.v1.PutArticleRequest.article:type_name -> throughline.v1.Article
+	11, // 1: throughline.v1.PutArticleResponse.article:type_name -> throughline.v1.Article
 	0,  // 2: throughline.v1.PutArticleResponse.outcome:type_name -> throughline.v1.IngestOutcome
-	9,  // 3: throughline.v1.IngestArticlesRequest.article:type_name -> throughline.v1.Article
+	11, // 3: throughline.v1.IngestArticlesRequest.article:type_name -> throughline.v1.Article
 	0,  // 4: throughline.v1.IngestArticlesResponse.outcome:type_name -> throughline.v1.IngestOutcome
-	10, // 5: throughline.v1.IngestArticlesResponse.status:type_name -> google.rpc.Status
-	11, // 6: throughline.v1.GetArticleRequest.view:type_name -> throughline.v1.ArticleView
-	12, // 7: throughline.v1.ListArticlesRequest.filter:type_name -> throughline.v1.ArticleFilter
-	11, // 8: throughline.v1.ListArticlesRequest.view:type_name -> throughline.v1.ArticleView
-	9,  // 9: throughline.v1.ListArticlesResponse.articles:type_name -> throughline.v1.Article
-	1,  // 10: throughline.v1.ArticleService.PutArticle:input_type -> throughline.v1.PutArticleRequest
-	3,  // 11: throughline.v1.ArticleService.IngestArticles:input_type -> throughline.v1.IngestArticlesRequest
-	5,  // 12: throughline.v1.ArticleService.GetArticle:input_type -> throughline.v1.GetArticleRequest
-	6,  // 13: throughline.v1.ArticleService.ListArticles:input_type -> throughline.v1.ListArticlesRequest
-	8,  // 14: throughline.v1.ArticleService.DeleteArticle:input_type -> throughline.v1.DeleteArticleRequest
-	2,  // 15: throughline.v1.ArticleService.PutArticle:output_type -> throughline.v1.PutArticleResponse
-	4,  // 16: throughline.v1.ArticleService.IngestArticles:output_type -> throughline.v1.IngestArticlesResponse
-	9,  // 17: throughline.v1.ArticleService.GetArticle:output_type -> throughline.v1.Article
-	7,  // 18: throughline.v1.ArticleService.ListArticles:output_type -> throughline.v1.ListArticlesResponse
-	13, // 19: throughline.v1.ArticleService.DeleteArticle:output_type -> google.protobuf.Empty
-	15, // [15:20] is the sub-list for method output_type
-	10, // [10:15] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	12, // 5: throughline.v1.IngestArticlesResponse.status:type_name -> google.rpc.Status
+	13, // 6: throughline.v1.GetArticleRequest.view:type_name -> throughline.v1.ArticleView
+	14, // 7: throughline.v1.ListArticlesRequest.filter:type_name -> throughline.v1.ArticleFilter
+	13, // 8: throughline.v1.ListArticlesRequest.view:type_name -> throughline.v1.ArticleView
+	11, // 9: throughline.v1.ListArticlesResponse.articles:type_name -> throughline.v1.Article
+	14, // 10: throughline.v1.DeleteArticlesRequest.filter:type_name -> throughline.v1.ArticleFilter
+	1,  // 11: throughline.v1.ArticleService.PutArticle:input_type -> throughline.v1.PutArticleRequest
+	3,  // 12: throughline.v1.ArticleService.IngestArticles:input_type -> throughline.v1.IngestArticlesRequest
+	5,  // 13: throughline.v1.ArticleService.GetArticle:input_type -> throughline.v1.GetArticleRequest
+	6,  // 14: throughline.v1.ArticleService.ListArticles:input_type -> throughline.v1.ListArticlesRequest
+	8,  // 15: throughline.v1.ArticleService.DeleteArticle:input_type -> throughline.v1.DeleteArticleRequest
+	9,  // 16: throughline.v1.ArticleService.DeleteArticles:input_type -> throughline.v1.DeleteArticlesRequest
+	2,  // 17: throughline.v1.ArticleService.PutArticle:output_type -> throughline.v1.PutArticleResponse
+	4,  // 18: throughline.v1.ArticleService.IngestArticles:output_type -> throughline.v1.IngestArticlesResponse
+	11, // 19: throughline.v1.ArticleService.GetArticle:output_type -> throughline.v1.Article
+	7,  // 20: throughline.v1.ArticleService.ListArticles:output_type -> throughline.v1.ListArticlesResponse
+	15, // 21: throughline.v1.ArticleService.DeleteArticle:output_type -> google.protobuf.Empty
+	10, // 22: throughline.v1.ArticleService.DeleteArticles:output_type -> throughline.v1.DeleteArticlesResponse
+	17, // [17:23] is the sub-list for method output_type
+	11, // [11:17] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_throughline_v1_article_service_proto_init() }
@@ -663,7 +773,7 @@ func file_throughline_v1_article_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_throughline_v1_article_service_proto_rawDesc), len(file_throughline_v1_article_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	ArticleService_GetArticle_FullMethodName     = "/throughline.v1.ArticleService/GetArticle"
 	ArticleService_ListArticles_FullMethodName   = "/throughline.v1.ArticleService/ListArticles"
 	ArticleService_DeleteArticle_FullMethodName  = "/throughline.v1.ArticleService/DeleteArticle"
+	ArticleService_DeleteArticles_FullMethodName = "/throughline.v1.ArticleService/DeleteArticles"
 )
 
 // ArticleServiceClient is the client API for ArticleService service.
@@ -54,6 +55,10 @@ type ArticleServiceClient interface {
 	// Deletes an article with its sections and takes it out of its story. An
 	// unknown id is NOT_FOUND.
 	DeleteArticle(ctx context.Context, in *DeleteArticleRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Deletes the articles that a filter selects, with their sections, and takes
+	// them out of their stories; a story that is left with one article ends.
+	// After an error some are deleted, and the same call again goes on.
+	DeleteArticles(ctx context.Context, in *DeleteArticlesRequest, opts ...grpc.CallOption) (*DeleteArticlesResponse, error)
 }
 
 type articleServiceClient struct {
@@ -117,6 +122,16 @@ func (c *articleServiceClient) DeleteArticle(ctx context.Context, in *DeleteArti
 	return out, nil
 }
 
+func (c *articleServiceClient) DeleteArticles(ctx context.Context, in *DeleteArticlesRequest, opts ...grpc.CallOption) (*DeleteArticlesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteArticlesResponse)
+	err := c.cc.Invoke(ctx, ArticleService_DeleteArticles_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ArticleServiceServer is the server API for ArticleService service.
 // All implementations must embed UnimplementedArticleServiceServer
 // for forward compatibility.
@@ -144,6 +159,10 @@ type ArticleServiceServer interface {
 	// Deletes an article with its sections and takes it out of its story. An
 	// unknown id is NOT_FOUND.
 	DeleteArticle(context.Context, *DeleteArticleRequest) (*emptypb.Empty, error)
+	// Deletes the articles that a filter selects, with their sections, and takes
+	// them out of their stories; a story that is left with one article ends.
+	// After an error some are deleted, and the same call again goes on.
+	DeleteArticles(context.Context, *DeleteArticlesRequest) (*DeleteArticlesResponse, error)
 	mustEmbedUnimplementedArticleServiceServer()
 }
 
@@ -168,6 +187,9 @@ func (UnimplementedArticleServiceServer) ListArticles(context.Context, *ListArti
 }
 func (UnimplementedArticleServiceServer) DeleteArticle(context.Context, *DeleteArticleRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteArticle not implemented")
+}
+func (UnimplementedArticleServiceServer) DeleteArticles(context.Context, *DeleteArticlesRequest) (*DeleteArticlesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteArticles not implemented")
 }
 func (UnimplementedArticleServiceServer) mustEmbedUnimplementedArticleServiceServer() {}
 func (UnimplementedArticleServiceServer) testEmbeddedByValue()                        {}
@@ -269,6 +291,24 @@ func _ArticleService_DeleteArticle_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ArticleService_DeleteArticles_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteArticlesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ArticleServiceServer).DeleteArticles(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ArticleService_DeleteArticles_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ArticleServiceServer).DeleteArticles(ctx, req.(*DeleteArticlesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ArticleService_ServiceDesc is the grpc.ServiceDesc for ArticleService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -291,6 +331,10 @@ var ArticleService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteArticle",
 			Handler:    _ArticleService_DeleteArticle_Handler,
+		},
+		{
+			MethodName: "DeleteArticles",
+			Handler:    _ArticleService_DeleteArticles_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
