@@ -49,7 +49,7 @@ func TestArticlesAreKeptForAWhile(t *testing.T) {
 	h.checkCounted(t, 3)
 	h.keepWithin(t.Context(), Retention{Keep: 90 * 24 * time.Hour})
 	h.checkCounted(t, 2)
-	h.cfg.Now = func() time.Time { return now.AddDate(0, 0, 90) }
+	h.cfg.Now = func() time.Time { return now.AddDate(0, 0, 90).Add(-time.Hour) }
 	h.keepWithin(t.Context(), Retention{Keep: 90 * 24 * time.Hour})
 	h.checkCounted(t, 1) // the undated one has not been here for 90 days
 	ctx, cancel := context.WithCancel(t.Context())

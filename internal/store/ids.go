@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -20,6 +21,11 @@ var (
 // pointID makes the id of a point, a UUIDv5 of a name.
 func pointID(space uuid.UUID, name string) *qdrant.PointId {
 	return qdrant.NewIDUUID(uuid.NewSHA1(space, []byte(name)).String())
+}
+
+// ScanOrder compares two ids of articles by the order in which Scan visits them.
+func ScanOrder(a, b string) int {
+	return strings.Compare(articlePoint(a).GetUuid(), articlePoint(b).GetUuid())
 }
 
 func articlePoint(id string) *qdrant.PointId { return pointID(articleSpace, id) }

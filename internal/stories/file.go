@@ -44,6 +44,7 @@ func (e *Engine) File(ctx context.Context, ids []string) (err error) {
 		if found[0] == nil {
 			continue
 		}
+		e.memory.arrived(found[0])
 		if err := e.file(ctx, found[0]); err != nil {
 			return fmt.Errorf("filing %s: %w", id, err)
 		}
@@ -52,7 +53,7 @@ func (e *Engine) File(ctx context.Context, ids []string) (err error) {
 }
 
 func (e *Engine) file(ctx context.Context, a *store.Stored) error {
-	m, err := e.match(ctx, e.cfg.States.Current(), a.Features())
+	m, err := e.match(ctx, e.memory, e.cfg.States.Current(), a.Features())
 	if err != nil {
 		return err
 	}
@@ -72,8 +73,8 @@ func (e *Engine) file(ctx context.Context, a *store.Stored) error {
 }
 
 // match finds the story that an article fits. It does not compare the article with itself: f.ID.
-func (e *Engine) match(ctx context.Context, st *score.State, f score.Features) (Match, error) {
-	near, err := e.near(ctx, &f)
+func (e *Engine) match(ctx context.Context, from source, st *score.State, f score.Features) (Match, error) {
+	near, err := e.near(ctx, from, &f)
 	if err != nil {
 		return Match{}, err
 	}
@@ -81,7 +82,7 @@ func (e *Engine) match(ctx context.Context, st *score.State, f score.Features) (
 	ids, m := shortlist(st, w, near)
 	samples := make(map[string][]*store.Stored, len(ids))
 	for _, id := range ids {
-		if samples[id], err = store.Members(ctx, e.cfg.Articles, id, f.ID, store.MaxSampled); err != nil {
+		if samples[id], err = from.members(ctx, id, f.ID, store.MaxSampled); err != nil {
 			return Match{}, err
 		}
 	}
@@ -90,7 +91,7 @@ func (e *Engine) match(ctx context.Context, st *score.State, f score.Features) (
 
 // near returns the articles nearest to another by vector and by words, each once, nearest first.
 // f.ID is left out.
-func (e *Engine) near(ctx context.Context, f *score.Features) ([]*store.Stored, error) {
+func (e *Engine) near(ctx context.Context, from source, f *score.Features) ([]*store.Stored, error) {
 	filter := news.Filter{}
 	if f.ID != "" {
 		filter.ExcludeArticleIDs = []string{f.ID}
@@ -111,11 +112,7 @@ func (e *Engine) near(ctx context.Context, f *score.Features) ([]*store.Stored, 
 			}
 		}
 	}
-	found, err := e.cfg.Articles.Get(ctx, ids, store.WithVectors)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(found, func(s *store.Stored) bool { return s == nil }), nil
+	return from.get(ctx, ids)
 }
 
 // readStories reads stories and their articles into s, without the article but. Empty ids are
@@ -134,7 +131,7 @@ func (e *Engine) readStories(ctx context.Context, s *Surroundings, but string, s
 			continue
 		}
 		s.Stories[id] = found[0]
-		if s.Members[id], err = store.Members(ctx, e.cfg.Articles, id, but, 0); err != nil {
+		if s.Members[id], err = e.memory.members(ctx, id, but, 0); err != nil {
 			return err
 		}
 	}
@@ -201,6 +198,7 @@ func (e *Engine) Delete(ctx context.Context, id string, erase func() (*store.Sto
 }
 
 func (e *Engine) remove(ctx context.Context, id, storyID string) error {
+	defer e.memory.forget(id)
 	if storyID == "" {
 		return nil
 	}

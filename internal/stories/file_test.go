@@ -253,7 +253,7 @@ func TestDeletionsThatFail(t *testing.T) {
 	for name, fail := range map[string]func(h *harness) error{
 		"its story cannot be read": func(h *harness) error {
 			removed := h.drop("a1")
-			h.faults.FailFrom(1, storetest.Method("Scroll"), false, storetest.ErrInjected)
+			h.faults.FailFrom(1, storetest.Method("Get"), false, storetest.ErrInjected)
 			return h.forget(removed)
 		},
 		"its story cannot be written": func(h *harness) error {

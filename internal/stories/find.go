@@ -34,7 +34,7 @@ func (e *Engine) Find(ctx context.Context, draft news.Valid, n int) (*Found, err
 	}
 	st, f := e.cfg.States.Current(), score.FeaturesOf(&a, vectors[0])
 	f.ID = "" // a draft is not stored, so a stored article with its id must be compared too
-	m, err := e.match(ctx, st, f)
+	m, err := e.match(ctx, stored{e.cfg.Articles}, st, f)
 	if err != nil {
 		return nil, err
 	}

@@ -306,6 +306,28 @@ func (h *harness) check() {
 		}
 	}
 	h.checkLedger(stored, merged)
+	h.checkMemory(articles, members)
+}
+
+// checkMemory checks that filing remembers what is stored.
+func (h *harness) checkMemory(articles map[string]news.Article, members map[string][]*store.Stored) {
+	h.Helper()
+	for id, at := range h.memory.articles {
+		got, want := at.Value.(*store.Stored).Article, articles[id]
+		if got.Revision != want.Revision && want.FiledRevision != want.Revision {
+			continue // the new revision is pending
+		}
+		if got.Membership != want.Membership || got.Revision != want.Revision || got.FiledRevision != want.FiledRevision {
+			h.Errorf("remembered is %+v, stored %+v", got, want)
+		}
+	}
+	for id, list := range h.memory.lists {
+		want := idsOf(members[id])
+		slices.SortFunc(want, store.ScanOrder)
+		if !slices.Equal(list, want) {
+			h.Errorf("remembered of story %s are %v, stored %v", id, list, want)
+		}
+	}
 }
 
 func (h *harness) checkLedger(stored snapshot, merged map[string]string) {

@@ -258,3 +258,27 @@ func TestCaughtUp(t *testing.T) {
 		}
 	})
 }
+
+// What filing decides does not depend on how much it remembers.
+func TestFilingWithALittleMemory(t *testing.T) {
+	partition := func(most int) string {
+		h := setUp(t)
+		h.memory.most = most
+		for i := range 60 {
+			id := fmt.Sprintf("a%02d", i)
+			h.put(id, fmt.Sprintf("event%d", i*i%7), i)
+			h.file(id)
+		}
+		h.check()
+		if n := h.memory.recent.Len(); n > most || n != len(h.memory.articles) {
+			t.Errorf("%d articles are remembered, %d found, want at most %d", n, len(h.memory.articles), most)
+		}
+		return h.partition()
+	}
+	want := partition(mostRemembered)
+	for _, most := range []int{0, 1, 7} {
+		if got := partition(most); got != want {
+			t.Errorf("with %d articles remembered:\n%s\nwith all\n%s", most, got, want)
+		}
+	}
+}

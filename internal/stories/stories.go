@@ -102,6 +102,7 @@ type Engine struct {
 
 	unarranged unarranged
 
+	memory *memory // used under the lock of writers
 	naming naming
 }
 
@@ -111,7 +112,8 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.New("stories: Config needs Articles, Stories, States, Embedder, Logger, NewID and Now")
 	}
 	return &Engine{
-		cfg: cfg, writing: make(chan struct{}, 1), arranging: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
+		memory: newMemory(cfg.Articles, mostRemembered),
+		cfg:    cfg, writing: make(chan struct{}, 1), arranging: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
 		deleting: make(map[string]*news.Membership), naming: naming{busy: make(chan struct{}, 1)},
 	}, nil
 }
@@ -131,6 +133,7 @@ func (e *Engine) write(ctx context.Context) (unlock func(), err error) {
 	if e.cfg.Writer.Clean() {
 		return unlock, nil
 	}
+	e.memory.clear()
 	if err := e.repair(ctx); err != nil {
 		unlock()
 		return nil, err
@@ -146,8 +149,10 @@ func (e *Engine) apply(ctx context.Context, plan *store.Plan) error {
 	}
 	e.note(plan) // even a part of it may be written
 	if err := e.cfg.Writer.Apply(context.WithoutCancel(ctx), plan); err != nil {
+		e.memory.clear()
 		return err
 	}
+	e.memory.applied(plan)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, m := range plan.Memberships {
