@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"throughline/internal/news"
-	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
@@ -21,98 +20,200 @@ const (
 	rearrangeFrom  = 64
 )
 
+// filingBatch is the most articles whose filing is planned together and written at once.
+const filingBatch = 64
+
+// filingRequest is a call of File that waits for its turn.
+type filingRequest struct {
+	ids  []string
+	done bool
+	err  error // of those that another call has filed
+}
+
 // File decides which story each of some newly stored articles belongs to, in the order given, and
 // writes memberships, stories and ledger. Ids that are not stored are skipped. After an error the
 // articles that are not filed stay pending; see KeepFiling.
+//
+// Of calls that wait for their turn the first to have it files the articles of all, because a write
+// of many takes little longer than one.
 func (e *Engine) File(ctx context.Context, ids []string) (err error) {
 	defer func() {
 		if err != nil {
 			e.wake()
 		}
 	}()
+	own := &filingRequest{ids: ids}
+	e.mu.Lock()
+	e.requests = append(e.requests, own)
+	e.mu.Unlock()
 	unlock, err := e.write(ctx)
+	e.mu.Lock()
 	if err != nil {
+		e.requests = slices.DeleteFunc(e.requests, func(r *filingRequest) bool { return r == own })
+		e.mu.Unlock()
 		return err
 	}
 	defer unlock()
-	for _, id := range ids {
-		// Read one by one: filing an article may change the membership of others.
-		found, err := e.cfg.Articles.Get(ctx, []string{id}, store.WithVectors)
-		if err != nil {
-			return err
-		}
-		if found[0] == nil {
-			continue
-		}
-		e.memory.arrived(found[0])
-		if err := e.file(ctx, found[0]); err != nil {
-			return fmt.Errorf("filing %s: %w", id, err)
+	requests := e.requests
+	if own.done {
+		requests = nil
+	} else {
+		e.requests = nil
+	}
+	e.mu.Unlock()
+	if own.done {
+		return own.err
+	}
+	if len(requests) > 1 {
+		ctx = context.WithoutCancel(ctx) // others wait for it too
+	}
+	var all []string
+	for _, r := range requests {
+		all = append(all, r.ids...)
+	}
+	for batch := range slices.Chunk(all, filingBatch) {
+		if err = e.fileBatch(ctx, batch); err != nil {
+			break
 		}
 	}
-	return nil
+	for _, r := range requests {
+		r.done, r.err = true, err
+	}
+	return err
 }
 
-func (e *Engine) file(ctx context.Context, a *store.Stored) error {
-	m, err := e.match(ctx, e.memory, e.cfg.States.Current(), a.Features())
+// fileBatch files articles. Each is compared with what the plans for those before it lead to, and
+// all plans are written at once.
+func (e *Engine) fileBatch(ctx context.Context, ids []string) (err error) {
+	e.memory.trim()
+	defer func() {
+		if err != nil {
+			e.memory.clear() // it has what was planned
+		}
+	}()
+	arrivals, err := e.cfg.Articles.Get(ctx, ids, store.WithVectors)
 	if err != nil {
 		return err
+	}
+	arrivals = slices.DeleteFunc(arrivals, func(a *store.Stored) bool { return a == nil })
+	for _, a := range arrivals {
+		e.memory.arrived(a)
+	}
+	near, read, err := e.near(ctx, e.memory, arrivals)
+	if err != nil {
+		return err
+	}
+	scale := newScale(e.cfg.States.Current())
+	scale.prepare(append(read, arrivals...), e.cfg.Workers)
+	var all store.Plan
+	for i, a := range arrivals {
+		plan, err := e.planOne(ctx, scale, a.Article.ID, near[i])
+		if err != nil {
+			return errors.Join(fmt.Errorf("filing %s: %w", a.Article.ID, err), e.commit(ctx, &all))
+		}
+		e.cfg.Logger.DebugContext(ctx, "filing an article", "article", a.Article.ID, "plan", plan)
+		e.memory.applied(plan)
+		e.noteArticle(a.Article.ID)
+		follow(&all, plan)
+	}
+	return e.commit(ctx, &all)
+}
+
+// planOne plans to file an article that is remembered.
+func (e *Engine) planOne(ctx context.Context, st *scale, id string, near []string) (*store.Plan, error) {
+	found, err := e.memory.get(ctx, []string{id})
+	if err != nil || len(found) == 0 {
+		return &store.Plan{}, err
+	}
+	a := found[0]
+	m, err := match(ctx, e.memory, st, a, near)
+	if err != nil {
+		return nil, err
 	}
 	var s Surroundings
 	if err := e.readStories(ctx, &s, a.Article.ID, a.Article.StoryID, m.storyID); err != nil {
-		return err
+		return nil, err
 	}
 	if m.partner != nil {
 		if s.Texts, err = e.beginnings(ctx, []string{m.partner.Article.ID, a.Article.ID}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	plan := PlanFiling(a, m, s, e.cfg.NewID)
-	e.cfg.Logger.DebugContext(ctx, "filing an article", "article", a.Article.ID, "plan", plan)
-	e.noteArticle(a.Article.ID)
-	return e.apply(ctx, plan)
+	return PlanFiling(a, m, s, e.cfg.NewID), nil
 }
 
-// match finds the story that an article fits. It does not compare the article with itself: f.ID.
-func (e *Engine) match(ctx context.Context, from source, st *score.State, f score.Features) (Match, error) {
-	near, err := e.near(ctx, from, &f)
+// follow adds a plan that was made for what another leads to. An article that the other files is
+// filed, whatever changes its membership afterwards.
+func follow(p, next *store.Plan) {
+	filed := make(map[string]int64, len(p.Memberships))
+	for _, m := range p.Memberships {
+		filed[m.ArticleID] = m.Revision
+	}
+	for _, m := range next.Memberships {
+		m.Revision = cmp.Or(m.Revision, filed[m.ArticleID])
+		p.Memberships = append(p.Memberships, m)
+	}
+	p.Topics = append(p.Topics, next.Topics...)
+	p.NewStories = append(p.NewStories, next.NewStories...)
+	p.Stories = append(p.Stories, next.Stories...)
+	p.DeletedStories = append(p.DeletedStories, next.DeletedStories...)
+	p.DeletedTopics = append(p.DeletedTopics, next.DeletedTopics...)
+	p.Events = append(p.Events, next.Events...)
+}
+
+// match finds the story that an article fits, of those of the articles that are near it. It does
+// not compare the article with itself.
+func match(ctx context.Context, from source, st *scale, a *store.Stored, near []string) (Match, error) {
+	found, err := from.get(ctx, near)
 	if err != nil {
 		return Match{}, err
 	}
-	w := st.Weigh(&f)
-	ids, m := shortlist(st, w, near)
+	w := st.weigh(a)
+	ids, m := shortlist(st, w, found)
 	samples := make(map[string][]*store.Stored, len(ids))
 	for _, id := range ids {
-		if samples[id], err = from.members(ctx, id, f.ID, store.MaxSampled); err != nil {
+		if samples[id], err = from.members(ctx, id, a.Article.ID, store.MaxSampled); err != nil {
 			return Match{}, err
 		}
 	}
 	return m.withStories(st, w, samples), nil
 }
 
-// near returns the articles nearest to another by vector and by words, each once, nearest first.
-// f.ID is left out.
-func (e *Engine) near(ctx context.Context, from source, f *score.Features) ([]*store.Stored, error) {
-	filter := news.Filter{}
-	if f.ID != "" {
-		filter.ExcludeArticleIDs = []string{f.ID}
-	}
-	queries := []store.Query{{Of: store.Articles, Dense: f.Dense, Filter: filter, Limit: nearArticles}}
-	if len(f.Lex.Full.Terms) > 0 {
-		queries = append(queries, store.Query{Of: store.Articles, Sparse: f.Lex.Full, Filter: filter, Limit: nearArticles})
+// near returns for each article the ids of those nearest to it by vector and by words, each once,
+// nearest first, without itself, and all of these articles.
+func (e *Engine) near(ctx context.Context, from source, articles []*store.Stored) (near [][]string, read []*store.Stored, err error) {
+	var queries []store.Query
+	var of []int // the article of each query
+	for i, a := range articles {
+		filter := news.Filter{}
+		if a.Article.ID != "" {
+			filter.ExcludeArticleIDs = []string{a.Article.ID}
+		}
+		queries, of = append(queries, store.Query{Of: store.Articles, Dense: a.Vectors.Dense, Filter: filter, Limit: nearArticles}), append(of, i)
+		if full := a.Vectors.Lex.Full; len(full.Terms) > 0 {
+			queries, of = append(queries, store.Query{Of: store.Articles, Sparse: full, Filter: filter, Limit: nearArticles}), append(of, i)
+		}
 	}
 	hits, err := e.cfg.Articles.Query(ctx, queries)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var ids []string
-	for _, list := range hits {
+	near = make([][]string, len(articles))
+	var all []string
+	seen := make(map[string]bool)
+	for q, list := range hits {
 		for _, h := range list {
-			if !slices.Contains(ids, h.ArticleID) {
-				ids = append(ids, h.ArticleID)
+			if i := of[q]; !slices.Contains(near[i], h.ArticleID) {
+				near[i] = append(near[i], h.ArticleID)
+			}
+			if !seen[h.ArticleID] {
+				seen[h.ArticleID] = true
+				all = append(all, h.ArticleID)
 			}
 		}
 	}
-	return from.get(ctx, ids)
+	read, err = from.get(ctx, all)
+	return near, read, err
 }
 
 // readStories reads stories and their articles into s, without the article but. Empty ids are
@@ -123,14 +224,14 @@ func (e *Engine) readStories(ctx context.Context, s *Surroundings, but string, s
 		if id == "" || s.Stories[id] != nil {
 			continue
 		}
-		found, err := e.cfg.Stories.Stories(ctx, []string{id}, store.WithDense)
+		story, err := e.memory.story(ctx, id)
 		if err != nil {
 			return err
 		}
-		if found[0] == nil {
+		if story == nil {
 			continue
 		}
-		s.Stories[id] = found[0]
+		s.Stories[id] = story
 		if s.Members[id], err = e.memory.members(ctx, id, but, 0); err != nil {
 			return err
 		}

@@ -253,6 +253,7 @@ func TestDeletionsThatFail(t *testing.T) {
 	for name, fail := range map[string]func(h *harness) error{
 		"its story cannot be read": func(h *harness) error {
 			removed := h.drop("a1")
+			h.memory.clear()
 			h.faults.FailFrom(1, storetest.Method("Get"), false, storetest.ErrInjected)
 			return h.forget(removed)
 		},

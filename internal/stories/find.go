@@ -33,8 +33,14 @@ func (e *Engine) Find(ctx context.Context, draft news.Valid, n int) (*Found, err
 		return nil, fmt.Errorf("embedding the draft: %w", err)
 	}
 	st, f := e.cfg.States.Current(), score.FeaturesOf(&a, vectors[0])
-	f.ID = "" // a draft is not stored, so a stored article with its id must be compared too
-	m, err := e.match(ctx, stored{e.cfg.Articles}, st, f)
+	from := stored{e.cfg.Articles}
+	seed := &store.Stored{Article: a, Vectors: store.Vectors{Dense: f.Dense, Lex: f.Lex}}
+	seed.Article.ID = "" // a draft is not stored, so a stored article with its id must be compared too
+	near, _, err := e.near(ctx, from, []*store.Stored{seed})
+	if err != nil {
+		return nil, err
+	}
+	m, err := match(ctx, from, newScale(st), seed, near[0])
 	if err != nil {
 		return nil, err
 	}

@@ -321,6 +321,13 @@ func (h *harness) checkMemory(articles map[string]news.Article, members map[stri
 			h.Errorf("remembered is %+v, stored %+v", got, want)
 		}
 	}
+	for id, got := range h.memory.stories {
+		want, err := h.store.Stories(context.Background(), []string{id}, store.WithDense)
+		h.must(err)
+		if (got == nil) != (want[0] == nil) || got != nil && (got.Version != want[0].Version || changedStory(got, want[0])) {
+			h.Errorf("remembered is story %+v, stored %+v", got, want[0])
+		}
+	}
 	for id, list := range h.memory.lists {
 		want := idsOf(members[id])
 		slices.SortFunc(want, store.ScanOrder)

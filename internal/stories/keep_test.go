@@ -270,6 +270,7 @@ func TestFilingWithALittleMemory(t *testing.T) {
 			h.file(id)
 		}
 		h.check()
+		h.memory.trim()
 		if n := h.memory.recent.Len(); n > most || n != len(h.memory.articles) {
 			t.Errorf("%d articles are remembered, %d found, want at most %d", n, len(h.memory.articles), most)
 		}
@@ -281,4 +282,56 @@ func TestFilingWithALittleMemory(t *testing.T) {
 			t.Errorf("with %d articles remembered:\n%s\nwith all\n%s", most, got, want)
 		}
 	}
+}
+
+// Calls that wait for their turn are filed together, by whichever has it first. One that nobody waits
+// for any more leaves its articles pending, or filed.
+func TestCallsAreFiledTogether(t *testing.T) {
+	h := setUp(t)
+	unlock, err := h.write(t.Context())
+	h.must(err)
+	gone, leave := context.WithCancel(t.Context())
+	var calls sync.WaitGroup
+	ids := make([]string, 12)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("a%02d", i)
+		h.put(ids[i], fmt.Sprintf("event%d", i/4), i)
+		calls.Go(func() {
+			ctx := t.Context()
+			if i == 5 {
+				ctx = gone
+			}
+			if err := h.File(ctx, []string{ids[i]}); (err != nil) != (i == 5) {
+				t.Errorf("%s: %v", ids[i], err)
+			}
+		})
+	}
+	waiting := func() int {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return len(h.requests)
+	}
+	for waiting() < 12 {
+		time.Sleep(time.Millisecond)
+	}
+	leave()
+	for waiting() == 12 {
+		time.Sleep(time.Millisecond)
+	}
+	writes := h.writes(func() {
+		unlock()
+		calls.Wait()
+	})
+	if writes > 12 {
+		t.Errorf("12 calls took %d writes", writes)
+	}
+	h.check()
+	if got := h.pending(); got != 1 || waiting() != 0 {
+		t.Errorf("%d articles are pending, %d calls wait", got, waiting())
+	}
+	h.file("a05")
+	for i := 0; i < 12; i += 4 {
+		h.together(ids[i : i+4]...)
+	}
+	h.check()
 }

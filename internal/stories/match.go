@@ -3,7 +3,9 @@ package stories
 import (
 	"cmp"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
 
 	"throughline/internal/score"
 	"throughline/internal/store"
@@ -19,6 +21,45 @@ const (
 	// similar article is not enough: chains of single links would join all stories into one.
 	quorum = 0.5
 )
+
+// scale is a State with the articles that it has weighted, by id.
+type scale struct {
+	*score.State
+	weighted map[string]*score.Weighted
+}
+
+func newScale(st *score.State) *scale {
+	return &scale{st, make(map[string]*score.Weighted)}
+}
+
+// prepare weights articles on some goroutines, 0: as many as there are cores.
+func (s *scale) prepare(articles []*store.Stored, workers int) {
+	out := make([]*score.Weighted, len(articles))
+	workers = cmp.Or(workers, runtime.GOMAXPROCS(0))
+	var wait sync.WaitGroup
+	for from := range workers {
+		wait.Go(func() {
+			for i := from; i < len(articles); i += workers {
+				f := articles[i].Features()
+				out[i] = s.Weigh(&f)
+			}
+		})
+	}
+	wait.Wait()
+	for i, a := range articles {
+		s.weighted[a.Article.ID] = out[i]
+	}
+}
+
+func (s *scale) weigh(a *store.Stored) *score.Weighted {
+	w := s.weighted[a.Article.ID]
+	if w == nil {
+		f := a.Features()
+		w = s.Weigh(&f)
+		s.weighted[a.Article.ID] = w
+	}
+	return w
+}
 
 // storyMatch is how well an article fits one story.
 type storyMatch struct {
@@ -39,12 +80,11 @@ type Match struct {
 
 // shortlist compares an article with those nearest to it. It returns the ids of at most nearStories
 // stories, best first, and a match with the copies and the best one-off.
-func shortlist(st *score.State, w *score.Weighted, near []*store.Stored) ([]string, Match) {
+func shortlist(st *scale, w *score.Weighted, near []*store.Stored) ([]string, Match) {
 	var m Match
 	best, logits := math.Inf(-1), make(map[string]float64)
 	for _, n := range near {
-		f := n.Features()
-		signals := score.Compare(w, st.Weigh(&f))
+		signals := score.Compare(w, st.weigh(n))
 		logit := st.Logit(signals)
 		if signals.Copy {
 			m.copies = append(m.copies, n.Article.ID)
@@ -68,15 +108,14 @@ func shortlist(st *score.State, w *score.Weighted, near []*store.Stored) ([]stri
 
 // withStories completes a match with the shortlisted stories. samples has articles of each story,
 // all or store.MaxSampled.
-func (m Match) withStories(st *score.State, w *score.Weighted, samples map[string][]*store.Stored) Match {
+func (m Match) withStories(st *scale, w *score.Weighted, samples map[string][]*store.Stored) Match {
 	for id, members := range samples {
 		if len(members) == 0 {
 			continue
 		}
 		sm := storyMatch{storyID: id}
 		for _, member := range members {
-			f := member.Features()
-			logit := st.Logit(score.Compare(w, st.Weigh(&f)))
+			logit := st.Logit(score.Compare(w, st.weigh(member)))
 			sm.logit += logit / float64(len(members))
 			if logit >= st.Threshold.Logit {
 				sm.agree += 1 / float64(len(members))

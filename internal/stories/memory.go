@@ -47,10 +47,12 @@ type memory struct {
 	recent   *list.List               // the same, last used first
 	lists    map[string][]string      // the articles of a story in the order of a scan
 	in       map[string]string        // the story on whose list an article is
+	from     Stories
+	stories  map[string]*store.Story // with dense vectors; nil: not stored
 }
 
-func newMemory(articles Articles, most int) *memory {
-	m := &memory{stored: stored{articles}, most: most}
+func newMemory(articles Articles, from Stories, most int) *memory {
+	m := &memory{stored: stored{articles}, from: from, most: most}
 	m.clear()
 	return m
 }
@@ -59,6 +61,34 @@ func newMemory(articles Articles, most int) *memory {
 func (m *memory) clear() {
 	m.articles, m.recent = make(map[string]*list.Element), list.New()
 	m.lists, m.in = make(map[string][]string), make(map[string]string)
+	m.stories = make(map[string]*store.Story)
+}
+
+// trim forgets what was used least, down to its limits. What has not been written yet must be
+// remembered, so it is for between two plans that are written.
+func (m *memory) trim() {
+	for m.recent.Len() > m.most {
+		m.drop(m.recent.Back())
+	}
+	if len(m.in) > mostListed {
+		m.lists, m.in = make(map[string][]string), make(map[string]string)
+	}
+	if len(m.stories) > m.most/4 {
+		clear(m.stories)
+	}
+}
+
+// story returns a story, nil if it is not stored.
+func (m *memory) story(ctx context.Context, id string) (*store.Story, error) {
+	if s, known := m.stories[id]; known {
+		return s, nil
+	}
+	found, err := m.from.Stories(ctx, []string{id}, store.WithDense)
+	if err != nil {
+		return nil, err
+	}
+	m.stories[id] = found[0]
+	return found[0], nil
 }
 
 func (m *memory) get(ctx context.Context, ids []string) ([]*store.Stored, error) {
@@ -92,9 +122,6 @@ func (m *memory) get(ctx context.Context, ids []string) ([]*store.Stored, error)
 func (m *memory) members(ctx context.Context, storyID, but string, n int) ([]*store.Stored, error) {
 	ids, known := m.lists[storyID]
 	if !known {
-		if len(m.in) > mostListed {
-			m.lists, m.in = make(map[string][]string), make(map[string]string)
-		}
 		all, err := m.stored.members(ctx, storyID, "", 0)
 		if err != nil {
 			return nil, err
@@ -124,9 +151,6 @@ func (m *memory) remember(a *store.Stored) {
 		return
 	}
 	m.articles[a.Article.ID] = m.recent.PushFront(a)
-	for m.recent.Len() > m.most {
-		m.drop(m.recent.Back())
-	}
 }
 
 // forget forgets an article that was deleted.
@@ -169,7 +193,7 @@ func (m *memory) arrived(a *store.Stored) {
 // applied notes what a plan has changed.
 func (m *memory) applied(p *store.Plan) {
 	for i := range p.NewStories {
-		m.lists[p.NewStories[i].ID] = nil
+		m.lists[p.NewStories[i].ID], m.stories[p.NewStories[i].ID] = nil, &p.NewStories[i]
 	}
 	for i := range p.Memberships {
 		c := &p.Memberships[i]
@@ -186,12 +210,14 @@ func (m *memory) applied(p *store.Plan) {
 		}
 	}
 	for i := range p.Stories {
+		m.stories[p.Stories[i].ID] = &p.Stories[i]
 		if p.Stories[i].MergedInto != "" {
 			m.end(p.Stories[i].ID)
 		}
 	}
 	for _, id := range p.DeletedStories {
 		m.end(id)
+		m.stories[id] = nil
 	}
 }
 

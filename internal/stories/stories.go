@@ -102,8 +102,9 @@ type Engine struct {
 
 	unarranged unarranged
 
-	memory *memory // used under the lock of writers
-	naming naming
+	memory   *memory          // used under the lock of writers
+	requests []*filingRequest // that wait for their turn
+	naming   naming
 }
 
 // New makes an engine.
@@ -112,7 +113,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.New("stories: Config needs Articles, Stories, States, Embedder, Logger, NewID and Now")
 	}
 	return &Engine{
-		memory: newMemory(cfg.Articles, mostRemembered),
+		memory: newMemory(cfg.Articles, cfg.Stories, mostRemembered),
 		cfg:    cfg, writing: make(chan struct{}, 1), arranging: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
 		deleting: make(map[string]*news.Membership), naming: naming{busy: make(chan struct{}, 1)},
 	}, nil
@@ -144,6 +145,15 @@ func (e *Engine) write(ctx context.Context) (unlock func(), err error) {
 // apply writes a plan and wakes the watchers. Cancelling ctx does not interrupt it: time limits of
 // the store bound the writes, and half of a plan would have to be repaired.
 func (e *Engine) apply(ctx context.Context, plan *store.Plan) error {
+	if err := e.commit(ctx, plan); err != nil {
+		return err
+	}
+	e.memory.applied(plan)
+	return nil
+}
+
+// commit is apply of a plan that the memory has already.
+func (e *Engine) commit(ctx context.Context, plan *store.Plan) error {
 	if plan.Empty() {
 		return nil
 	}
@@ -152,7 +162,6 @@ func (e *Engine) apply(ctx context.Context, plan *store.Plan) error {
 		e.memory.clear()
 		return err
 	}
-	e.memory.applied(plan)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, m := range plan.Memberships {
