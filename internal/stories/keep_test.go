@@ -284,8 +284,8 @@ func TestFilingWithALittleMemory(t *testing.T) {
 	}
 }
 
-// Calls that wait for their turn are filed together, by whichever has it first. One that nobody waits
-// for any more leaves its articles pending, or filed.
+// Calls that wait for their turn are filed together, by whichever has it first. One that nobody
+// waits for any more leaves its articles pending, or filed.
 func TestCallsAreFiledTogether(t *testing.T) {
 	h := setUp(t)
 	unlock, err := h.write(t.Context())
