@@ -25,6 +25,9 @@ import (
 type Options struct {
 	// Topics is the number of topics; 0 chooses it by modularity.
 	Topics int
+	// Were are the topics that the articles are in, labels from 0, -1: in none. They stay unless
+	// others are clearly better. nil: there are none yet.
+	Were []int32
 	// Target is where stories should end.
 	Target score.Target
 	// Workers is the number of goroutines; 0 means GOMAXPROCS. It does not change the result.
@@ -61,7 +64,11 @@ func Arrange(ctx context.Context, st *score.State, fs []score.Features, opts Opt
 		return nil, err
 	}
 	threshold, story := stories(st.Model, linked, opts.Target)
-	topic, theme, err := topics(ctx, graph.ws, story, opts.Topics, opts.Workers)
+	var were []int32
+	if opts.Were != nil {
+		were = permuted(opts.Were, graph.order)
+	}
+	topic, theme, err := topics(ctx, graph.ws, story, were, opts.Topics, opts.Workers)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,9 @@ const (
 	// Bornholdt 2006). With 1.3 ECB+ falls into 5 topics (AMI .58; .78 with 1.75). With 2 the five
 	// topics of BBC fall into 35.
 	topicResolution = 1.7
+	// topicMargin is how much larger the modularity of other topics must be than that of those that
+	// there are: topics that change with every article cannot be followed.
+	topicMargin = 0.01
 	// themeResolution is the same for themes, which are larger.
 	themeResolution = 0.4
 )
@@ -44,14 +47,18 @@ const (
 // modularity in the neighbour graph, the share of edge weight within topics less the share expected
 // by chance (Newman and Girvan 2004). On the five topics of BBC it finds five. In the end every
 // node goes to the topic that it and its neighbours are nearest to. Themes are unions of two topics
-// or more, chosen in the same way with themeResolution. want > 0 sets the number of topics.
-func topics(ctx context.Context, ws []*score.Weighted, story []int32, want, workers int) (topic, theme []int32, err error) {
+// or more, chosen in the same way with themeResolution.
+//
+// want > 0 sets the number of topics. were are the topics that the articles are in, which stay
+// unless the modularity of others is larger by topicMargin; nil: there are none.
+func topics(ctx context.Context, ws []*score.Weighted, story, were []int32, want, workers int) (topic, theme []int32, err error) {
 	nodes, of := storyNodes(ws, story)
 	topic, theme = slices.Repeat([]int32{-1}, len(ws)), slices.Repeat([]int32{-1}, len(ws))
 	if nodes.Rows < 2 {
 		return topic, theme, nil
 	}
-	part := subsample(nodes, topicSample)
+	step := max(1, (nodes.Rows+topicSample-1)/topicSample)
+	part := everyNth(nodes, step)
 	graph, err := cluster.KNN(ctx, part, cluster.KNNOptions{K: topicNeighbors(part.Rows), Workers: workers})
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding neighbours of stories: %w", err)
@@ -61,6 +68,10 @@ func topics(ctx context.Context, ws []*score.Weighted, story []int32, want, work
 		return nil, nil, fmt.Errorf("linking stories: %w", err)
 	}
 	best, means := math.Inf(-1), cluster.Matrix{}
+	if labels := asBefore(part, of, were, step); labels != nil && want == 0 {
+		means = refine(part, labels)
+		best = modularity(graph, labels, topicResolution) + topicMargin
+	}
 	last, since := int32(-1), 0
 	for _, k := range topicCounts(part.Rows, want) {
 		if err := ctx.Err(); err != nil {
@@ -112,6 +123,47 @@ func topics(ctx context.Context, ws []*score.Weighted, story []int32, want, work
 		}
 	}
 	return topic, renumbered(theme), nil
+}
+
+// asBefore returns the topics of nodes by those of most of their articles; a node without any is in
+// the nearest. of has the node of each article, step times the row of m. nil: no article has one.
+func asBefore(m cluster.Matrix, of, were []int32, step int) []int32 {
+	counts := make([]map[int32]int, m.Rows)
+	for i, l := range were {
+		if l < 0 || of[i] < 0 || int(of[i])%step != 0 {
+			continue
+		}
+		row := int(of[i]) / step
+		if counts[row] == nil {
+			counts[row] = make(map[int32]int)
+		}
+		counts[row][l]++
+	}
+	labels, known := slices.Repeat([]int32{-1}, m.Rows), make([]int32, 0, m.Rows)
+	for row, of := range counts {
+		for l, n := range of {
+			if best := labels[row]; best < 0 || n > of[best] || n == of[best] && l < best {
+				labels[row] = l
+			}
+		}
+	}
+	renumbered(labels)
+	var rows []int
+	for row, l := range labels {
+		if l >= 0 {
+			known, rows = append(known, l), append(rows, row)
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	means := meansOf(matrix(len(rows), func(i int) []float32 { return m.Row(rows[i]) }), known)
+	for row, l := range nearest(m, means) {
+		if labels[row] < 0 {
+			labels[row] = l
+		}
+	}
+	return labels
 }
 
 // withoutSmall returns the means of the topics with at least leastTopic articles; all means if none
@@ -205,10 +257,9 @@ func smoothed(m cluster.Matrix, g *cluster.Graph) cluster.Matrix {
 	})
 }
 
-// subsample returns at most `most` rows of m, evenly spaced.
-func subsample(m cluster.Matrix, most int) cluster.Matrix {
-	step := (m.Rows + most - 1) / most
-	if step <= 1 {
+// everyNth returns every n-th row of m.
+func everyNth(m cluster.Matrix, step int) cluster.Matrix {
+	if step == 1 {
 		return m
 	}
 	return matrix((m.Rows+step-1)/step, func(i int) []float32 { return m.Row(i * step) })

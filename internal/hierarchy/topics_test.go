@@ -38,7 +38,7 @@ func articlesOn(seed uint64, topics, each int) (ws []*score.Weighted, story, gol
 func TestTopicsFindTheirNumber(t *testing.T) {
 	for _, c := range []struct{ topics, each int }{{3, 20}, {5, 60}, {9, 40}} {
 		ws, story, gold := articlesOn(uint64(c.topics), c.topics, c.each)
-		topic, theme, err := topics(context.Background(), ws, story, 0, 2)
+		topic, theme, err := topics(context.Background(), ws, story, nil, 0, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestTopicsOfOneOffs(t *testing.T) {
 	}
 	odd, _, _ := articlesOn(8, 1, 2)
 	ws, story, gold = append(ws, odd...), append(story, -1, -1), append(gold, 4, 4)
-	topic, _, err := topics(context.Background(), ws, story, 0, 1)
+	topic, _, err := topics(context.Background(), ws, story, nil, 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestTopicsOfOneOffs(t *testing.T) {
 
 func TestTopicsWanted(t *testing.T) {
 	ws, story, _ := articlesOn(1, 6, 30)
-	topic, _, err := topics(context.Background(), ws, story, 3, 1)
+	topic, _, err := topics(context.Background(), ws, story, nil, 3, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,13 +113,48 @@ func TestTopicsWanted(t *testing.T) {
 }
 
 func TestTopicsWithoutVectors(t *testing.T) {
-	topic, theme, err := topics(context.Background(), []*score.Weighted{{}, {}, {}}, []int32{0, 0, -1}, 0, 1)
+	topic, theme, err := topics(context.Background(), []*score.Weighted{{}, {}, {}}, []int32{0, 0, -1}, nil, 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range topic {
 		if topic[i] != -1 || theme[i] != -1 {
 			t.Errorf("an article without a vector has topic %d, theme %d", topic[i], theme[i])
+		}
+	}
+}
+
+// Topics stay when articles come, and are replaced when others are clearly better.
+func TestTopicsStay(t *testing.T) {
+	found := func(ws []*score.Weighted, story, were []int32) []int32 {
+		t.Helper()
+		topic, _, err := topics(context.Background(), ws, story, were, 0, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return topic
+	}
+	for seed := range uint64(5) {
+		ws, story, gold := articlesOn(10+seed, 6, 40)
+		// Two topics of the six are one, as an earlier arrangement of few articles left it.
+		were := make([]int32, len(ws))
+		for i, l := range gold {
+			were[i] = max(l, 1)
+		}
+		if topic := found(ws, story, were); cluster.AMI(topic, gold) < .98 {
+			t.Errorf("seed %d: topics that are too large stay: AMI %.3f", seed, cluster.AMI(topic, gold))
+		}
+		if topic := found(ws, story, make([]int32, len(ws))); cluster.AMI(topic, gold) < .98 {
+			t.Errorf("seed %d: one topic of everything stays: AMI %.3f", seed, cluster.AMI(topic, gold))
+		}
+		first := found(ws, story, nil)
+		more, _, _ := articlesOn(30+seed, 1, 7)
+		ws = append(ws, more...)
+		for range more {
+			story, first = append(story, -1), append(first, -1)
+		}
+		if again := found(ws, story, first); cluster.AMI(again[:len(gold)], first[:len(gold)]) < .999 {
+			t.Errorf("seed %d: with seven articles more AMI %.3f", seed, cluster.AMI(again[:len(gold)], first[:len(gold)]))
 		}
 	}
 }

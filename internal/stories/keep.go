@@ -21,6 +21,9 @@ const (
 	// arrangeRetryMost.
 	arrangeRetry     = 30 * time.Second
 	arrangeRetryMost = time.Hour
+	// arrangeMost is the most articles that KeepArranged arranges: those of a larger store take
+	// gigabytes and minutes. They are filed one by one, and arranged on request.
+	arrangeMost = 50_000
 	// arrangeEvery is the interval at which KeepArranged looks.
 	arrangeEvery = 250 * time.Millisecond
 )
@@ -35,7 +38,7 @@ type unarranged struct {
 
 // due reports whether it is time to arrange all articles, of which there are so many.
 func (u unarranged) due(now time.Time, articles int) bool {
-	return u.articles > 0 && !now.Before(u.rest) &&
+	return u.articles > 0 && articles <= arrangeMost && !now.Before(u.rest) &&
 		(now.Sub(u.last) >= arrangeQuiet || float64(u.articles) >= arrangeShare*float64(articles))
 }
 
@@ -63,7 +66,11 @@ func (e *Engine) KeepArranged(ctx context.Context) {
 	}
 	ticker := time.NewTicker(arrangeEvery)
 	defer ticker.Stop()
-	for {
+	for many := false; ; {
+		if n := e.cfg.States.Current().Stats.Articles(); !many && n > arrangeMost {
+			many = true
+			e.cfg.Logger.WarnContext(ctx, "too many articles to arrange all of them again and again: call Recluster, or run cluster --apply", "articles", n, "most", arrangeMost)
+		}
 		select {
 		case <-ctx.Done():
 			return

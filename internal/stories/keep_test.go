@@ -37,6 +37,10 @@ func TestArrangementIsDue(t *testing.T) {
 			t.Errorf("%s: due %v", name, got)
 		}
 	}
+	quiet := unarranged{articles: 1, last: now.Add(-time.Hour)}
+	if !quiet.due(now, arrangeMost) || quiet.due(now, arrangeMost+1) {
+		t.Error("the number of articles does not matter")
+	}
 	var u unarranged
 	u.ended(now, 3*time.Second, nil)
 	if want := now.Add(12 * time.Second); u.rest != want {

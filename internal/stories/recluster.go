@@ -121,7 +121,7 @@ func (e *Engine) find(ctx context.Context, opts ReclusterOptions, progress Progr
 	}
 	st := e.cfg.States.Publish()
 	f := &found{Inventory: inv, target: *cmp.Or(opts.Target, &e.cfg.Target), texts: make(map[string]string)}
-	f.Hierarchy, err = hierarchy.Arrange(ctx, st, inv.features(), hierarchy.Options{Workers: e.cfg.Workers, Topics: opts.Topics, Target: f.target})
+	f.Hierarchy, err = hierarchy.Arrange(ctx, st, inv.features(), hierarchy.Options{Workers: e.cfg.Workers, Topics: opts.Topics, Were: inv.topics(), Target: f.target})
 	if err != nil {
 		return nil, fmt.Errorf("clustering %d articles: %w", len(inv.Articles), err)
 	}
@@ -152,6 +152,23 @@ func (e *Engine) plan(ctx context.Context, f *found, opts ReclusterOptions) (a *
 		a.TopicStrengths, err = hierarchy.TopicStrengths(ctx, f.features(), f.Topic, e.cfg.Workers)
 	}
 	return a, err
+}
+
+// topics returns labels of the topics that the articles are in, -1 for none.
+func (inv *Inventory) topics() []int32 {
+	out, number := make([]int32, len(inv.Articles)), make(map[string]int32)
+	for i, a := range inv.Articles {
+		id := a.Article.TopicID
+		if id == "" {
+			out[i] = -1
+			continue
+		}
+		if _, known := number[id]; !known {
+			number[id] = int32(len(number))
+		}
+		out[i] = number[id]
+	}
+	return out
 }
 
 func (inv *Inventory) features() []score.Features {
