@@ -26,7 +26,7 @@ type CandidateGraph struct {
 func NewCandidateGraph(ctx context.Context, st *score.State, fs []score.Features, opts Options) (*CandidateGraph, error) {
 	order, own := canonical(fs), *st
 	own.Templates = score.TemplatesOf(fs)
-	g := &CandidateGraph{templates: own.Templates, ws: permuted(weighAll(&own, fs, opts.Workers), order), order: order, place: inverse(order)}
+	g := &CandidateGraph{templates: own.Templates, ws: permuted(own.WeighAll(fs, opts.Workers), order), order: order, place: inverse(order)}
 	var err error
 	if g.edges, err = candidates(ctx, g.ws, opts); err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func TestCopiesDoNotChain(t *testing.T) {
 	for k := range 4 { // and one text four times
 		ps = append(ps, score.Features{ID: fmt.Sprint("copy", k), Lex: lexical.Analyze(fmt.Sprint("Title ", k), report)})
 	}
-	ws := weighAll(stateOf(ps), ps, 2)
+	ws := stateOf(ps).WeighAll(ps, 2)
 	graph, err := candidates(t.Context(), ws, Options{Workers: 2})
 	if err != nil {
 		t.Fatal(err)

@@ -11,10 +11,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"throughline/cluster"
 	"throughline/cluster/vector"
@@ -108,22 +106,6 @@ func inverse(order []int32) []int32 {
 		place[from] = int32(to)
 	}
 	return place
-}
-
-// weighAll weights the features of articles in parallel.
-func weighAll(st *score.State, fs []score.Features, workers int) []*score.Weighted {
-	ws := make([]*score.Weighted, len(fs))
-	workers = cmp.Or(workers, runtime.GOMAXPROCS(0))
-	var wait sync.WaitGroup
-	for from := range workers {
-		wait.Go(func() {
-			for i := from; i < len(fs); i += workers {
-				ws[i] = st.Weigh(&fs[i])
-			}
-		})
-	}
-	wait.Wait()
-	return ws
 }
 
 // candidates returns the candidate graph: pairs of articles that are near by dense vector or by

@@ -27,7 +27,7 @@ func TestItemsAreTheLogit(t *testing.T) {
 		ps := scoretest.Features(rapid.Uint64().Draw(rt, "seed"), rapid.IntRange(2, 12).Draw(rt, "n"))
 		m := randomModel(rt)
 		c := stateOf(ps)
-		ws := weighAll(c, ps, 2)
+		ws := c.WeighAll(ps, 2)
 		it, err := m.Items(ws)
 		if err != nil {
 			rt.Fatal(err)
@@ -61,7 +61,7 @@ func randomModel(rt *rapid.T) *score.Model {
 func TestMeanLogitOfGroups(t *testing.T) {
 	ps := scoretest.Features(5, 40)
 	c, m := stateOf(ps), score.Default()
-	it, err := m.Items(weighAll(c, ps, 1))
+	it, err := m.Items(c.WeighAll(ps, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func complete(n int) *cluster.Graph {
 func TestStrength(t *testing.T) {
 	ps := scoretest.Features(7, 30)
 	c, m := stateOf(ps), score.Default()
-	it, err := m.Items(weighAll(c, ps, 1))
+	it, err := m.Items(c.WeighAll(ps, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

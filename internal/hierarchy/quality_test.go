@@ -145,7 +145,7 @@ func TestStoryQuality(t *testing.T) {
 // articles are relevant.
 func rankingQuality(t *testing.T, st *score.State, set labelled) float64 {
 	t.Helper()
-	items, err := score.Default().Items(weighAll(st, set.profiles, 2))
+	items, err := score.Default().Items(st.WeighAll(set.profiles, 2))
 	if err != nil {
 		t.Fatal(err)
 	}

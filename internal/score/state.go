@@ -1,7 +1,10 @@
 package score
 
 import (
+	"cmp"
 	"math"
+	"runtime"
+	"sync"
 
 	"throughline/cluster/vector"
 	"throughline/internal/lexical"
@@ -54,6 +57,22 @@ func (s *State) Weigh(f *Features) *Weighted {
 		w.cosineScale = s.Stats.cosineScale()
 	}
 	return w
+}
+
+// WeighAll weights the features of articles on a number of goroutines; 0: GOMAXPROCS.
+func (s *State) WeighAll(fs []Features, workers int) []*Weighted {
+	ws := make([]*Weighted, len(fs))
+	workers = cmp.Or(workers, runtime.GOMAXPROCS(0))
+	var wait sync.WaitGroup
+	for from := range workers {
+		wait.Go(func() {
+			for i := from; i < len(fs); i += workers {
+				ws[i] = s.Weigh(&fs[i])
+			}
+		})
+	}
+	wait.Wait()
+	return ws
 }
 
 // Compare returns the signals between two articles. To compare one article with many, weigh each

@@ -40,6 +40,25 @@ func (p *Plan) Empty() bool {
 	return len(p.Topics)+len(p.NewStories)+len(p.Memberships)+len(p.Stories)+len(p.DeletedStories)+len(p.DeletedTopics)+len(p.Events) == 0
 }
 
+// Then adds what a plan changes that was made for what p leads to. An article that p files is filed,
+// whatever the other changes of its membership.
+func (p *Plan) Then(next *Plan) {
+	filed := make(map[string]int64, len(p.Memberships))
+	for _, m := range p.Memberships {
+		filed[m.ArticleID] = m.Revision
+	}
+	for _, m := range next.Memberships {
+		m.Revision = cmp.Or(m.Revision, filed[m.ArticleID])
+		p.Memberships = append(p.Memberships, m)
+	}
+	p.Topics = append(p.Topics, next.Topics...)
+	p.NewStories = append(p.NewStories, next.NewStories...)
+	p.Stories = append(p.Stories, next.Stories...)
+	p.DeletedStories = append(p.DeletedStories, next.DeletedStories...)
+	p.DeletedTopics = append(p.DeletedTopics, next.DeletedTopics...)
+	p.Events = append(p.Events, next.Events...)
+}
+
 // String lists the changes, a line each, in the order in which they are written.
 func (p *Plan) String() string {
 	var b strings.Builder

@@ -600,3 +600,23 @@ func TestCleanOfPlansSideBySide(t *testing.T) {
 		t.Error("clean after a failure")
 	}
 }
+
+func TestPlansOneAfterTheOther(t *testing.T) {
+	in := func(id, story string, revision int64) Membership {
+		return Membership{ArticleID: id, Revision: revision, Membership: news.Membership{StoryID: story}}
+	}
+	p := Plan{NewStories: []Story{{Story: news.Story{ID: "s"}}}, Memberships: []Membership{in("a", "s", 3), in("b", "s", 0)},
+		Events: []news.LedgerEvent{{Kind: news.StoryCreated, StoryID: "s"}}}
+	p.Then(&Plan{Stories: []Story{{Story: news.Story{ID: "s"}}}, Memberships: []Membership{in("a", "t", 0), in("b", "t", 5), in("c", "t", 0)},
+		DeletedStories: []string{"s"}, Events: []news.LedgerEvent{{Kind: news.StoryDeleted, StoryID: "s"}}})
+	want := Plan{NewStories: []Story{{Story: news.Story{ID: "s"}}}, Stories: []Story{{Story: news.Story{ID: "s"}}}, DeletedStories: []string{"s"},
+		Memberships: []Membership{in("a", "s", 3), in("b", "s", 0), in("a", "t", 3), in("b", "t", 5), in("c", "t", 0)},
+		Events:      []news.LedgerEvent{{Kind: news.StoryCreated, StoryID: "s"}, {Kind: news.StoryDeleted, StoryID: "s"}}}
+	if p.String() != want.String() || p.Memberships[2].Revision != 3 || p.Memberships[4].Revision != 0 {
+		t.Errorf("got\n%swant\n%s", &p, &want)
+	}
+	empty := Plan{}
+	if empty.Then(&Plan{}); !empty.Empty() {
+		t.Errorf("two plans of nothing: %s", &empty)
+	}
+}

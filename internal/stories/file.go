@@ -103,24 +103,23 @@ func (e *Engine) fileBatch(ctx context.Context, ids []string) (err error) {
 	if err != nil {
 		return err
 	}
-	scale := newScale(e.cfg.States.Current())
-	scale.prepare(append(read, arrivals...), e.cfg.Workers)
+	st := newComparer(e.cfg.States.Current(), append(read, arrivals...), e.cfg.Workers)
 	var all store.Plan
 	for i, a := range arrivals {
-		plan, err := e.planOne(ctx, scale, a.Article.ID, near[i])
+		plan, err := e.planOne(ctx, st, a.Article.ID, near[i])
 		if err != nil {
 			return errors.Join(fmt.Errorf("filing %s: %w", a.Article.ID, err), e.commit(ctx, &all))
 		}
 		e.cfg.Logger.DebugContext(ctx, "filing an article", "article", a.Article.ID, "plan", plan)
 		e.memory.applied(plan)
 		e.noteArticle(a.Article.ID)
-		follow(&all, plan)
+		all.Then(plan)
 	}
 	return e.commit(ctx, &all)
 }
 
 // planOne plans to file an article that is remembered.
-func (e *Engine) planOne(ctx context.Context, st *scale, id string, near []string) (*store.Plan, error) {
+func (e *Engine) planOne(ctx context.Context, st *comparer, id string, near []string) (*store.Plan, error) {
 	found, err := e.memory.get(ctx, []string{id})
 	if err != nil || len(found) == 0 {
 		return &store.Plan{}, err
@@ -142,28 +141,9 @@ func (e *Engine) planOne(ctx context.Context, st *scale, id string, near []strin
 	return PlanFiling(a, m, s, e.cfg.NewID), nil
 }
 
-// follow adds a plan that was made for what another leads to. An article that the other files is
-// filed, whatever changes its membership afterwards.
-func follow(p, next *store.Plan) {
-	filed := make(map[string]int64, len(p.Memberships))
-	for _, m := range p.Memberships {
-		filed[m.ArticleID] = m.Revision
-	}
-	for _, m := range next.Memberships {
-		m.Revision = cmp.Or(m.Revision, filed[m.ArticleID])
-		p.Memberships = append(p.Memberships, m)
-	}
-	p.Topics = append(p.Topics, next.Topics...)
-	p.NewStories = append(p.NewStories, next.NewStories...)
-	p.Stories = append(p.Stories, next.Stories...)
-	p.DeletedStories = append(p.DeletedStories, next.DeletedStories...)
-	p.DeletedTopics = append(p.DeletedTopics, next.DeletedTopics...)
-	p.Events = append(p.Events, next.Events...)
-}
-
 // match finds the story that an article fits, of those of the articles that are near it. It does
 // not compare the article with itself.
-func match(ctx context.Context, from source, st *scale, a *store.Stored, near []string) (Match, error) {
+func match(ctx context.Context, from source, st *comparer, a *store.Stored, near []string) (Match, error) {
 	found, err := from.get(ctx, near)
 	if err != nil {
 		return Match{}, err

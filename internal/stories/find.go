@@ -40,7 +40,7 @@ func (e *Engine) Find(ctx context.Context, draft news.Valid, n int) (*Found, err
 	if err != nil {
 		return nil, err
 	}
-	m, err := match(ctx, from, newScale(st), seed, near[0])
+	m, err := match(ctx, from, newComparer(st, nil, 1), seed, near[0])
 	if err != nil {
 		return nil, err
 	}

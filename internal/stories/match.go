@@ -3,9 +3,7 @@ package stories
 import (
 	"cmp"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
 
 	"throughline/internal/score"
 	"throughline/internal/store"
@@ -22,41 +20,31 @@ const (
 	quorum = 0.5
 )
 
-// scale is a State with the articles that it has weighted, by id.
-type scale struct {
+// comparer is a State with the articles that it has weighted, by id.
+type comparer struct {
 	*score.State
 	weighted map[string]*score.Weighted
 }
 
-func newScale(st *score.State) *scale {
-	return &scale{st, make(map[string]*score.Weighted)}
-}
-
-// prepare weights articles on some goroutines, 0: as many as there are cores.
-func (s *scale) prepare(articles []*store.Stored, workers int) {
-	out := make([]*score.Weighted, len(articles))
-	workers = cmp.Or(workers, runtime.GOMAXPROCS(0))
-	var wait sync.WaitGroup
-	for from := range workers {
-		wait.Go(func() {
-			for i := from; i < len(articles); i += workers {
-				f := articles[i].Features()
-				out[i] = s.Weigh(&f)
-			}
-		})
-	}
-	wait.Wait()
+// newComparer weights articles on some goroutines; 0: as many as there are cores.
+func newComparer(st *score.State, articles []*store.Stored, workers int) *comparer {
+	c := &comparer{st, make(map[string]*score.Weighted, len(articles))}
+	fs := make([]score.Features, len(articles))
 	for i, a := range articles {
-		s.weighted[a.Article.ID] = out[i]
+		fs[i] = a.Features()
 	}
+	for i, w := range st.WeighAll(fs, workers) {
+		c.weighted[articles[i].Article.ID] = w
+	}
+	return c
 }
 
-func (s *scale) weigh(a *store.Stored) *score.Weighted {
-	w := s.weighted[a.Article.ID]
+func (c *comparer) weigh(a *store.Stored) *score.Weighted {
+	w := c.weighted[a.Article.ID]
 	if w == nil {
 		f := a.Features()
-		w = s.Weigh(&f)
-		s.weighted[a.Article.ID] = w
+		w = c.Weigh(&f)
+		c.weighted[a.Article.ID] = w
 	}
 	return w
 }
@@ -80,7 +68,7 @@ type Match struct {
 
 // shortlist compares an article with those nearest to it. It returns the ids of at most nearStories
 // stories, best first, and a match with the copies and the best one-off.
-func shortlist(st *scale, w *score.Weighted, near []*store.Stored) ([]string, Match) {
+func shortlist(st *comparer, w *score.Weighted, near []*store.Stored) ([]string, Match) {
 	var m Match
 	best, logits := math.Inf(-1), make(map[string]float64)
 	for _, n := range near {
@@ -108,7 +96,7 @@ func shortlist(st *scale, w *score.Weighted, near []*store.Stored) ([]string, Ma
 
 // withStories completes a match with the shortlisted stories. samples has articles of each story,
 // all or store.MaxSampled.
-func (m Match) withStories(st *scale, w *score.Weighted, samples map[string][]*store.Stored) Match {
+func (m Match) withStories(st *comparer, w *score.Weighted, samples map[string][]*store.Stored) Match {
 	for id, members := range samples {
 		if len(members) == 0 {
 			continue
