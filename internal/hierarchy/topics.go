@@ -35,7 +35,7 @@ const (
 	topicResolution = 1.7
 	// topicMargin is how much larger the modularity of other topics must be than that of those that
 	// there are: topics that change with every article cannot be followed.
-	topicMargin = 0.01
+	topicMargin = 0.02
 	// themeResolution is the same for themes, which are larger.
 	themeResolution = 0.4
 )
@@ -68,10 +68,6 @@ func topics(ctx context.Context, ws []*score.Weighted, story, were []int32, want
 		return nil, nil, fmt.Errorf("linking stories: %w", err)
 	}
 	best, means := math.Inf(-1), cluster.Matrix{}
-	if labels := asBefore(part, of, were, step); labels != nil && want == 0 {
-		means = refine(part, labels)
-		best = modularity(graph, labels, topicResolution) + topicMargin
-	}
 	last, since := int32(-1), 0
 	for _, k := range topicCounts(part.Rows, want) {
 		if err := ctx.Err(); err != nil {
@@ -92,15 +88,20 @@ func topics(ctx context.Context, ws []*score.Weighted, story, were []int32, want
 			break
 		}
 	}
+	kept := asBefore(nodes, of, were)
 	if nodes.Rows == part.Rows {
 		nodes = smoothed(part, graph)
 	}
 	labels := nearest(nodes, means)
-	if want == 0 {
-		means = withoutSmall(means, labels, of)
+	quality := func(labels []int32) float64 { return modularity(graph, everyNthOf(labels, step), topicResolution) }
+	if kept != nil && want == 0 && quality(labels) < quality(kept)+topicMargin {
+		labels, means = kept, meansOf(nodes, kept)
+	}
+	if large := withoutSmall(means, labels, of); want == 0 && large.Rows < means.Rows {
+		means = large
 		labels = nearest(nodes, means)
 	}
-	themes := themesOf(graph, nearest(part, means), means)
+	themes := themesOf(graph, everyNthOf(labels, step), means)
 	for i, node := range of {
 		if node >= 0 {
 			topic[i] = labels[node]
@@ -126,14 +127,14 @@ func topics(ctx context.Context, ws []*score.Weighted, story, were []int32, want
 }
 
 // asBefore returns the topics of nodes by those of most of their articles; a node without any is in
-// the nearest. of has the node of each article, step times the row of m. nil: no article has one.
-func asBefore(m cluster.Matrix, of, were []int32, step int) []int32 {
+// the nearest. of has the node of each article. nil: no article has a topic.
+func asBefore(m cluster.Matrix, of, were []int32) []int32 {
 	counts := make([]map[int32]int, m.Rows)
 	for i, l := range were {
-		if l < 0 || of[i] < 0 || int(of[i])%step != 0 {
+		row := of[i]
+		if l < 0 || row < 0 {
 			continue
 		}
-		row := int(of[i]) / step
 		if counts[row] == nil {
 			counts[row] = make(map[int32]int)
 		}
@@ -239,6 +240,15 @@ func subtractMean(rows [][]float32) {
 		}
 		vector.Normalize(row)
 	}
+}
+
+// everyNthOf returns the labels of the rows that everyNth returns.
+func everyNthOf(labels []int32, step int) []int32 {
+	out := make([]int32, 0, len(labels)/step+1)
+	for i := 0; i < len(labels); i += step {
+		out = append(out, labels[i])
+	}
+	return out
 }
 
 // smoothed returns the rows of m, each with smoothing times the mean of its neighbours added, at
