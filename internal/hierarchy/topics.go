@@ -98,10 +98,11 @@ func topics(ctx context.Context, ws []*score.Weighted, story, were []int32, want
 		labels, means = kept, meansOf(nodes, kept)
 	}
 	if large := withoutSmall(means, labels, of); want == 0 && large.Rows < means.Rows {
-		means = large
-		labels = nearest(nodes, means)
+		labels = nearest(nodes, large)
 	}
-	themes := themesOf(graph, everyNthOf(labels, step), means)
+	// From the labels alone, so that the same topics have the same themes.
+	renumbered(labels)
+	themes := themesOf(graph, everyNthOf(labels, step), meansOf(nodes, labels))
 	for i, node := range of {
 		if node >= 0 {
 			topic[i] = labels[node]

@@ -40,8 +40,8 @@ func (p *Plan) Empty() bool {
 	return len(p.Topics)+len(p.NewStories)+len(p.Memberships)+len(p.Stories)+len(p.DeletedStories)+len(p.DeletedTopics)+len(p.Events) == 0
 }
 
-// Then adds what a plan changes that was made for what p leads to. An article that p files is filed,
-// whatever the other changes of its membership.
+// Then adds what a plan changes that was made for what p leads to. An article that p files is
+// filed, whatever the other changes of its membership.
 func (p *Plan) Then(next *Plan) {
 	filed := make(map[string]int64, len(p.Memberships))
 	for _, m := range p.Memberships {
