@@ -209,7 +209,7 @@ func (c *evaluateCmd) live(ctx context.Context, p *program, source *vectorSource
 	}
 	report := evaluate.NewLiveReport(source.model, results)
 	if p.cli.JSON {
-		return report.WriteJSON(p.stdout)
+		return json.NewEncoder(p.stdout).Encode(report)
 	}
 	return evaluate.WriteLive(p.stdout, report)
 }

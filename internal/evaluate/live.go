@@ -3,7 +3,6 @@ package evaluate
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -261,9 +260,6 @@ func WriteLive(w io.Writer, r *LiveReport) error {
 	t.Row(append(row, "", "", "")...)
 	return t.Flush()
 }
-
-// WriteJSON writes the report as one line of JSON.
-func (r *LiveReport) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
 
 // NewLiveReport makes the report of some files.
 func NewLiveReport(model string, live []*Live) *LiveReport {

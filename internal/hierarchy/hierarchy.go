@@ -23,9 +23,9 @@ import (
 type Options struct {
 	// Topics is the number of topics; 0 chooses it by modularity.
 	Topics int
-	// Were are the topics that the articles are in, labels from 0, -1: in none. They stay unless
-	// others are clearly better. nil: there are none yet.
-	Were []int32
+	// TopicsBefore labels the topics that the articles are in, from 0, -1: in none. They stay
+	// unless others are clearly better. nil: there are none yet.
+	TopicsBefore []int32
 	// Target is where stories should end.
 	Target score.Target
 	// Workers is the number of goroutines; 0 means GOMAXPROCS. It does not change the result.
@@ -62,11 +62,11 @@ func Arrange(ctx context.Context, st *score.State, fs []score.Features, opts Opt
 		return nil, err
 	}
 	threshold, story := stories(st.Model, linked, opts.Target)
-	var were []int32
-	if opts.Were != nil {
-		were = permuted(opts.Were, graph.order)
+	var before []int32
+	if opts.TopicsBefore != nil {
+		before = permuted(opts.TopicsBefore, graph.order)
 	}
-	topic, theme, err := topics(ctx, graph.ws, story, were, opts.Topics, opts.Workers)
+	topic, theme, err := topics(ctx, graph.ws, story, before, opts.Topics, opts.Workers)
 	if err != nil {
 		return nil, err
 	}

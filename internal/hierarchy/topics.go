@@ -49,9 +49,9 @@ const (
 // node goes to the topic that it and its neighbours are nearest to. Themes are unions of two topics
 // or more, chosen in the same way with themeResolution.
 //
-// want > 0 sets the number of topics. were are the topics that the articles are in, which stay
+// want > 0 sets the number of topics. before labels the topics that the articles are in, which stay
 // unless the modularity of others is larger by topicMargin; nil: there are none.
-func topics(ctx context.Context, ws []*score.Weighted, story, were []int32, want, workers int) (topic, theme []int32, err error) {
+func topics(ctx context.Context, ws []*score.Weighted, story, before []int32, want, workers int) (topic, theme []int32, err error) {
 	nodes, of := storyNodes(ws, story)
 	topic, theme = slices.Repeat([]int32{-1}, len(ws)), slices.Repeat([]int32{-1}, len(ws))
 	if nodes.Rows < 2 {
@@ -88,7 +88,7 @@ func topics(ctx context.Context, ws []*score.Weighted, story, were []int32, want
 			break
 		}
 	}
-	kept := asBefore(nodes, of, were)
+	kept := asBefore(nodes, of, before)
 	if nodes.Rows == part.Rows {
 		nodes = smoothed(part, graph)
 	}
@@ -129,9 +129,9 @@ func topics(ctx context.Context, ws []*score.Weighted, story, were []int32, want
 
 // asBefore returns the topics of nodes by those of most of their articles; a node without any is in
 // the nearest. of has the node of each article. nil: no article has a topic.
-func asBefore(m cluster.Matrix, of, were []int32) []int32 {
+func asBefore(m cluster.Matrix, of, before []int32) []int32 {
 	counts := make([]map[int32]int, m.Rows)
-	for i, l := range were {
+	for i, l := range before {
 		row := of[i]
 		if l < 0 || row < 0 {
 			continue

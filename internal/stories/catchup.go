@@ -38,15 +38,15 @@ func (c *changes) note(p *store.Plan) {
 	}
 }
 
-// begin begins to list what changes while an arrangement is made.
-func (e *Engine) begin() {
+// beginArranging begins to list what changes while an arrangement is made.
+func (e *Engine) beginArranging() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.since, e.unarranged.articles = newChanges(), 0
 }
 
-// end ends the list. What is on it has not been arranged.
-func (e *Engine) end(took time.Duration, err error) {
+// endArranging ends the list. What is on it has not been arranged.
+func (e *Engine) endArranging(took time.Duration, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.since = nil
@@ -78,7 +78,7 @@ func (e *Engine) noteArticle(id string) {
 }
 
 // catchUp brings an arrangement up to what is stored now. The caller holds the lock of writers.
-func (e *Engine) catchUp(ctx context.Context, f *found) error {
+func (e *Engine) catchUp(ctx context.Context, f *finding) error {
 	e.mu.Lock()
 	since := e.since
 	e.since = newChanges()

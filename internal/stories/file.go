@@ -103,7 +103,7 @@ func (e *Engine) fileBatch(ctx context.Context, ids []string) (err error) {
 	if err != nil {
 		return err
 	}
-	st := newComparer(e.cfg.States.Current(), append(read, arrivals...), e.cfg.Workers)
+	st := newComparer(e.cfg.States.Current(), read, e.cfg.Workers)
 	var all store.Plan
 	for i, a := range arrivals {
 		plan, err := e.planOne(ctx, st, a.Article.ID, near[i])
@@ -160,14 +160,17 @@ func match(ctx context.Context, from source, st *comparer, a *store.Stored, near
 }
 
 // near returns for each article the ids of those nearest to it by vector and by words, each once,
-// nearest first, without itself, and all of these articles.
+// nearest first, without itself, and reads them and those of the articles that are stored.
 func (e *Engine) near(ctx context.Context, from source, articles []*store.Stored) (near [][]string, read []*store.Stored, err error) {
 	var queries []store.Query
 	var of []int // the article of each query
+	var all []string
+	seen := make(map[string]bool)
 	for i, a := range articles {
 		filter := news.Filter{}
-		if a.Article.ID != "" {
-			filter.ExcludeArticleIDs = []string{a.Article.ID}
+		if id := a.Article.ID; id != "" {
+			filter.ExcludeArticleIDs = []string{id}
+			all, seen[id] = append(all, id), true
 		}
 		queries, of = append(queries, store.Query{Of: store.Articles, Dense: a.Vectors.Dense, Filter: filter, Limit: nearArticles}), append(of, i)
 		if full := a.Vectors.Lex.Full; len(full.Terms) > 0 {
@@ -179,8 +182,6 @@ func (e *Engine) near(ctx context.Context, from source, articles []*store.Stored
 		return nil, nil, err
 	}
 	near = make([][]string, len(articles))
-	var all []string
-	seen := make(map[string]bool)
 	for q, list := range hits {
 		for _, h := range list {
 			if i := of[q]; !slices.Contains(near[i], h.ArticleID) {
@@ -257,11 +258,11 @@ func (e *Engine) Delete(ctx context.Context, id string, erase func() (*store.Sto
 		delete(e.deleting, id)
 	}()
 	removed, err := erase()
-	e.noteArticle(id)
-	switch {
-	case removed == nil:
+	if removed == nil {
 		return err
-	case err != nil: // it may be gone all the same
+	}
+	e.noteArticle(id)
+	if err != nil { // it may be gone all the same
 		e.cfg.Writer.SetClean(false)
 		return err
 	}

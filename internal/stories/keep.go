@@ -66,9 +66,10 @@ func (e *Engine) KeepArranged(ctx context.Context) {
 	}
 	ticker := time.NewTicker(arrangeEvery)
 	defer ticker.Stop()
-	for many := false; ; {
-		if n := e.cfg.States.Current().Stats.Articles(); !many && n > arrangeMost {
-			many = true
+	warned := false
+	for {
+		if n := e.cfg.States.Current().Stats.Articles(); n > arrangeMost && !warned {
+			warned = true
 			e.cfg.Logger.WarnContext(ctx, "too many articles to arrange all of them again and again: call Recluster, or run cluster --apply", "articles", n, "most", arrangeMost)
 		}
 		select {

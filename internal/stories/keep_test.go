@@ -90,6 +90,9 @@ func TestArticlesAreKeptArranged(t *testing.T) {
 	if n := keep(); n != 0 {
 		t.Errorf("nothing has changed, and there were %d writes", n)
 	}
+	if err := h.Delete(t.Context(), "nobody", func() (*store.Stored, error) { return nil, store.ErrNotFound }); !errors.Is(err, store.ErrNotFound) || h.unarranged.articles != 0 {
+		t.Errorf("an unknown article: %v, %d articles to arrange", err, h.unarranged.articles)
+	}
 	h.must(h.forget(h.drop("m9")))
 	h.later += arrangeQuiet
 	if keep(); h.unarranged.articles != 0 {

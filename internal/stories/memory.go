@@ -155,7 +155,7 @@ func (m *memory) remember(a *store.Stored) {
 
 // forget forgets an article that was deleted.
 func (m *memory) forget(id string) {
-	m.file(id, "")
+	m.refile(id, "")
 	if at := m.articles[id]; at != nil {
 		m.drop(at)
 	}
@@ -167,8 +167,8 @@ func (m *memory) drop(at *list.Element) {
 	delete(m.articles, a.Article.ID)
 }
 
-// file moves an article to the list of a story.
-func (m *memory) file(id, storyID string) {
+// refile moves an article to the list of a story.
+func (m *memory) refile(id, storyID string) {
 	if was, ok := m.in[id]; ok {
 		if was == storyID {
 			return
@@ -187,7 +187,7 @@ func (m *memory) file(id, storyID string) {
 // arrived notes an article as it is stored now.
 func (m *memory) arrived(a *store.Stored) {
 	m.remember(a)
-	m.file(a.Article.ID, a.Article.StoryID)
+	m.refile(a.Article.ID, a.Article.StoryID)
 }
 
 // applied notes what a plan has changed.
@@ -197,7 +197,7 @@ func (m *memory) applied(p *store.Plan) {
 	}
 	for i := range p.Memberships {
 		c := &p.Memberships[i]
-		m.file(c.ArticleID, c.StoryID)
+		m.refile(c.ArticleID, c.StoryID)
 		if at := m.articles[c.ArticleID]; at != nil {
 			a := clone(at.Value.(*store.Stored))
 			if c.Revision != 0 && c.Revision != a.Article.Revision { // its text has changed

@@ -73,8 +73,8 @@ func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Pr
 		return nil, ctx.Err()
 	}
 	started, extent := e.cfg.Now(), e.cfg.States.Extent()
-	e.begin()
-	defer func() { e.end(e.cfg.Now().Sub(started), err) }()
+	e.beginArranging()
+	defer func() { e.endArranging(e.cfg.Now().Sub(started), err) }()
 	found, err := e.find(ctx, opts, progress)
 	if err != nil {
 		return nil, err
@@ -101,8 +101,8 @@ func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Pr
 	return a, nil
 }
 
-// found is an arrangement of what was read.
-type found struct {
+// finding is an arrangement of what was read.
+type finding struct {
 	*Inventory
 	*hierarchy.Hierarchy
 	target score.Target
@@ -110,7 +110,7 @@ type found struct {
 }
 
 // find reads the store and arranges it.
-func (e *Engine) find(ctx context.Context, opts ReclusterOptions, progress Progress) (*found, error) {
+func (e *Engine) find(ctx context.Context, opts ReclusterOptions, progress Progress) (*finding, error) {
 	inv, err := e.inventory(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the store: %w", err)
@@ -120,8 +120,8 @@ func (e *Engine) find(ctx context.Context, opts ReclusterOptions, progress Progr
 		return nil, err
 	}
 	st := e.cfg.States.Publish()
-	f := &found{Inventory: inv, target: *cmp.Or(opts.Target, &e.cfg.Target), texts: make(map[string]string)}
-	f.Hierarchy, err = hierarchy.Arrange(ctx, st, inv.features(), hierarchy.Options{Workers: e.cfg.Workers, Topics: opts.Topics, Were: inv.topics(), Target: f.target})
+	f := &finding{Inventory: inv, target: *cmp.Or(opts.Target, &e.cfg.Target), texts: make(map[string]string)}
+	f.Hierarchy, err = hierarchy.Arrange(ctx, st, inv.features(), hierarchy.Options{Workers: e.cfg.Workers, Topics: opts.Topics, TopicsBefore: inv.topics(), Target: f.target})
 	if err != nil {
 		return nil, fmt.Errorf("clustering %d articles: %w", len(inv.Articles), err)
 	}
@@ -134,7 +134,7 @@ func (e *Engine) find(ctx context.Context, opts ReclusterOptions, progress Progr
 }
 
 // readTexts reads the texts for keywords that are not there yet.
-func (e *Engine) readTexts(ctx context.Context, f *found) error {
+func (e *Engine) readTexts(ctx context.Context, f *finding) error {
 	missing := slices.DeleteFunc(ArrangementTexts(f.Inventory, f.Hierarchy), func(id string) bool { _, ok := f.texts[id]; return ok })
 	texts, err := e.beginnings(ctx, missing)
 	if err != nil {
@@ -145,7 +145,7 @@ func (e *Engine) readTexts(ctx context.Context, f *found) error {
 }
 
 // plan plans the changes to what is stored.
-func (e *Engine) plan(ctx context.Context, f *found, opts ReclusterOptions) (a *Arrangement, err error) {
+func (e *Engine) plan(ctx context.Context, f *finding, opts ReclusterOptions) (a *Arrangement, err error) {
 	a = PlanArrangement(f.Inventory, f.Hierarchy, f.texts, e.cfg.NewID)
 	a.Summary.Target, a.Summary.Threshold = f.target, f.Threshold
 	if opts.TopicStrengths {

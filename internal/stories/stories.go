@@ -97,14 +97,13 @@ type Engine struct {
 	arrived chan struct{} // has one value after filing has failed
 	// deleting has the articles that are being deleted, by id, with the membership that a plan gave
 	// them meanwhile.
-	deleting map[string]*news.Membership
-	since    *changes // since the arrangement that is being made has read the store; nil: none is
-
+	deleting   map[string]*news.Membership
+	requests   []*filingRequest // that wait for their turn
+	since      *changes         // what changed since the arrangement that is being made read the store; nil: none is
 	unarranged unarranged
 
-	memory   *memory          // used under the lock of writers
-	requests []*filingRequest // that wait for their turn
-	naming   naming
+	memory *memory // used under the lock of writers
+	naming naming
 }
 
 // New makes an engine.
@@ -113,9 +112,8 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.New("stories: Config needs Articles, Stories, States, Embedder, Logger, NewID and Now")
 	}
 	return &Engine{
-		memory: newMemory(cfg.Articles, cfg.Stories, mostRemembered),
-		cfg:    cfg, writing: make(chan struct{}, 1), arranging: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
-		deleting: make(map[string]*news.Membership), naming: naming{busy: make(chan struct{}, 1)},
+		cfg: cfg, writing: make(chan struct{}, 1), arranging: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
+		deleting: make(map[string]*news.Membership), memory: newMemory(cfg.Articles, cfg.Stories, mostRemembered), naming: naming{busy: make(chan struct{}, 1)},
 	}, nil
 }
 
@@ -159,7 +157,6 @@ func (e *Engine) commit(ctx context.Context, plan *store.Plan) error {
 	}
 	e.note(plan) // even a part of it may be written
 	if err := e.cfg.Writer.Apply(context.WithoutCancel(ctx), plan); err != nil {
-		e.memory.clear()
 		return err
 	}
 	e.mu.Lock()
