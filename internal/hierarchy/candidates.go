@@ -78,7 +78,7 @@ func link(ctx context.Context, m *score.Model, g *CandidateGraph, opts Options) 
 	if err != nil {
 		return nil, items, fmt.Errorf("linking articles: %w", err)
 	}
-	l := &Linkage{Joins: coherent(joins), Logits: edgeLogits(items, g.edges)}
+	l := &Linkage{Joins: coherent(joins, nil), Logits: edgeLogits(items, g.edges)}
 	l.Prior = prior(l.Logits)
 	l.Sight = sightOf(l.Joins, g.views, randomLogits(items), l.Prior)
 	return l, items, nil

@@ -17,11 +17,15 @@ const mostIncoherent = 6.0
 
 // coherent lowers the joins between groups of articles by coherence times the amount by which the
 // mean logit within the less coherent of the two exceeds the one between them. A join of a single
-// article stays.
-func coherent(d *cluster.Dendrogram) *cluster.Dendrogram {
+// article stays. nodes has what is joined; nil: single articles.
+func coherent(d *cluster.Dendrogram, nodes []Node) *cluster.Dendrogram {
 	size, sum := make([]float64, d.N+len(d.Merges)), make([]float64, d.N+len(d.Merges)) // of logits within
 	for i := range d.N {
 		size[i] = 1
+	}
+	for i, n := range nodes {
+		size[i] = float64(n.Articles)
+		sum[i] = n.Within * size[i] * (size[i] - 1) / 2
 	}
 	within := func(node int32) (mean float64, group bool) {
 		n := size[node]

@@ -225,7 +225,7 @@ func TestGroupedShares(t *testing.T) {
 // article with a pair.
 func TestCoherent(t *testing.T) {
 	join := func(a, b int32, h float32) cluster.Join { return cluster.Join{A: a, B: b, Similarity: h} }
-	tight := coherent(&cluster.Dendrogram{N: 5, Merges: []cluster.Join{join(0, 1, 4), join(2, 3, 3), join(5, 6, 1), join(7, 4, .5)}})
+	tight := coherent(&cluster.Dendrogram{N: 5, Merges: []cluster.Join{join(0, 1, 4), join(2, 3, 3), join(5, 6, 1), join(7, 4, .5)}}, nil)
 	if got, want := tight.Merges[2].Similarity, float32(1-coherence*2); math.Abs(float64(got-want)) > 1e-6 {
 		t.Errorf("two tight pairs are joined at %v, want %v", got, want)
 	}
@@ -233,7 +233,7 @@ func TestCoherent(t *testing.T) {
 		t.Errorf("the join around them is at %v, above them", got)
 	}
 	same := []cluster.Join{join(0, 1, 1), join(2, 3, 1), join(5, 6, 1), join(7, 4, .5)}
-	if got := coherent(&cluster.Dendrogram{N: 5, Merges: same}); !slices.Equal(got.Merges, same) {
+	if got := coherent(&cluster.Dendrogram{N: 5, Merges: same}, nil); !slices.Equal(got.Merges, same) {
 		t.Errorf("loose groups: %v, want %v", got.Merges, same)
 	}
 }

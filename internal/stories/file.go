@@ -1,11 +1,11 @@
 package stories
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"throughline/internal/news"
@@ -82,8 +82,8 @@ func (e *Engine) File(ctx context.Context, ids []string) (err error) {
 	return err
 }
 
-// fileBatch files articles. Each is compared with what the plans for those before it lead to, and
-// all plans are written at once.
+// fileBatch files articles. They are compared with those near them at the same time, then each is
+// linked with what the plans for those before it lead to, and all plans are written at once.
 func (e *Engine) fileBatch(ctx context.Context, ids []string) (err error) {
 	e.memory.trim()
 	defer func() {
@@ -104,9 +104,15 @@ func (e *Engine) fileBatch(ctx context.Context, ids []string) (err error) {
 		return err
 	}
 	st := newComparer(e.cfg.States.Current(), read, e.cfg.Workers)
+	neighbors := make([][]neighbor, len(arrivals))
+	var compare sync.WaitGroup
+	for i, a := range arrivals {
+		compare.Go(func() { neighbors[i] = st.neighbors(a, near[i]) })
+	}
+	compare.Wait()
 	var all store.Plan
 	for i, a := range arrivals {
-		plan, err := e.planOne(ctx, st, a.Article.ID, near[i])
+		plan, err := e.planOne(ctx, st, a.Article.ID, neighbors[i])
 		if err != nil {
 			return errors.Join(fmt.Errorf("filing %s: %w", a.Article.ID, err), e.commit(ctx, &all))
 		}
@@ -119,49 +125,73 @@ func (e *Engine) fileBatch(ctx context.Context, ids []string) (err error) {
 }
 
 // planOne plans to file an article that is remembered.
-func (e *Engine) planOne(ctx context.Context, st *comparer, id string, near []string) (*store.Plan, error) {
+func (e *Engine) planOne(ctx context.Context, st *comparer, id string, near []neighbor) (*store.Plan, error) {
 	found, err := e.memory.get(ctx, []string{id})
 	if err != nil || len(found) == 0 {
 		return &store.Plan{}, err
 	}
 	a := found[0]
-	m, err := match(ctx, e.memory, st, a, near)
+	ids := make([]string, len(near))
+	for i, n := range near {
+		ids[i] = n.id
+	}
+	stored, err := e.memory.get(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	g, err := groupNear(ctx, e.memory, st, a, near, stored)
 	if err != nil {
 		return nil, err
 	}
 	var s Surroundings
-	if err := e.readStories(ctx, &s, a.Article.ID, a.Article.StoryID, m.storyID); err != nil {
+	if err := e.readStories(ctx, &s, id, g.Stories...); err != nil {
 		return nil, err
 	}
-	if m.partner != nil {
-		if s.Texts, err = e.beginnings(ctx, []string{m.partner.Article.ID, a.Article.ID}); err != nil {
-			return nil, err
-		}
+	if err := e.readGroups(ctx, &s, g, a); err != nil {
+		return nil, err
 	}
-	return PlanFiling(a, m, s, e.cfg.NewID), nil
+	return PlanFiling(a, g, s, e.cfg.NewID), nil
 }
 
-// match finds the story that an article fits, of those of the articles that are near it. It does
-// not compare the article with itself.
-func match(ctx context.Context, from source, st *comparer, a *store.Stored, near []string) (Match, error) {
-	found, err := from.get(ctx, near)
-	if err != nil {
-		return Match{}, err
-	}
-	w := st.weigh(a)
-	ids, m := shortlist(st, w, found)
-	samples := make(map[string][]*store.Stored, len(ids))
-	for _, id := range ids {
-		if samples[id], err = from.members(ctx, id, a.Article.ID, store.MaxSampled); err != nil {
-			return Match{}, err
+// readGroups reads the one-offs of groups into s, and, if there may be a new story, the texts for
+// its keywords. arrival is among the groups.
+func (e *Engine) readGroups(ctx context.Context, s *Surroundings, g *Grouping, arrival *store.Stored) (err error) {
+	filed := map[string]bool{}
+	for _, members := range s.Members {
+		for _, m := range members {
+			filed[m.Article.ID] = true
 		}
 	}
-	return m.withStories(st, w, samples), nil
+	var oneOffs, texts []string
+	fresh := len(g.Groups) > len(s.Stories)
+	for _, group := range g.Groups {
+		if len(group.Stories) > 0 { // it keeps the keywords of one of these
+			continue
+		}
+		old := arrival.Article.StoryID != "" && slices.Contains(group.Articles, arrival.Article.ID)
+		for _, id := range group.Articles {
+			old = old || filed[id]
+		}
+		fresh = fresh || !old
+		texts = append(texts, group.Articles...)
+	}
+	for _, group := range g.Groups {
+		for _, id := range group.Articles {
+			if !filed[id] && id != arrival.Article.ID {
+				oneOffs = append(oneOffs, id)
+			}
+		}
+	}
+	if s.OneOffs, err = e.memory.get(ctx, oneOffs); err != nil || !fresh {
+		return err
+	}
+	s.Texts, err = e.beginnings(ctx, texts)
+	return err
 }
 
-// near returns for each article the ids of those nearest to it by vector and by words, each once,
-// nearest first, without itself, and reads them and those of the articles that are stored.
-func (e *Engine) near(ctx context.Context, from source, articles []*store.Stored) (near [][]string, read []*store.Stored, err error) {
+// near returns for each article those nearest to it by vector and by words, each once, without
+// itself. read has all of them and those of the articles that are stored.
+func (e *Engine) near(ctx context.Context, from source, articles []*store.Stored) (near [][]*store.Stored, read []*store.Stored, err error) {
 	var queries []store.Query
 	var of []int // the article of each query
 	var all []string
@@ -181,20 +211,31 @@ func (e *Engine) near(ctx context.Context, from source, articles []*store.Stored
 	if err != nil {
 		return nil, nil, err
 	}
-	near = make([][]string, len(articles))
-	for q, list := range hits {
+	for _, list := range hits {
 		for _, h := range list {
-			if i := of[q]; !slices.Contains(near[i], h.ArticleID) {
-				near[i] = append(near[i], h.ArticleID)
-			}
 			if !seen[h.ArticleID] {
 				seen[h.ArticleID] = true
 				all = append(all, h.ArticleID)
 			}
 		}
 	}
-	read, err = from.get(ctx, all)
-	return near, read, err
+	if read, err = from.get(ctx, all); err != nil {
+		return nil, nil, err
+	}
+	byID := make(map[string]*store.Stored, len(read))
+	for _, a := range read {
+		byID[a.Article.ID] = a
+	}
+	near = make([][]*store.Stored, len(articles))
+	for q, list := range hits {
+		i := of[q]
+		for _, h := range list {
+			if a := byID[h.ArticleID]; a != nil && !slices.Contains(near[i], a) {
+				near[i] = append(near[i], a)
+			}
+		}
+	}
+	return near, read, nil
 }
 
 // readStories reads stories and their articles into s, without the article but. Empty ids are
@@ -244,19 +285,14 @@ func beginning(stored []store.Section) string {
 }
 
 // Delete deletes an article and takes it out of its story. erase deletes it from the store and
-// returns what was stored, nil if nothing was. After an error the next write repairs the story.
+// returns what was stored, nil if nothing was; it is called under the lock of writers. After an
+// error of the store the next write repairs the story.
 func (e *Engine) Delete(ctx context.Context, id string, erase func() (*store.Stored, error)) error {
-	// The article may be filed again after erase has read it and before this has the lock; apply
-	// records where.
-	at := &news.Membership{}
-	e.mu.Lock()
-	e.deleting[id] = at
-	e.mu.Unlock()
-	defer func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		delete(e.deleting, id)
-	}()
+	unlock, err := e.write(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	removed, err := erase()
 	if removed == nil {
 		return err
@@ -266,13 +302,8 @@ func (e *Engine) Delete(ctx context.Context, id string, erase func() (*store.Sto
 		e.cfg.Writer.SetClean(false)
 		return err
 	}
-	unlock, err := e.write(ctx)
-	if err == nil {
-		defer unlock()
-		// The article is gone, so its story follows even if nobody waits for the answer any more.
-		err = e.remove(context.WithoutCancel(ctx), id, cmp.Or(at.StoryID, removed.Article.StoryID))
-	}
-	if err != nil {
+	// The article is gone, so its story follows even if nobody waits for the answer any more.
+	if err := e.remove(context.WithoutCancel(ctx), id, removed.Article.StoryID); err != nil {
 		e.cfg.Writer.SetClean(false)
 		return fmt.Errorf("article %s: deleted, but its story still counts it: %w", id, err)
 	}

@@ -52,8 +52,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// Articles of one event that arrive in one batch: filing the first makes a story with the second,
-// which is filed next.
+// Articles of one event that arrive in one batch: filing the first makes a story of all.
 func TestFileBatch(t *testing.T) {
 	h := setUp(t)
 	h.put("a1", "flood", 1)
@@ -62,7 +61,7 @@ func TestFileBatch(t *testing.T) {
 	h.file("a1", "a2", "a3")
 	h.check()
 	flood := h.together("a1", "a2", "a3")
-	if got, want := h.kinds(0), []string{"created " + flood, "joined " + flood}; !slices.Equal(got, want) {
+	if got, want := h.kinds(0), []string{"created " + flood}; !slices.Equal(got, want) {
 		t.Errorf("events %q, want %q", got, want)
 	}
 }
@@ -227,7 +226,7 @@ func TestCopies(t *testing.T) {
 	if got := h.article("c").CopyOf; got != "a" {
 		t.Errorf("reclustered, c is a copy of %q", got)
 	}
-	h.must(h.forget(h.drop("a")))
+	h.must(h.delete("a"))
 	h.check()
 	for id, want := range map[string]string{"b": "", "c": "b", "undated": "b"} {
 		if got := h.article(id).CopyOf; got != want {
@@ -265,16 +264,6 @@ func TestDeletionsThatFail(t *testing.T) {
 		"the answer of the store is lost": func(h *harness) error {
 			return h.Delete(t.Context(), "a1", func() (*store.Stored, error) { return h.drop("a1"), storetest.ErrInjected })
 		},
-		"nobody waits": func(h *harness) error {
-			unlock, err := h.write(t.Context())
-			h.must(err)
-			defer unlock()
-			ctx, cancel := context.WithCancel(t.Context())
-			return h.Delete(ctx, "a1", func() (*store.Stored, error) {
-				cancel()
-				return h.drop("a1"), nil
-			})
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := setUp(t)
@@ -303,7 +292,7 @@ func TestDelete(t *testing.T) {
 	story := h.together("a1", "a2", "a3")
 
 	n := len(h.events())
-	h.must(h.forget(h.drop("x")))
+	h.must(h.delete("x"))
 	if got := h.kinds(n); len(got) > 0 {
 		t.Errorf("deleting a one-off caused %q", got)
 	}
@@ -313,7 +302,7 @@ func TestDelete(t *testing.T) {
 	h.must(h.forget(removed)) // again
 	h.check()
 	h.together("a2", "a3")
-	h.must(h.forget(h.drop("a2")))
+	h.must(h.delete("a2"))
 	h.check()
 	if got, want := h.kinds(n)[0], "left "+story; got != want {
 		t.Errorf("first event %q, want %q", got, want)
@@ -328,22 +317,29 @@ func TestDelete(t *testing.T) {
 	h.check()
 }
 
-// What was read of an article before it was deleted may be out of date when its turn comes.
-func TestDeleteFindsTheArticlesStory(t *testing.T) {
+// A deletion waits for its turn before it deletes. After that it is completed, whoever waits.
+func TestDeleteHasItsTurn(t *testing.T) {
 	h := setUp(t)
-	h.put("a1", "flood", 1)
-	h.file("a1") // a one-off
-	h.must(h.Delete(context.Background(), "a1", func() (*store.Stored, error) {
-		removed := h.drop("a1")
-		h.now = h.now.Add(time.Second)
-		h.put("a1", "flood", 1) // another one may come and be filed before the deletion has its turn
-		h.put("a2", "flood", 2)
-		h.put("a3", "flood", 3)
-		h.file("a2", "a3")
-		h.together("a1", "a2", "a3")
-		h.drop("a1")
-		return removed, nil
-	}))
+	for _, id := range []string{"a1", "a2", "a3"} {
+		h.put(id, "flood", int(id[1]))
+	}
+	h.file("a1", "a2", "a3")
+	unlock, err := h.write(t.Context())
+	h.must(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	erase := func() (*store.Stored, error) {
+		cancel()
+		return h.drop("a1"), nil
+	}
+	if err := h.Delete(ctx, "a1", erase); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while another writes: %v", err)
+	}
+	h.together("a1", "a2", "a3")
+	unlock()
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	h.must(h.Delete(ctx, "a1", erase))
 	h.check()
 	h.together("a2", "a3")
 }

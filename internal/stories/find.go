@@ -40,15 +40,16 @@ func (e *Engine) Find(ctx context.Context, draft news.Valid, n int) (*Found, err
 	if err != nil {
 		return nil, err
 	}
-	m, err := match(ctx, from, newComparer(st, nil, 1), seed, near[0])
+	c := newComparer(st, nil, 1)
+	g, err := groupNear(ctx, from, c, seed, c.neighbors(seed, near[0]), near[0])
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{StoryID: m.storyID, State: st.Version}
-	closest := m.stories[:min(len(m.stories), max(n, 0))]
+	found := &Found{StoryID: g.storyID, State: st.Version}
+	closest := g.fits[:min(len(g.fits), max(n, 0))]
 	ids := make([]string, len(closest))
-	for i, sm := range closest {
-		ids[i] = sm.storyID
+	for i, fit := range closest {
+		ids[i] = fit.storyID
 	}
 	list, err := e.cfg.Stories.Stories(ctx, ids, store.WithNothing)
 	if err != nil {

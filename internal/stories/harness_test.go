@@ -173,6 +173,11 @@ func (h *harness) drop(id string) *store.Stored {
 	return h.removed
 }
 
+// delete deletes an article.
+func (h *harness) delete(id string) error {
+	return h.Delete(context.Background(), id, func() (*store.Stored, error) { return h.drop(id), nil })
+}
+
 // forget takes an article that was dropped out of its story.
 func (h *harness) forget(removed *store.Stored) error {
 	return h.Delete(context.Background(), removed.Article.ID, func() (*store.Stored, error) { return removed, nil })

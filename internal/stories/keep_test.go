@@ -93,7 +93,7 @@ func TestArticlesAreKeptArranged(t *testing.T) {
 	if err := h.Delete(t.Context(), "nobody", func() (*store.Stored, error) { return nil, store.ErrNotFound }); !errors.Is(err, store.ErrNotFound) || h.unarranged.articles != 0 {
 		t.Errorf("an unknown article: %v, %d articles to arrange", err, h.unarranged.articles)
 	}
-	h.must(h.forget(h.drop("m9")))
+	h.must(h.delete("m9"))
 	h.later += arrangeQuiet
 	if keep(); h.unarranged.articles != 0 {
 		t.Error("an article has gone, and the others were not arranged")
@@ -154,7 +154,7 @@ func TestArrangingWhileArticlesArrive(t *testing.T) {
 		switch i % 6 {
 		case 3:
 			id := fmt.Sprintf("a%02d", i/2)
-			h.must(h.forget(h.drop(id)))
+			h.must(h.delete(id))
 			calm.drop(id)
 		case 5:
 			id, event := fmt.Sprintf("a%02d", i-1), fmt.Sprintf("event%d", i%7)

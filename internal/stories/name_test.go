@@ -137,13 +137,13 @@ func TestName(t *testing.T) {
 		t.Errorf("the model answers again: %+v, %q", got, h.story(flood).Title)
 	}
 	// Without most of the articles that the title cites it holds no longer.
-	h.must(h.forget(h.drop("f0")))
+	h.must(h.delete("f0"))
 	if s := h.story(flood); s.TitleModel == "" {
 		t.Errorf("with two of three cited articles the title is %q", s.Title)
 	}
 	h.put("f3", "flood", 3)
 	h.file("f3")
-	h.must(h.forget(h.drop("f1")))
+	h.must(h.delete("f1"))
 	if s := h.story(flood); s.Title != "On the flood" || s.TitleModel != "" || s.TitleArticles != nil {
 		t.Errorf("with one of three cited articles the title is %q, %+v", s.Title, s.Naming)
 	}

@@ -1,6 +1,8 @@
 package stories
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,55 +11,86 @@ import (
 	"throughline/internal/store"
 )
 
-// Surroundings are the stored stories that an article may leave or join.
+// Surroundings are what is stored around an article that is filed or was deleted.
 type Surroundings struct {
 	Stories map[string]*store.Story    // by id; deleted ones are missing
 	Members map[string][]*store.Stored // all articles of each story, without the article to file, ordered by id
-	Texts   map[string]string          // beginnings of the two articles of a new story, by article id
+	OneOffs []*store.Stored            // the other articles of the groups
+	Texts   map[string]string          // beginnings of the articles that keywords of new stories are made of, by id
 }
 
-// PlanFiling plans to file an article as its match says. Filed again, it keeps its story unless the
-// match names another or none.
-func PlanFiling(arrival *store.Stored, m Match, s Surroundings, newID func(kind string) string) *store.Plan {
-	f := newFiling(s)
-	a := clone(arrival)
-	target, from := m.storyID, a.Article.StoryID
-	if m.partner != nil {
-		target = newID("story")
+// PlanFiling plans to file an article: the stories around it become the groups of a Grouping. Ids
+// carry over by largest overlap. An article whose group is the story that it is in keeps its
+// probability, unless it is the one to file.
+func PlanFiling(arrival *store.Stored, g *Grouping, s Surroundings, newID func(kind string) string) *store.Plan {
+	f := newFiling(s, newID)
+	a := f.take(arrival)
+	f.contains(a.Article.StoryID, a.Article.ID)
+	f.regroup(g, a)
+	if a.Article.Membership != arrival.Article.Membership || arrival.Article.FiledRevision != arrival.Article.Revision {
+		f.plan.Memberships = append(f.plan.Memberships, store.Membership{ArticleID: a.Article.ID, Revision: arrival.Article.Revision, Membership: a.Article.Membership})
 	}
-	if from != "" && from != target {
-		f.takeOut(from, a.Article.ID)
-	}
-	switch {
-	case target == "":
-		a.Article.Membership = news.Membership{TopicID: a.Article.TopicID, ThemeID: a.Article.ThemeID}
-	case m.partner != nil:
-		f.create(target, a, m)
-	default:
-		f.add(target, a, m)
-	}
-	f.decide(arrival, a)
 	return f.finish()
 }
 
 // PlanRemoval plans to take a deleted article out of its story. If it was the original of copies,
-// another of them becomes the original.
+// another of them becomes the original. A story with one article left ends, and that article
+// becomes a one-off.
 func PlanRemoval(articleID, storyID string, s Surroundings) *store.Plan {
-	f := newFiling(s)
-	f.takeOut(storyID, articleID)
+	f := newFiling(s, nil)
+	if !f.contains(storyID, articleID) {
+		return &f.plan
+	}
+	g := &Grouping{}
+	if len(s.Members[storyID]) > 1 {
+		g.Groups = []Group{{Stories: []string{storyID}}}
+	}
+	f.regroup(g, nil)
 	return f.finish()
 }
 
-// filing is the work of one call of PlanFiling or PlanRemoval: it plans the few stories that an
-// article leaves and joins.
+// filing is the work of one call of PlanFiling or PlanRemoval.
 type filing struct {
 	Surroundings
+	newID         func(kind string) string
 	before, after snapshot
+	was, now      map[string]*store.Stored // the articles by id, and as they will be
 	plan          store.Plan
 }
 
-func newFiling(s Surroundings) *filing {
-	return &filing{Surroundings: s, before: make(snapshot), after: make(snapshot)}
+func newFiling(s Surroundings, newID func(kind string) string) *filing {
+	f := &filing{Surroundings: s, newID: newID, before: make(snapshot), after: make(snapshot), was: make(map[string]*store.Stored), now: make(map[string]*store.Stored)}
+	for id, story := range s.Stories {
+		if story == nil || story.MergedInto != "" {
+			continue
+		}
+		f.before[id] = entryOf(story.Title, idsOf(s.Members[id])...)
+		for _, m := range s.Members[id] {
+			f.take(m)
+		}
+	}
+	for _, m := range s.OneOffs {
+		f.take(m)
+	}
+	return f
+}
+
+// contains notes that a story has the article to file or the deleted one. It reports false if the
+// story ended, or does not have it any more.
+func (f *filing) contains(storyID, articleID string) bool {
+	before, ok := f.before[storyID]
+	if !ok || f.Stories[storyID].Articles == len(f.Members[storyID]) {
+		return false
+	}
+	before.members[articleID] = true
+	return true
+}
+
+// take returns an article that the plan may change.
+func (f *filing) take(s *store.Stored) *store.Stored {
+	c := clone(s)
+	f.was[s.Article.ID], f.now[s.Article.ID] = s, c
+	return c
 }
 
 // clone returns a copy of an article whose fields may be changed. It shares the vectors.
@@ -92,109 +125,112 @@ func articles(members []*store.Stored) []*news.Article {
 
 func byArticleID(a, b *store.Stored) int { return strings.Compare(a.Article.ID, b.Article.ID) }
 
-// story returns a story and its articles; nil if it was deleted or merged.
-func (f *filing) story(id string) (*store.Story, []*store.Stored) {
-	story := f.Stories[id]
-	if story == nil || story.MergedInto != "" {
-		return nil, nil
+// regroup makes stories of groups; a is the arrival, nil if there is none. Articles in no group
+// become one-offs.
+func (f *filing) regroup(g *Grouping, a *store.Stored) {
+	old := make(map[string]group)
+	for id, e := range f.before {
+		old[id] = e.sorted()
 	}
-	f.before[id] = entryOf(story.Title, idsOf(f.Members[id])...)
-	return story, f.Members[id]
-}
-
-// takeOut takes an article out of a story. A story with one article left ends, and that article
-// becomes a one-off.
-func (f *filing) takeOut(id, articleID string) {
-	story, members := f.story(id)
-	if story == nil {
-		return
-	}
-	if story.Articles == len(members) { // it does not contain the article any more
-		delete(f.before, id)
-		return
-	}
-	f.before[id].members[articleID] = true
-	now := clones(members)
-	if len(now) < 2 {
-		for _, s := range now {
-			s.Article.Membership = news.Membership{TopicID: s.Article.TopicID, ThemeID: s.Article.ThemeID}
+	groups, probability := make([]group, len(g.Groups)), make(map[string]float64)
+	left := maps.Clone(f.now)
+	for i, part := range g.Groups {
+		for k, id := range part.Articles {
+			groups[i], probability[id] = append(groups[i], id), part.Probability[k]
 		}
-	} else {
-		reassignOriginals(articles(now))
-		f.describe(*story, now)
-	}
-	f.move(members, now)
-}
-
-// add puts an article into a story, or decides about it again if it is there.
-func (f *filing) add(id string, a *store.Stored, m Match) {
-	story, members := f.story(id)
-	if story == nil { // the story ended after the match
-		a.Article.Membership = news.Membership{TopicID: a.Article.TopicID, ThemeID: a.Article.ThemeID}
-		return
-	}
-	if a.Article.StoryID == id {
-		f.before[id].members[a.Article.ID] = true
-	}
-	f.join(*story, members, a, m)
-}
-
-// create makes a story of two one-offs.
-func (f *filing) create(id string, a *store.Stored, m Match) {
-	p := &m.partner.Article
-	story := store.Story{Story: news.Story{ID: id, TopicID: p.TopicID, ThemeID: p.ThemeID}}
-	documents := []cluster.Document{document(p, f.Texts[p.ID]), document(&a.Article, f.Texts[a.Article.ID])}
-	story.Keywords = cluster.Keywords([][]cluster.Document{documents}, keywordOptions)[0]
-	f.join(story, []*store.Stored{m.partner}, a, m)
-}
-
-// join makes an article a member of a story and of the copy group of the members that it is a copy
-// of.
-func (f *filing) join(story store.Story, members []*store.Stored, a *store.Stored, m Match) {
-	others := clones(members)
-	reassignOriginals(articles(others)) // its text may have changed, so its copies get another original
-	a.Article.CopyOf = ""
-	all := append(slices.Clone(others), a)
-	slices.SortFunc(all, byArticleID)
-	groups := make(map[string]bool)
-	for _, s := range all {
-		if s == a || s.Article.StoryID != story.ID {
-			s.Article.StoryID, s.Article.Probability = story.ID, m.probability
-			s.Article.TopicID, s.Article.ThemeID = story.TopicID, story.ThemeID
+		for _, id := range part.Stories {
+			groups[i] = append(groups[i], idsOf(f.Members[id])...)
 		}
-		if slices.Contains(m.copies, s.Article.ID) {
-			groups[s.Article.CopyGroup()] = true
+		slices.Sort(groups[i])
+		for _, id := range groups[i] {
+			delete(left, id)
 		}
 	}
-	if len(groups) > 0 {
-		var group []*news.Article
-		for _, s := range all {
-			if s == a || groups[s.Article.CopyGroup()] {
-				group = append(group, &s.Article)
+	for i, id := range carryIDs(old, groups, func() string { return f.newID("story") }) {
+		story := store.Story{Story: news.Story{ID: id}}
+		if known := f.Stories[id]; known != nil && known.MergedInto == "" {
+			story = *known
+		} else {
+			story.Keywords = f.keywords(groups[i])
+		}
+		members := make([]*store.Stored, len(groups[i]))
+		for k, articleID := range groups[i] {
+			members[k] = f.now[articleID]
+		}
+		f.place(&story, members, g, a)
+		for _, m := range members {
+			if m == a || m.Article.StoryID != id {
+				m.Article.StoryID, m.Article.Probability = id, probability[m.Article.ID]
+			}
+			m.Article.TopicID, m.Article.ThemeID = story.TopicID, story.ThemeID
+		}
+		f.copies(members, g.Copies, a)
+		f.describe(story, members)
+	}
+	for _, s := range left {
+		was := &s.Article.Membership
+		s.Article.Membership = news.Membership{TopicID: was.TopicID, ThemeID: was.ThemeID}
+	}
+	if a != nil && a.Article.StoryID == "" && g.TopicID != "" {
+		a.Article.TopicID, a.Article.ThemeID = g.TopicID, g.ThemeID
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.now)) {
+		if s := f.now[id]; s != a && f.was[id].Article.Membership != s.Article.Membership {
+			f.plan.Memberships = append(f.plan.Memberships, store.Membership{ArticleID: id, Membership: s.Article.Membership})
+		}
+	}
+}
+
+// keywords returns the keywords of a new story.
+func (f *filing) keywords(ids []string) []string {
+	var documents []cluster.Document
+	for _, id := range ids {
+		if text, ok := f.Texts[id]; ok {
+			documents = append(documents, document(&f.now[id].Article, text))
+		}
+	}
+	return cluster.Keywords([][]cluster.Document{documents}, keywordOptions)[0]
+}
+
+// place gives a story without a topic the one of most of its articles, or that of most of the
+// articles near the arrival, or a new one.
+func (f *filing) place(story *store.Story, members []*store.Stored, g *Grouping, a *store.Stored) {
+	if story.TopicID != "" {
+		return
+	}
+	counts := make(map[string]int)
+	for _, m := range members {
+		if id := m.Article.TopicID; id != "" && m != a {
+			if counts[id]++; counts[id] > counts[story.TopicID] {
+				story.TopicID, story.ThemeID = id, m.Article.ThemeID
 			}
 		}
-		markCopies(group)
 	}
-	f.move(members, others)
-	f.describe(story, all)
-}
-
-// decide plans the membership of the article. With its revision, the article is not pending any
-// more.
-func (f *filing) decide(was, now *store.Stored) {
-	if was.Article.Membership != now.Article.Membership || was.Article.FiledRevision != was.Article.Revision {
-		f.plan.Memberships = append(f.plan.Memberships, store.Membership{
-			ArticleID: now.Article.ID, Revision: was.Article.Revision, Membership: now.Article.Membership})
+	if story.TopicID == "" {
+		story.TopicID, story.ThemeID = g.TopicID, g.ThemeID
 	}
 }
 
-// move plans the changed memberships of other articles.
-func (f *filing) move(was, now []*store.Stored) {
-	for i, s := range now {
-		if was[i].Article.Membership != s.Article.Membership {
-			f.plan.Memberships = append(f.plan.Memberships, store.Membership{ArticleID: s.Article.ID, Membership: s.Article.Membership})
+// copies gives the copies of a story their originals. The arrival is in the copy group of the
+// articles that have its text.
+func (f *filing) copies(members []*store.Stored, ofArrival []string, a *store.Stored) {
+	all := articles(members)
+	if a != nil && slices.Contains(members, a) {
+		a.Article.CopyOf = ""
+		// The text of the arrival may have changed, so its copies get another original.
+		reassignOriginals(slices.DeleteFunc(slices.Clone(all), func(m *news.Article) bool { return m == &a.Article }))
+		groups := map[string]bool{}
+		for _, m := range all {
+			if slices.Contains(ofArrival, m.ID) {
+				groups[m.CopyGroup()] = true
+			}
 		}
+		if len(groups) > 0 {
+			markCopies(slices.DeleteFunc(slices.Clone(all), func(m *news.Article) bool { return m != &a.Article && !groups[m.CopyGroup()] }))
+		}
+		return
 	}
+	reassignOriginals(all)
 }
 
 // describe plans a story with its new members.
@@ -205,11 +241,25 @@ func (f *filing) describe(story store.Story, members []*store.Stored) {
 	switch {
 	case before == nil:
 		story.Version = 1
+		if story.TopicID == "" {
+			f.startTopic(&story, members)
+		}
 		f.plan.NewStories = append(f.plan.NewStories, story)
-	case changedStory(before, &story) || len(f.after[story.ID].without(f.before[story.ID])) > 0:
+	case changedStory(before, &story) || !maps.Equal(f.after[story.ID].members, f.before[story.ID].members):
 		story.Version++
 		f.plan.Stories = append(f.plan.Stories, story)
 	}
+}
+
+// startTopic puts a new story that is near no topic into a topic of its own.
+func (f *filing) startTopic(story *store.Story, members []*store.Stored) {
+	story.TopicID = f.newID(string(news.LevelTopic))
+	for _, m := range members {
+		m.Article.TopicID, m.Article.ThemeID = story.TopicID, ""
+	}
+	t := store.Topic{Topic: news.Topic{ID: story.TopicID, Level: news.LevelTopic, Keywords: story.Keywords, Title: cmp.Or(TopicTitle(story.Keywords), story.Title),
+		Stories: 1, Articles: len(members), First: story.First, Last: story.Last, Representative: story.ID, Version: 1}, Dense: story.Dense}
+	f.plan.Topics = append(f.plan.Topics, t)
 }
 
 // finish completes the plan with the stories that ended and the events.

@@ -185,34 +185,56 @@ func (w *world) check(t *rapid.T) {
 	}
 }
 
-// anyMatch draws where an arrival fits: the plan must be right whatever the comparison says.
-func (w *world) anyMatch(t *rapid.T, arrival string) Match {
-	m := Match{probability: rapid.Float64Range(0, 1).Draw(t, "probability")}
-	var alone []*store.Stored
-	for _, a := range w.sorted() {
-		if a.Article.ID == arrival {
+// anyGrouping draws what an arrival, some stories and some one-offs become: the plan must be right
+// whatever the comparison says.
+func (w *world) anyGrouping(t *rapid.T, arrival string) (*Grouping, Surroundings) {
+	g := &Grouping{}
+	if own := w.articles[arrival].Article.StoryID; own != "" {
+		g.Stories = []string{own}
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.stories)) {
+		if w.stories[id].MergedInto == "" && !slices.Contains(g.Stories, id) && rapid.Bool().Draw(t, "near") {
+			g.Stories = append(g.Stories, id)
+		}
+	}
+	s := w.surroundings(arrival, g.Stories...)
+	groups := make([]Group, 3)
+	join := func(id string) {
+		if to := rapid.IntRange(-1, len(groups)-1).Draw(t, "group"); to >= 0 {
+			groups[to].Articles = append(groups[to].Articles, id)
+			groups[to].Probability = append(groups[to].Probability, rapid.Float64Range(0, 1).Draw(t, "probability"))
+		}
+	}
+	join(arrival)
+	for _, id := range g.Stories {
+		if len(s.Members[id]) > 1 && rapid.Bool().Draw(t, "whole") {
+			to := rapid.IntRange(0, len(groups)-1).Draw(t, "group")
+			groups[to].Stories = append(groups[to].Stories, id)
 			continue
 		}
-		if a.Article.StoryID == "" {
-			alone = append(alone, a)
-		}
-		if rapid.IntRange(0, 9).Draw(t, "copy") == 0 {
-			m.copies = append(m.copies, a.Article.ID)
+		for _, m := range s.Members[id] {
+			join(m.Article.ID)
 		}
 	}
-	var live []string
-	for _, id := range slices.Sorted(maps.Keys(w.stories)) {
-		if w.stories[id].MergedInto == "" {
-			live = append(live, id)
+	for _, a := range w.sorted() {
+		id := a.Article.ID
+		if id != arrival && a.Article.StoryID == "" && rapid.Bool().Draw(t, "near") {
+			s.OneOffs = append(s.OneOffs, a)
+			join(id)
+		}
+		if id != arrival && rapid.IntRange(0, 9).Draw(t, "copy") == 0 {
+			g.Copies = append(g.Copies, id)
 		}
 	}
-	switch kind := rapid.IntRange(0, 2).Draw(t, "kind"); {
-	case kind == 0 && len(live) > 0:
-		m.storyID = rapid.SampledFrom(live).Draw(t, "story")
-	case kind == 1 && len(alone) > 0:
-		m.partner = rapid.SampledFrom(alone).Draw(t, "partner")
+	for _, group := range groups {
+		if len(group.Stories) > 0 || len(group.Articles) > 1 {
+			g.Groups = append(g.Groups, group)
+		}
 	}
-	return m
+	if topic := rapid.SampledFrom(append(slices.Sorted(maps.Keys(w.topics)), "")).Draw(t, "topic"); topic != "" && w.topics[topic].Level == news.LevelTopic {
+		g.TopicID = topic
+	}
+	return g, s
 }
 
 // anyHierarchy draws labels of so many articles that nest.
@@ -306,8 +328,8 @@ func TestPlansKeepTheWorldWhole(t *testing.T) {
 				id := fmt.Sprint("a", rapid.IntRange(0, 11).Draw(t, "article"))
 				a := w.put(id, rapid.Uint64Range(0, 99).Draw(t, "text"))
 				before = printed(w)
-				m := w.anyMatch(t, id)
-				plan = PlanFiling(a, m, w.surroundings(id, a.Article.StoryID, m.storyID), w.newID)
+				g, s := w.anyGrouping(t, id)
+				plan = PlanFiling(a, g, s, w.newID)
 				if !slices.ContainsFunc(plan.Memberships, func(m store.Membership) bool { return m.ArticleID == id && m.Revision == a.Article.Revision }) {
 					t.Fatalf("the plan does not file %s:\n%s", id, plan)
 				}
@@ -352,7 +374,7 @@ func TestPlansKeepTheWorldWhole(t *testing.T) {
 		}
 		for _, a := range w.sorted() { // whoever looks for what is pending finds it
 			if a.Article.FiledRevision != a.Article.Revision {
-				w.apply(PlanFiling(a, Match{}, w.surroundings(a.Article.ID, a.Article.StoryID), w.newID), allSteps)
+				w.apply(PlanFiling(a, &Grouping{}, w.surroundings(a.Article.ID, a.Article.StoryID), w.newID), allSteps)
 			}
 		}
 		w.check(t)
@@ -383,11 +405,15 @@ func printed(w *world) string {
 func TestPlanOfAnArrival(t *testing.T) {
 	w := newWorld()
 	first, second := w.put("a", 1), w.put("b", 2)
-	w.apply(PlanFiling(first, Match{}, w.surroundings("a"), w.newID), allSteps)
-	plan := PlanFiling(second, Match{partner: w.articles["a"], probability: .75, copies: []string{"a"}}, w.surroundings("b"), w.newID)
-	const want = `new story story-001 "Title 1": 2 articles
-article b: story story-001, topic -, theme -, copy of a, probability 0.75, filed
-article a: story story-001, topic -, theme -, copy of -, probability 0.75
+	w.apply(PlanFiling(first, &Grouping{}, w.surroundings("a"), w.newID), allSteps)
+	s := w.surroundings("b")
+	s.OneOffs, s.Texts = []*store.Stored{w.articles["a"]}, map[string]string{"a": "Heron seen. Heron gone.", "b": "A heron."}
+	g := &Grouping{Groups: []Group{{Articles: []string{"b", "a"}, Probability: []float64{.75, .75}}}, Copies: []string{"a"}}
+	plan := PlanFiling(second, g, s, w.newID)
+	const want = `topic topic-002 "Heron, Title": 1 stories, 2 articles
+new story story-001 "Title 1": 2 articles
+article b: story story-001, topic topic-002, theme -, copy of a, probability 0.75, filed
+article a: story story-001, topic topic-002, theme -, copy of -, probability 0.75
 ledger: created story-001 a b
 `
 	got := strings.Split(plan.String(), "\n")

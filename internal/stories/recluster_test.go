@@ -58,7 +58,7 @@ func TestRecluster(t *testing.T) {
 	h.put("t0", "theft", 0)
 	launch := h.together("l0", "l1", "l2")
 	h.put("l3", "launch", 3)
-	h.must(h.forget(h.drop("f0"))) // of two
+	h.must(h.delete("f0")) // of two
 	s = h.recluster()
 	h.check()
 	if s.Merged != 1 || s.Deleted != 1 || s.Stories != 2 || s.OneOffs != 6 {
@@ -245,8 +245,7 @@ func TestReclusterForgetsTheOrderOfArrival(t *testing.T) {
 	}
 }
 
-// An article that is deleted while a run is under way: the run files it, and Delete, which has to
-// wait, takes it out.
+// An article may be deleted while a run is under way.
 func TestDeletionDuringRecluster(t *testing.T) {
 	h := setUp(t)
 	h.fill()
@@ -254,8 +253,7 @@ func TestDeletionDuringRecluster(t *testing.T) {
 	_, err := h.Recluster(context.Background(), ReclusterOptions{}, func(stage string, _ float64) {
 		switch stage {
 		case "naming":
-			removed := h.drop("m0")
-			go func() { forgotten <- h.forget(removed) }()
+			go func() { forgotten <- h.delete("m0") }()
 		}
 	})
 	h.must(err)

@@ -92,12 +92,9 @@ type Engine struct {
 	writing   chan struct{} // holds one value while a call reads, plans and applies
 	arranging chan struct{} // holds one value while Recluster makes an arrangement and applies it
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when events are appended to the ledger
-	arrived chan struct{} // has one value after filing has failed
-	// deleting has the articles that are being deleted, by id, with the membership that a plan gave
-	// them meanwhile.
-	deleting   map[string]*news.Membership
+	mu         sync.Mutex
+	changed    chan struct{}    // closed and replaced when events are appended to the ledger
+	arrived    chan struct{}    // has one value after filing has failed
 	requests   []*filingRequest // that wait for their turn
 	since      *changes         // what changed since the arrangement that is being made read the store; nil: none is
 	unarranged unarranged
@@ -113,7 +110,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	return &Engine{
 		cfg: cfg, writing: make(chan struct{}, 1), arranging: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
-		deleting: make(map[string]*news.Membership), memory: newMemory(cfg.Articles, cfg.Stories, mostRemembered), naming: naming{busy: make(chan struct{}, 1)},
+		memory: newMemory(cfg.Articles, cfg.Stories, mostRemembered), naming: naming{busy: make(chan struct{}, 1)},
 	}, nil
 }
 
@@ -159,14 +156,9 @@ func (e *Engine) commit(ctx context.Context, plan *store.Plan) error {
 	if err := e.cfg.Writer.Apply(context.WithoutCancel(ctx), plan); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, m := range plan.Memberships {
-		if at := e.deleting[m.ArticleID]; at != nil {
-			*at = m.Membership
-		}
-	}
 	if len(plan.Events) > 0 {
+		e.mu.Lock()
+		defer e.mu.Unlock()
 		close(e.changed)
 		e.changed = make(chan struct{})
 	}
