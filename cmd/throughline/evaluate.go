@@ -14,6 +14,7 @@ import (
 	"throughline/embed"
 	"throughline/internal/evaluate"
 	"throughline/internal/store"
+	"throughline/internal/stories"
 )
 
 type evaluateCmd struct {
@@ -195,7 +196,7 @@ func (c *evaluateCmd) live(ctx context.Context, p *program, source *vectorSource
 		opts := evaluate.Options{Now: time.Now, Vectors: vectors, Progress: shown.count}
 		var result *evaluate.Live
 		err = p.withEngine(ctx, embedder, vectors != nil, p.cli.Workers, func(e *engine) error {
-			sys := evaluate.LiveEngines{Engines: e.evaluated(), Background: []func(context.Context){e.states.Run, e.stories.KeepFiling, e.stories.KeepArranged}}
+			sys := evaluate.LiveEngines{Engines: e.evaluated(), Background: []func(context.Context){e.states.Run, e.stories.KeepFiling, func(ctx context.Context) { e.stories.KeepArranged(ctx, stories.DefaultWindow) }}}
 			result, err = evaluate.RunLive(ctx, sys, name, evaluate.Read(ctx, name, p.readOptions()), opts)
 			return err
 		})

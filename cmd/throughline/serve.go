@@ -27,14 +27,16 @@ import (
 )
 
 type serveCmd struct {
-	Paths    []string      `arg:"" optional:"" name:"path" help:"Files and directories to ingest first; - is standard input."`
-	Listen   string        `default:"127.0.0.1:50051" help:"Address of the gRPC port; port 0: any free one."`
-	HTTP     string        `name:"http" default:"127.0.0.1:8080" help:"Address of the HTTP port for JSON and the page; empty: none."`
-	ReadOnly bool          `help:"Do not write. Many such servers can share a Qdrant with one writer."`
-	Arrange  bool          `default:"true" negatable:"" help:"Arrange all articles anew by itself, soon after some have changed."`
-	Keep     age           `placeholder:"AGE" help:"Delete articles older than this, such as 90d. Default: keep all."`
-	KeepBy   string        `enum:"published,arrived" default:"published" help:"Count --keep from when an article was published or arrived."`
-	Drain    time.Duration `default:"10s" help:"Time that running calls have to end at shutdown."`
+	Paths         []string      `arg:"" optional:"" name:"path" help:"Files and directories to ingest first; - is standard input."`
+	Listen        string        `default:"127.0.0.1:50051" help:"Address of the gRPC port; port 0: any free one."`
+	HTTP          string        `name:"http" default:"127.0.0.1:8080" help:"Address of the HTTP port for JSON and the page; empty: none."`
+	ReadOnly      bool          `help:"Do not write. Many such servers can share a Qdrant with one writer."`
+	Arrange       bool          `default:"true" negatable:"" help:"Arrange all articles anew by itself, soon after some have changed."`
+	ArrangeMost   int           `default:"50000" help:"Articles that are arranged at once, the latest; a smaller store whole."`
+	ArrangeWithin age           `default:"30d" placeholder:"AGE" help:"Of a larger store arrange the stories with articles of this age."`
+	Keep          age           `placeholder:"AGE" help:"Delete articles older than this, such as 90d. Default: keep all."`
+	KeepBy        string        `enum:"published,arrived" default:"published" help:"Count --keep from when an article was published or arrived."`
+	Drain         time.Duration `default:"10s" help:"Time that running calls have to end at shutdown."`
 }
 
 // age is a time such as 90d, 2w or 36h.
@@ -72,6 +74,8 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		return usageError{errors.New("--listen: give HOST:PORT")}
 	case c.ReadOnly && c.Keep > 0:
 		return usageError{errors.New("--read-only cannot delete articles: leave out --keep")}
+	case c.ArrangeMost < 1:
+		return usageError{fmt.Errorf("--arrange-most %d: must be more than 0", c.ArrangeMost)}
 	case c.Drain <= 0:
 		return usageError{fmt.Errorf("--drain %s: must be more than 0", c.Drain)}
 	}
@@ -129,7 +133,9 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 			})
 		}
 		if c.Arrange {
-			background(e.stories.KeepArranged)
+			background(func(ctx context.Context) {
+				e.stories.KeepArranged(ctx, stories.Window{Most: c.ArrangeMost, Age: time.Duration(c.ArrangeWithin)})
+			})
 		}
 		if e.namer != nil && !c.ReadOnly {
 			background(func(ctx context.Context) { e.stories.KeepNaming(ctx, e.namer) })

@@ -10,6 +10,7 @@ import (
 	"throughline/embed/minilm"
 	"throughline/internal/news"
 	"throughline/internal/producttest"
+	"throughline/internal/stories"
 )
 
 // Of the seeds the streamed stories are the rebuilt ones when it is quiet, with topics.
@@ -20,7 +21,7 @@ func TestLive(t *testing.T) {
 	}
 	p := producttest.New(t, producttest.Options{Embedder: model})
 	sys := LiveEngines{Engines: Engines{Pipeline: p.Ingest, Ranking: p.Related, Stories: p.Stories, Store: p.Store},
-		Background: []func(context.Context){p.States.Run, p.Stories.KeepFiling, p.Stories.KeepArranged}}
+		Background: []func(context.Context){p.States.Run, p.Stories.KeepFiling, func(ctx context.Context) { p.Stories.KeepArranged(ctx, stories.DefaultWindow) }}}
 	live, err := RunLive(t.Context(), sys, "seeds", seeds(t), Options{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ func (e *Engine) endArranging(took time.Duration, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.since = nil
-	e.unarranged.ended(e.cfg.Now(), took, err)
+	e.unarranged.end(e.cfg.Now(), took, err)
 	if err != nil {
 		e.unarranged.articles++
 	}
@@ -94,7 +94,8 @@ func (e *Engine) catchUp(ctx context.Context, f *finding) error {
 			return err
 		}
 		for i, s := range found {
-			if delete(f.Stories, page[i]); s != nil && s.MergedInto == "" {
+			known := f.Stories[page[i]] != nil || f.Outside == nil
+			if delete(f.Stories, page[i]); s != nil && s.MergedInto == "" && known {
 				f.Stories[s.ID] = s
 			}
 		}
@@ -116,6 +117,11 @@ func (e *Engine) catchUp(ctx context.Context, f *finding) error {
 	articles := make(map[string]*store.Stored, len(ids))
 	for i, id := range ids {
 		articles[id] = read[i]
+	}
+	if f.Outside != nil {
+		if err := e.complete(ctx, f.Inventory, articles); err != nil {
+			return err
+		}
 	}
 	f.Articles, f.Hierarchy = caughtUp(f.Articles, f.Hierarchy, articles)
 	return e.readTexts(ctx, f)

@@ -15,47 +15,53 @@ const (
 	// arrangeShare is the share of changed articles from which all are arranged while more arrive.
 	arrangeShare = 0.1
 	// arrangeRest is how many times as long as the last arrangement took KeepArranged rests after
-	// it.
-	arrangeRest = 4
+	// it, and arrangeLongRest the same while fewer than arrangeFew of the articles have changed:
+	// these were linked anew when they arrived.
+	arrangeRest, arrangeLongRest = 4, 20
+	arrangeFew                   = 0.01
 	// arrangeRetry is the rest after the first arrangement that failed. It doubles with each, up to
 	// arrangeRetryMost.
 	arrangeRetry     = 30 * time.Second
 	arrangeRetryMost = time.Hour
-	// arrangeMost is the most articles that KeepArranged arranges: those of a larger store take
-	// gigabytes and minutes. They are filed one by one, and arranged on request.
-	arrangeMost = 50_000
 	// arrangeEvery is the interval at which KeepArranged looks.
 	arrangeEvery = 250 * time.Millisecond
 )
 
 // unarranged is what has changed since all articles were arranged last.
 type unarranged struct {
-	articles int       // that arrived, changed or went
-	last     time.Time // of these changes
-	rest     time.Time // until then nothing is arranged
-	failures int
+	articles int           // that arrived, changed or went
+	last     time.Time     // of these changes
+	ended    time.Time     // of the last arrangement
+	took     time.Duration // the same
+	failures int           // in a row
 }
 
-// due reports whether it is time to arrange all articles, of which there are so many.
+// due reports whether it is time to arrange, in a store of so many articles.
 func (u unarranged) due(now time.Time, articles int) bool {
-	return u.articles > 0 && articles <= arrangeMost && !now.Before(u.rest) &&
-		(now.Sub(u.last) >= arrangeQuiet || float64(u.articles) >= arrangeShare*float64(articles))
+	share := float64(u.articles) / float64(max(articles, 1))
+	rest := arrangeRest * u.took
+	if share < arrangeFew {
+		rest = arrangeLongRest * u.took
+	}
+	if u.failures > 0 {
+		rest = min(arrangeRetry<<min(u.failures-1, 10), arrangeRetryMost)
+	}
+	return u.articles > 0 && now.Sub(u.ended) >= rest && (now.Sub(u.last) >= arrangeQuiet || share >= arrangeShare)
 }
 
-// ended notes an arrangement that ended now. With an error what has changed is arranged later.
-func (u *unarranged) ended(now time.Time, took time.Duration, err error) {
-	if u.rest = now.Add(arrangeRest * took); err == nil {
+// end notes an arrangement that ended now. With an error what has changed is arranged later.
+func (u *unarranged) end(now time.Time, took time.Duration, err error) {
+	u.ended, u.took = now, took
+	if u.failures++; err == nil {
 		u.failures = 0
-		return
 	}
-	u.rest = now.Add(min(arrangeRetry<<min(u.failures, 10), arrangeRetryMost))
-	u.failures++
 }
 
 // KeepArranged arranges all articles anew whenever some have changed, until ctx ends: soon after
 // the last change, and while changes go on after every tenth of the articles. It rests four times
-// as long as it works. Failures are logged and retried.
-func (e *Engine) KeepArranged(ctx context.Context) {
+// as long as it works, and twenty times while few articles have changed. Of a store that is larger
+// than the window it arranges what lies in it. Failures are logged and retried.
+func (e *Engine) KeepArranged(ctx context.Context, w Window) {
 	if e.cfg.Writer == nil {
 		return
 	}
@@ -66,18 +72,13 @@ func (e *Engine) KeepArranged(ctx context.Context) {
 	}
 	ticker := time.NewTicker(arrangeEvery)
 	defer ticker.Stop()
-	warned := false
 	for {
-		if n := e.cfg.States.Current().Stats.Articles(); n > arrangeMost && !warned {
-			warned = true
-			e.cfg.Logger.WarnContext(ctx, "too many articles to arrange all of them again and again: call Recluster, or run cluster --apply", "articles", n, "most", arrangeMost)
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		if err := e.keepArranged(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
+		if err := e.keepArranged(ctx, w); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
 			e.cfg.Logger.WarnContext(ctx, "cannot arrange the articles; trying again", "error", err)
 		}
 	}
@@ -90,20 +91,28 @@ func (e *Engine) Arranged() bool {
 	return e.unarranged.articles == 0 && e.since == nil
 }
 
-// keepArranged arranges all articles if that is due, as the last request wanted.
-func (e *Engine) keepArranged(ctx context.Context) error {
+// keepArranged arranges the articles if that is due, as the last request wanted.
+func (e *Engine) keepArranged(ctx context.Context, w Window) error {
 	e.mu.Lock()
 	u := e.unarranged
 	e.mu.Unlock()
-	if !u.due(e.cfg.Now(), e.cfg.States.Current().Stats.Articles()) {
+	articles := e.cfg.States.Current().Stats.Articles()
+	if !u.due(e.cfg.Now(), articles) {
 		return nil
 	}
 	last, _ := e.cfg.States.Arranged()
-	a, err := e.Recluster(ctx, ReclusterOptions{Target: last.Asked, Topics: last.Topics}, nil)
+	opts := ReclusterOptions{Target: last.Asked, Topics: last.Topics}
+	if articles > w.Most {
+		opts.Window = &w
+	}
+	a, err := e.Recluster(ctx, opts, nil)
 	if err != nil {
 		return err
 	}
 	sum := &a.Summary
-	e.cfg.Logger.InfoContext(ctx, "arranged all articles", "articles", sum.Articles, "stories", sum.Stories, "topics", sum.Topics, "moved", sum.Moved, "took", sum.Took)
+	if log := e.cfg.Logger; opts.Window != nil {
+		log.InfoContext(ctx, "the store is larger than what is arranged at once: arranged the latest articles", "stored", articles, "most", w.Most, "since", sum.Since)
+	}
+	e.cfg.Logger.InfoContext(ctx, "arranged articles", "articles", sum.Articles, "stories", sum.Stories, "topics", sum.Topics, "moved", sum.Moved, "took", sum.Took)
 	return nil
 }

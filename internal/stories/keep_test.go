@@ -21,38 +21,41 @@ import (
 
 func TestArrangementIsDue(t *testing.T) {
 	now := time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)
+	long := now.Add(-time.Hour)
 	for name, c := range map[string]struct {
 		u    unarranged
 		want bool
 	}{
-		"nothing has changed":          {unarranged{last: now.Add(-time.Hour)}, false},
+		"nothing has changed":          {unarranged{last: long}, false},
 		"quiet":                        {unarranged{articles: 1, last: now.Add(-arrangeQuiet)}, true},
-		"not quiet":                    {unarranged{articles: 9, last: now.Add(-time.Second)}, false},
-		"not quiet, a tenth":           {unarranged{articles: 10, last: now}, true},
-		"rests, though quiet":          {unarranged{articles: 1, last: now.Add(-time.Hour), rest: now.Add(1)}, false},
-		"rests, though all is changed": {unarranged{articles: 100, last: now, rest: now.Add(1)}, false},
-		"has rested":                   {unarranged{articles: 1, last: now.Add(-time.Hour), rest: now}, true},
+		"not quiet":                    {unarranged{articles: 99, last: now.Add(-time.Second)}, false},
+		"not quiet, a tenth":           {unarranged{articles: 100, last: now}, true},
+		"rests, though quiet":          {unarranged{articles: 10, last: long, ended: now.Add(-4*time.Second + 1), took: time.Second}, false},
+		"rests, though all is changed": {unarranged{articles: 1000, last: now, ended: now.Add(-4*time.Second + 1), took: time.Second}, false},
+		"has rested":                   {unarranged{articles: 10, last: long, ended: now.Add(-4 * time.Second), took: time.Second}, true},
+		"few, has rested as for many":  {unarranged{articles: 9, last: long, ended: now.Add(-4 * time.Second), took: time.Second}, false},
+		"few, has rested":              {unarranged{articles: 9, last: long, ended: now.Add(-20 * time.Second), took: time.Second}, true},
 	} {
-		if got := c.u.due(now, 100); got != c.want {
+		if got := c.u.due(now, 1000); got != c.want {
 			t.Errorf("%s: due %v", name, got)
 		}
 	}
-	quiet := unarranged{articles: 1, last: now.Add(-time.Hour)}
-	if !quiet.due(now, arrangeMost) || quiet.due(now, arrangeMost+1) {
-		t.Error("the number of articles does not matter")
-	}
-	var u unarranged
-	u.ended(now, 3*time.Second, nil)
-	if want := now.Add(12 * time.Second); u.rest != want {
-		t.Errorf("rests until %v, want %v", u.rest, want)
-	}
+	u := unarranged{articles: 1, last: long}
 	var rests []string
 	for range 9 {
-		u.ended(now, time.Second, errors.New("no"))
-		rests = append(rests, u.rest.Sub(now).String())
+		u.end(now, time.Second, errors.New("no"))
+		for rest := arrangeRetry; ; rest *= 2 {
+			if rest = min(rest, arrangeRetryMost); u.due(now.Add(rest), 1000) && !u.due(now.Add(rest-1), 1000) {
+				rests = append(rests, rest.String())
+				break
+			}
+		}
 	}
 	if got := strings.Join(rests, " "); got != "30s 1m0s 2m0s 4m0s 8m0s 16m0s 32m0s 1h0m0s 1h0m0s" {
 		t.Errorf("after failures it rests %s", got)
+	}
+	if u.end(now, time.Second, nil); !u.due(now.Add(20*time.Second), 1000) {
+		t.Error("after a success it rests as after a failure")
 	}
 }
 
@@ -61,7 +64,7 @@ func TestArticlesAreKeptArranged(t *testing.T) {
 	h := setUp(t)
 	h.fill()
 	keep := func() (writes int) {
-		return h.writes(func() { h.must(h.keepArranged(t.Context())) })
+		return h.writes(func() { h.must(h.keepArranged(t.Context(), DefaultWindow)) })
 	}
 	if n := keep(); n != 0 {
 		t.Errorf("nothing was filed, and there were %d writes", n)
@@ -115,7 +118,7 @@ func TestLeftArticlesAreArranged(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			h.KeepArranged(ctx)
+			h.KeepArranged(ctx, DefaultWindow)
 		}()
 		looked := func() bool {
 			_, all := h.states.Arranged()
@@ -133,24 +136,32 @@ func TestLeftArticlesAreArranged(t *testing.T) {
 	}
 }
 
-// Articles arrive, change and go while others are arranged. In the end the stories are those of a
-// store in which everything was arranged at once.
+// Articles arrive, change and go while others, or the latest, are arranged. In the end the stories
+// are those of a store in which everything was arranged at once.
 func TestArrangingWhileArticlesArrive(t *testing.T) {
+	for name, w := range map[string]*Window{"all": nil, "the latest": {Most: 20, Age: 30 * 24 * time.Hour}} {
+		t.Run(name, func(t *testing.T) { arrangeWhileArticlesArrive(t, w) })
+	}
+}
+
+func arrangeWhileArticlesArrive(t *testing.T, w *Window) {
 	h, calm := setUp(t), setUp(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var arranging sync.WaitGroup
 	arranging.Go(func() {
 		for ctx.Err() == nil {
-			if _, err := h.Recluster(ctx, ReclusterOptions{}, nil); err != nil && ctx.Err() == nil {
+			if _, err := h.Recluster(ctx, ReclusterOptions{Window: w}, nil); err != nil && ctx.Err() == nil {
 				t.Error(err)
 			}
 		}
 	})
 	for i := range 60 {
 		id, event := fmt.Sprintf("a%02d", i), fmt.Sprintf("event%d", i*i%7)
-		h.put(id, event, i)
+		a := h.on(id, event)
+		a.Published = h.now.Add(time.Duration(i*7%60) * 24 * time.Hour)
+		h.putArticle(a, told(event, i))
 		h.file(id)
-		calm.put(id, event, i)
+		calm.putArticle(a, told(event, i))
 		switch i % 6 {
 		case 3:
 			id := fmt.Sprintf("a%02d", i/2)
@@ -171,6 +182,78 @@ func TestArrangingWhileArticlesArrive(t *testing.T) {
 	h.check()
 	if got, want := h.partition(), calm.partition(); got != want {
 		t.Errorf("stories\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Of a large store the latest articles are arranged, with all articles of their stories. The others
+// keep their stories and topics, which count them.
+func TestTheLatestArticlesAreArranged(t *testing.T) {
+	h := setUp(t)
+	put := func(id, event string, part, day int) {
+		a := h.on(id, event)
+		a.Published = h.now.Add(time.Duration(day) * 24 * time.Hour)
+		h.putArticle(a, told(event, part))
+		h.file(id)
+	}
+	for i := range 3 {
+		put(fmt.Sprint("old", i), "flood", i, i-90)
+		put(fmt.Sprint("long", i), "vote", i, 40*i-90)
+		put(fmt.Sprint("new", i), "match", i, i-10)
+	}
+	undated := h.on("undated", "trial") // as old as its arrival
+	undated.Published = time.Time{}
+	h.putArticle(undated, told("trial", 1))
+	h.file("undated")
+	h.later++
+	for _, id := range []string{"old0", "old1", "new0"} { // as if filing had not seen where they belong
+		h.must(h.store.Apply(t.Context(), &store.Plan{Memberships: []store.Membership{{ArticleID: id, Membership: news.Membership{TopicID: h.article(id).TopicID}}}}))
+	}
+	h.store.SetClean(false)
+	h.repairs()
+	before := h.article("old0")
+	a, err := h.Recluster(t.Context(), ReclusterOptions{Window: &Window{Most: 9, Age: 30 * 24 * time.Hour}}, nil)
+	h.must(err)
+	h.check()
+	if want := h.now.Add(-30 * 24 * time.Hour); a.Summary.Since.Sub(want).Abs() > time.Hour || a.Summary.Articles != 7 || a.Summary.Stories != 2 {
+		t.Errorf("arranged %d stories of %d articles since %v, want 2 of 7 since %v", a.Summary.Stories, a.Summary.Articles, a.Summary.Since, want)
+	}
+	h.together("new0", "new1", "new2")
+	h.together("long0", "long1", "long2")
+	if now := h.article("old0"); now.Membership != before.Membership || now.StoryID != "" {
+		t.Errorf("the old article is filed as %+v, was %+v", now.Membership, before.Membership)
+	}
+	counts := make(map[string]int)
+	h.must(h.store.Scan(t.Context(), news.Filter{}, store.WithNothing, func(s *store.Stored) error {
+		for _, id := range s.Article.TopicIDs() {
+			counts[id]++
+		}
+		return nil
+	}))
+	h.must(h.store.ScanTopics(t.Context(), news.TopicFilter{}, store.WithNothing, func(topic *store.Topic) error {
+		if topic.Articles != counts[topic.ID] {
+			t.Errorf("topic %s counts %d articles and has %d", topic.ID, topic.Articles, counts[topic.ID])
+		}
+		return nil
+	}))
+}
+
+func TestWindow(t *testing.T) {
+	now := time.Date(2031, 5, 1, 0, 0, 0, 0, time.UTC)
+	day := func(n int) time.Time { return now.Add(time.Duration(n) * 24 * time.Hour) }
+	all := []aged{{"a", day(-50), "s"}, {"b", day(-20), "s"}, {"c", day(-10), ""}, {"d", day(-1), "t"}, {"e", day(-40), "t"}, {"f", day(-60), ""}, {"g", day(900), ""}}
+	for name, c := range map[string]struct {
+		w    Window
+		want time.Time
+		in   string
+	}{
+		"by age":    {Window{Most: 9, Age: 30 * 24 * time.Hour}, day(-31), "a b c d e g"},
+		"by number": {Window{Most: 2, Age: 30 * 24 * time.Hour}, day(-10), "c d e g"},
+	} {
+		got := c.w.since(now, all)
+		in := strings.Join(slices.Sorted(maps.Keys(inside(all, got))), " ")
+		if !got.Equal(c.want) || in != c.in {
+			t.Errorf("%s: since %v %s, want %v %s", name, got, in, c.want, c.in)
+		}
 	}
 }
 

@@ -17,6 +17,49 @@ type Inventory struct {
 	Articles []*store.Stored         // with vectors, ordered by id
 	Stories  map[string]*store.Story // by id, with dense vectors, without merged ones
 	Topics   map[string]*store.Topic // topics and themes by id, with dense vectors
+	// Outside has the articles that are not arranged, by id; nil: all are. They keep their topics.
+	Outside map[string]Outside
+	Since   time.Time // see Window
+}
+
+// Outside is an article that is not arranged.
+type Outside struct {
+	StoryID, TopicID, ThemeID string
+	Published                 time.Time
+}
+
+// outside counts the articles of topics and themes that are not arranged.
+func (inv *Inventory) outside() map[string]*news.Topic {
+	counts, stories := make(map[string]*news.Topic), make(map[[2]string]bool)
+	for _, a := range inv.Outside {
+		for _, id := range []string{a.TopicID, a.ThemeID} {
+			if id == "" {
+				continue
+			}
+			t := counts[id]
+			if t == nil {
+				t = &news.Topic{}
+				counts[id] = t
+			}
+			t.Articles++
+			if in := [2]string{id, a.StoryID}; a.StoryID != "" && !stories[in] {
+				stories[in] = true
+				t.Stories++
+			}
+			widen(t, a.Published, a.Published)
+		}
+	}
+	return counts
+}
+
+// widen extends the time that a topic covers. Zero times are unknown.
+func widen(t *news.Topic, first, last time.Time) {
+	if !first.IsZero() && (t.First.IsZero() || first.Before(t.First)) {
+		t.First = first
+	}
+	if last.After(t.Last) {
+		t.Last = last
+	}
 }
 
 // Summary counts what an arrangement found and changes.
@@ -27,6 +70,7 @@ type Summary struct {
 	Created, Merged, Split, Renamed   int // stories
 	Deleted, Moved                    int // stories of which no article is in a story any more; articles whose story changed
 	Took                              time.Duration
+	Since                             time.Time       // see Window; zero: all articles were arranged
 	Target                            score.Target    // asked for
 	Threshold                         score.Threshold // found for it
 }
@@ -65,7 +109,7 @@ func ArrangementTexts(inv *Inventory, h *hierarchy.Hierarchy) []string {
 // the articles of ArrangementTexts, by article id. Every article is filed afterwards. If nothing
 // has changed since the last arrangement, the plan is empty.
 func PlanArrangement(inv *Inventory, h *hierarchy.Hierarchy, texts map[string]string, newID func(kind string) string) *Arrangement {
-	p := &arranging{Inventory: inv, h: h, texts: texts, newID: newID, now: clones(inv.Articles)}
+	p := &arranging{Inventory: inv, h: h, texts: texts, newID: newID, now: clones(inv.Articles), beyond: inv.outside()}
 	p.arrangeStories()
 	p.arrangeTopics()
 	p.compare()
@@ -84,6 +128,7 @@ type arranging struct {
 	topics  []store.Topic
 	before  snapshot
 	after   snapshot
+	beyond  map[string]*news.Topic // see Inventory.outside
 	out     Arrangement
 }
 
@@ -113,6 +158,7 @@ func (p *arranging) arrangeStories() {
 	}
 	words := StoryKeywords(members, p.document)
 	sum := &p.out.Summary
+	sum.Since = p.Since
 	sum.Articles, sum.Stories, sum.OneOffs = len(p.now), len(members), len(p.now)
 	for g, indices := range members {
 		story := store.Story{Story: news.Story{ID: ids[g], Keywords: words[g]}}
@@ -163,6 +209,7 @@ func (p *arranging) compare() {
 		p.out.Stories = append(p.out.Stories, s.Story)
 	}
 	kept := make(map[string]bool)
+	p.addOutside()
 	for _, t := range p.topics {
 		old := p.Topics[t.ID]
 		kept[t.ID] = true
@@ -199,6 +246,27 @@ func (p *arranging) compare() {
 	l.end(plan, p.Stories)
 	plan.Events = l.events(p.before, p.after)
 	p.out.Summary.count(plan.Events)
+}
+
+// addOutside adds the articles that are not arranged to their topics, and the topics that have no
+// others.
+func (p *arranging) addOutside() {
+	here := make(map[string]bool)
+	for i := range p.topics {
+		t := &p.topics[i]
+		here[t.ID] = true
+		if o := p.beyond[t.ID]; o != nil {
+			t.Articles, t.Stories = t.Articles+o.Articles, t.Stories+o.Stories
+			widen(&t.Topic, o.First, o.Last)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.beyond)) {
+		if old := p.Topics[id]; old != nil && !here[id] {
+			t, o := *old, p.beyond[id]
+			t.Articles, t.Stories, t.First, t.Last = o.Articles, o.Stories, o.First, o.Last
+			p.topics = append(p.topics, t)
+		}
+	}
 }
 
 // count adds the events to the numbers of stories that changed.

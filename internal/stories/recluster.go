@@ -3,6 +3,7 @@ package stories
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,8 @@ type ReclusterOptions struct {
 	Topics int  // number of topics to make; 0: the number with the largest modularity
 	// Target is where stories should end; nil: where Config says.
 	Target *score.Target
+	// Window bounds the articles; nil: all are arranged.
+	Window *Window
 	// TopicStrengths asks for Arrangement.TopicStrengths.
 	TopicStrengths bool
 }
@@ -111,7 +114,7 @@ type finding struct {
 
 // find reads the store and arranges it.
 func (e *Engine) find(ctx context.Context, opts ReclusterOptions, progress Progress) (*finding, error) {
-	inv, err := e.inventory(ctx)
+	inv, err := e.inventory(ctx, opts.Window)
 	if err != nil {
 		return nil, fmt.Errorf("reading the store: %w", err)
 	}
@@ -179,22 +182,25 @@ func (inv *Inventory) features() []score.Features {
 	return out
 }
 
-func (e *Engine) inventory(ctx context.Context) (*Inventory, error) {
-	inv := &Inventory{Stories: make(map[string]*store.Story), Topics: make(map[string]*store.Topic)}
-	err := e.cfg.Articles.Scan(ctx, news.Filter{}, store.WithVectors, func(s *store.Stored) error {
-		inv.Articles = append(inv.Articles, s)
-		return nil
-	})
+// inventory reads all articles, or those in a window, and their stories and topics.
+func (e *Engine) inventory(ctx context.Context, w *Window) (inv *Inventory, err error) {
+	if w != nil {
+		inv, err = e.windowInventory(ctx, *w)
+	} else {
+		inv = &Inventory{Stories: make(map[string]*store.Story)}
+		err = errors.Join(e.cfg.Articles.Scan(ctx, news.Filter{}, store.WithVectors, func(s *store.Stored) error {
+			inv.Articles = append(inv.Articles, s)
+			return nil
+		}), e.cfg.Stories.ScanStories(ctx, news.StoryFilter{}, store.WithDense, func(s *store.Story) error {
+			inv.Stories[s.ID] = s
+			return nil
+		}))
+	}
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(inv.Articles, byArticleID)
-	if err := e.cfg.Stories.ScanStories(ctx, news.StoryFilter{}, store.WithDense, func(s *store.Story) error {
-		inv.Stories[s.ID] = s
-		return nil
-	}); err != nil {
-		return nil, err
-	}
+	inv.Topics = make(map[string]*store.Topic)
 	return inv, e.cfg.Stories.ScanTopics(ctx, news.TopicFilter{}, store.WithDense, func(t *store.Topic) error {
 		inv.Topics[t.ID] = t
 		return nil
