@@ -26,6 +26,7 @@ type evaluateCmd struct {
 	Compare   string   `type:"path" placeholder:"FILE" help:"Show the changes since the run saved in FILE."`
 	MaxDrop   *float64 `placeholder:"X" help:"With --compare: fail if the mean of a figure drops by more than X."`
 	Live      bool     `help:"Stream the articles in order of date, and compare with stories made anew."`
+	Rate      float64  `help:"With --live: articles a second; 0: as fast as they can be stored."`
 	DerivedFlags
 }
 
@@ -46,8 +47,8 @@ the lists. The 95% intervals come from resampling the stories of the labels, so 
 
 --live stores the articles of a file one after the other as a server does, and measures stories when it is quiet (F1), and after all
 articles are arranged anew (REBUILT), which puts the share MOVED into other stories. TOPICS is the share of articles in stories that
-have a topic, CHANGES how often an article changed its story and RENAMES how often a story got another title, on average, MEDIAN
-and P95 the seconds until an article was in its last story.
+have a topic, CHANGES how often an article changed its story, LATE the same more than a minute after it was stored, and RENAMES how
+often a story got another title, on average, MEDIAN and P95 the seconds until an article was in its last story.
 
 --derived 240 measures the stories of 240 small odd corpora that are drawn from the files: sub has some stories of a file, thin
 mostly one-offs, ones nothing else, giant one story and little else, mix stories of two or three files, window those that begin
@@ -65,6 +66,8 @@ func (c *evaluateCmd) check() error {
 		return usageError{fmt.Errorf("--ask %d: must not be negative", *c.Ask)}
 	case c.Save == "-":
 		return usageError{errors.New("--save: must be a file; --json prints the same to standard output")}
+	case c.Rate < 0 || c.Rate > 0 && !c.Live:
+		return usageError{fmt.Errorf("--rate %v: want a number above 0, with --live", c.Rate)}
 	case c.Live && (c.Derived > 0 || c.Save != "" || c.Compare != "" || c.Ask != nil):
 		return usageError{errors.New("--live does not go with --derived, --save, --compare or --ask")}
 	case c.MaxDrop != nil && c.Compare == "":
@@ -193,7 +196,7 @@ func (c *evaluateCmd) live(ctx context.Context, p *program, source *vectorSource
 			return err
 		}
 		shown := p.counter(name + ", ")
-		opts := evaluate.Options{Now: time.Now, Vectors: vectors, Progress: shown.count}
+		opts := evaluate.Options{Now: time.Now, Vectors: vectors, Rate: c.Rate, Progress: shown.count}
 		var result *evaluate.Live
 		err = p.withEngine(ctx, embedder, vectors != nil, p.cli.Workers, func(e *engine) error {
 			sys := evaluate.LiveEngines{Engines: e.evaluated(), Background: []func(context.Context){e.states.Run, e.stories.KeepFiling, func(ctx context.Context) { e.stories.KeepArranged(ctx, stories.DefaultWindow) }}}

@@ -51,6 +51,8 @@ type Options struct {
 	// Vectors, if not nil, holds the vectors of these articles. The system must use it as its
 	// embedder.
 	Vectors *Vectors
+	// Rate is the number of articles a second that RunLive stores; 0: as fast as it can.
+	Rate float64
 	// Progress, if not nil, is called for every article that was read ("reading"), before
 	// clustering ("finding stories"), and for every question that was answered ("relating"). It is
 	// never called concurrently.

@@ -30,6 +30,8 @@ type Live struct {
 	// often a story got another title, both on average.
 	Changes Score `json:"changes"`
 	Renames Score `json:"renames"`
+	// Late is the part of Changes that came more than a minute after the article was stored.
+	Late Score `json:"late_changes"`
 	// Median and P95 are seconds from when an article was stored until it was in its last story.
 	Median  float64 `json:"median_seconds"`
 	P95     float64 `json:"p95_seconds"`
@@ -77,7 +79,7 @@ func RunLive(ctx context.Context, sys LiveEngines, name string, items iter.Seq2[
 	for _, work := range sys.Background {
 		running.Go(func() { work(background) })
 	}
-	g, err := ingestAll(ctx, streaming{sys.Engines}, byDate(items), opts, notes)
+	g, err := ingestAll(ctx, streaming{sys.Engines, opts.Rate}, byDate(items), opts, notes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: storing the articles: %w", name, err)
 	}
@@ -125,10 +127,31 @@ func RunLive(ctx context.Context, sys LiveEngines, name string, items iter.Seq2[
 }
 
 // streaming files every article after it is stored.
-type streaming struct{ Engines }
+type streaming struct {
+	Engines
+	rate float64 // articles a second; 0: as fast as they can be stored
+}
 
-func (s streaming) Ingest(ctx context.Context, items iter.Seq2[news.Valid, error], each func(ingest.Report)) (ingest.Summary, error) {
-	return s.Pipeline.Run(ctx, items, ingest.Options{File: true, Each: each})
+func (s streaming) Ingest(ctx context.Context, items iter.Seq2[news.Valid, error], each func(ingest.Report)) (sum ingest.Summary, err error) {
+	if s.rate == 0 {
+		return s.Pipeline.Run(ctx, items, ingest.Options{File: true, Each: each})
+	}
+	ticker := time.NewTicker(time.Duration(float64(time.Second) / s.rate))
+	defer ticker.Stop()
+	n := 0
+	for a, err := range items {
+		<-ticker.C
+		one := func(yield func(news.Valid, error) bool) { yield(a, err) }
+		if _, err := s.Pipeline.Run(ctx, one, ingest.Options{File: true, Each: func(r ingest.Report) {
+			r.Item = n
+			sum.Count(r)
+			each(r)
+		}}); err != nil {
+			return sum, err
+		}
+		n++
+	}
+	return sum, nil
 }
 
 // byDate yields all items in order of their dates, undated and broken ones first. Those with the id
@@ -213,7 +236,7 @@ func (e Engines) events(ctx context.Context) ([]news.LedgerEvent, error) {
 func (l *Live) history(events []news.LedgerEvent, stored map[string]time.Time) {
 	in, final := make(map[string]string), make(map[string]time.Time)
 	ever := make(map[string]bool)
-	changes, renames := 0, 0
+	changes, late, renames := 0, 0, 0
 	for _, e := range events {
 		switch e.Kind {
 		case news.StoryCreated, news.StoryJoined:
@@ -223,7 +246,9 @@ func (l *Live) history(events []news.LedgerEvent, stored map[string]time.Time) {
 			}
 		case news.StoryLeft:
 			for _, id := range e.ArticleIDs {
-				changes++
+				if changes++; e.Time.Sub(stored[id]) > time.Minute && !stored[id].IsZero() {
+					late++
+				}
 				delete(in, id)
 				final[id] = e.Time
 			}
@@ -231,7 +256,8 @@ func (l *Live) history(events []news.LedgerEvent, stored map[string]time.Time) {
 			renames++
 		}
 	}
-	l.Changes, l.Renames = Score(float64(changes)/float64(len(stored))), Score(float64(renames)/float64(max(len(ever), 1)))
+	l.Changes, l.Late = Score(float64(changes)/float64(len(stored))), Score(float64(late)/float64(len(stored)))
+	l.Renames = Score(float64(renames) / float64(max(len(ever), 1)))
 	var waits []float64
 	for id := range in {
 		waits = append(waits, max(0, final[id].Sub(stored[id]).Seconds()))
@@ -243,18 +269,18 @@ func (l *Live) history(events []news.LedgerEvent, stored map[string]time.Time) {
 
 // WriteLive writes the measurements of streamed files as a table, with their mean.
 func WriteLive(w io.Writer, r *LiveReport) error {
-	t := NewColumns(w, "STREAMED", "ARTICLES", "P", "R", "F1", "REBUILT", "MOVED", "TOPICS", "CHANGES", "RENAMES", "MEDIAN", "P95", "SECONDS")
+	t := NewColumns(w, "STREAMED", "ARTICLES", "P", "R", "F1", "REBUILT", "MOVED", "TOPICS", "CHANGES", "LATE", "RENAMES", "MEDIAN", "P95", "SECONDS")
 	var mean [9]float64
 	n := float64(len(r.Live))
 	for _, l := range r.Live {
-		for k, x := range []Score{l.Streamed.Precision, l.Streamed.Recall, l.Streamed.F1, l.Rebuilt.F1, l.Moved, l.WithTopic, l.Changes, l.Renames} {
+		for k, x := range []Score{l.Streamed.Precision, l.Streamed.Recall, l.Streamed.F1, l.Rebuilt.F1, l.Moved, l.WithTopic, l.Changes, l.Late, l.Renames} {
 			mean[k] += float64(x) / n
 		}
-		t.Row(SetName(l.File), l.Articles, l.Streamed.Precision, l.Streamed.Recall, l.Streamed.F1, l.Rebuilt.F1, l.Moved, l.WithTopic, l.Changes, l.Renames,
+		t.Row(SetName(l.File), l.Articles, l.Streamed.Precision, l.Streamed.Recall, l.Streamed.F1, l.Rebuilt.F1, l.Moved, l.WithTopic, l.Changes, l.Late, l.Renames,
 			fmt.Sprintf("%.1f", l.Median), fmt.Sprintf("%.1f", l.P95), fmt.Sprintf("%.1f", l.Seconds))
 	}
 	row := []any{"mean", ""}
-	for _, x := range mean[:8] {
+	for _, x := range mean {
 		row = append(row, Score(x))
 	}
 	t.Row(append(row, "", "", "")...)

@@ -22,7 +22,7 @@ func TestLive(t *testing.T) {
 	p := producttest.New(t, producttest.Options{Embedder: model})
 	sys := LiveEngines{Engines: Engines{Pipeline: p.Ingest, Ranking: p.Related, Stories: p.Stories, Store: p.Store},
 		Background: []func(context.Context){p.States.Run, p.Stories.KeepFiling, func(ctx context.Context) { p.Stories.KeepArranged(ctx, stories.DefaultWindow) }}}
-	live, err := RunLive(t.Context(), sys, "seeds", seeds(t), Options{Now: time.Now})
+	live, err := RunLive(t.Context(), sys, "seeds", seeds(t), Options{Now: time.Now, Rate: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,10 +43,10 @@ func TestHistory(t *testing.T) {
 	var l Live
 	l.history([]news.LedgerEvent{
 		event(1, news.StoryCreated, "s", "a", "b"), event(2, news.StoryJoined, "s", "c"), event(3, news.StoryRenamed, "s"),
-		event(10, news.StoryLeft, "s", "a"), event(10, news.StoryCreated, "t", "a", "d"), event(20, news.StoryLeft, "s", "b"),
+		event(10, news.StoryLeft, "s", "a"), event(10, news.StoryCreated, "t", "a", "d"), event(61, news.StoryLeft, "s", "b"),
 	}, map[string]time.Time{"a": at(0), "b": at(0), "c": at(0), "d": at(9)})
 	// a moved and b left; c was final after 2 seconds, a after 10, d after 1.
-	if l.Changes != .5 || l.Renames != .5 || l.Median != 2 || l.P95 != 10 {
+	if l.Changes != .5 || l.Late != .25 || l.Renames != .5 || l.Median != 2 || l.P95 != 10 {
 		t.Errorf("%+v", l)
 	}
 }
