@@ -211,8 +211,11 @@ func referenceFor(embedder embed.Embedder, model *score.Model, workers int) (emb
 	return minilm.New(minilm.Options{Workers: workers})
 }
 
-// Close saves the State and closes the store.
-func (e *engine) Close() error { return errors.Join(e.states.Close(), e.store.Close(), e.conn.Close()) }
+// Close ends filing, saves the State and closes the store.
+func (e *engine) Close() error {
+	e.stories.Close()
+	return errors.Join(e.states.Close(), e.store.Close(), e.conn.Close())
+}
 
 var idLetters = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 

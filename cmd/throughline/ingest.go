@@ -206,7 +206,7 @@ func (p *program) ingestRemote(ctx context.Context, addr string, paths []string,
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			if err := stream.Send(&throughlinev1.IngestArticlesRequest{Article: sentArticle(item)}); errors.Is(err, io.EOF) {
+			if err := stream.Send(&throughlinev1.IngestArticlesRequest{Article: sentArticle(item), WaitForStory: true}); errors.Is(err, io.EOF) {
 				return nil // the receiver gets the reason
 			} else if err != nil {
 				return err

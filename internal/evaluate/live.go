@@ -134,7 +134,7 @@ type streaming struct {
 
 func (s streaming) Ingest(ctx context.Context, items iter.Seq2[news.Valid, error], each func(ingest.Report)) (sum ingest.Summary, err error) {
 	if s.rate == 0 {
-		return s.Pipeline.Run(ctx, items, ingest.Options{File: true, Each: each})
+		return s.Pipeline.Run(ctx, items, ingest.Options{File: true, Wait: ingest.UntilFiled, Each: each})
 	}
 	ticker := time.NewTicker(time.Duration(float64(time.Second) / s.rate))
 	defer ticker.Stop()

@@ -1,5 +1,5 @@
 // Package ingest takes articles into a store. It splits them into sections, embeds these, commits
-// them, and has the articles filed into stories.
+// them, and has the articles filed into stories in the background.
 //
 // Three stages run at the same time (prepare, embed, commit), each with one batch, joined by
 // unbuffered channels. So memory is bounded by the batch size, and one batch is embedded while the
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"math"
 	"time"
 
 	"throughline/embed"
@@ -45,9 +46,12 @@ type Lister interface {
 
 // Filer decides which story an article belongs to; *stories.Engine implements it.
 type Filer interface {
-	// File files articles that were just committed. After an error the articles that are not filed
-	// stay pending, and the filer retries by itself.
-	File(ctx context.Context, articleIDs []string) error
+	// Room waits until few enough articles wait to be filed.
+	Room(ctx context.Context) error
+	// Enqueue has articles that were just committed filed in the background, in the order of calls.
+	// filed waits for that, or until ctx ends. After an error the articles that are not filed stay
+	// pending, and the filer retries by itself.
+	Enqueue(articleIDs []string) (filed func(ctx context.Context) error)
 	// Delete takes an article out of its story. erase deletes it from the store and returns what
 	// was stored, nil if nothing was. With an error the article may be gone or not.
 	Delete(ctx context.Context, id string, erase func() (*store.Stored, error)) error
@@ -135,12 +139,18 @@ func (s Summary) Items() int { return s.New + s.Updated + s.Unchanged + len(s.Re
 
 // Options of one run.
 type Options struct {
-	// File files the articles after each commit. A job that reclusters afterwards leaves it out.
+	// File has the articles filed after each commit, which waits while too many wait for that. A
+	// job that reclusters afterwards leaves it out.
 	File bool
+	// Wait is the time that the run waits at its end until all articles are filed, with File.
+	Wait time.Duration
 	// Each is called once per item when its result is known, in input order, never concurrently. It
 	// is not called for items that are undecided because the run failed. It may be nil.
 	Each func(Report)
 }
+
+// UntilFiled is an Options.Wait without a limit.
+const UntilFiled time.Duration = math.MaxInt64
 
 // ErrNotFiled wraps a failure of filing: the article is durable, stays pending, and is filed later.
 var ErrNotFiled = errors.New("stored, but not filed into a story")
@@ -164,11 +174,11 @@ func NewPipeline(cfg Config) (*Pipeline, error) {
 	return &Pipeline{cfg: cfg, limit: chunk.LimitFor(cfg.Embedder), busy: keyLock{held: make(map[string]chan struct{})}}, nil
 }
 
-// Put takes one article in and files it if there is a Filer.
+// Put takes one article in, and if there is a Filer waits until it is filed.
 func (p *Pipeline) Put(ctx context.Context, a news.Valid) (Report, error) {
 	one := func(yield func(news.Valid, error) bool) { yield(a, nil) }
 	var report Report
-	_, err := p.Run(ctx, one, Options{File: p.cfg.Filer != nil, Each: func(r Report) { report = r }})
+	_, err := p.Run(ctx, one, Options{File: true, Wait: UntilFiled, Each: func(r Report) { report = r }})
 	if report.Outcome == Rejected {
 		return report, report.Err
 	}
@@ -213,11 +223,13 @@ func (p *Pipeline) erase(ctx context.Context, id string) (*store.Stored, error) 
 }
 
 // Run takes all items in. A rejected item is counted and does not stop the run. An error of the
-// store or the embedder stops it; the summary then counts what was committed.
+// store or the embedder stops it; the summary then counts what was committed. ErrNotFiled stops
+// nothing: everything is stored.
 func (p *Pipeline) Run(ctx context.Context, items iter.Seq2[news.Valid, error], opts Options) (Summary, error) {
 	started := p.cfg.Now()
 	r := &run{Pipeline: p, opts: opts, outlets: make(map[string]*outlet)}
 	err := r.run(ctx, items)
+	err = cmp.Or(err, r.waitFiled(ctx))
 	r.summary.Took = p.cfg.Now().Sub(started)
 	return r.summary, err
 }

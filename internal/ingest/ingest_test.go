@@ -28,18 +28,38 @@ const dims = 16
 
 var errEmbedding = errors.New("the endpoint is down")
 
-// filer is a Filer that records what it was given. What it files is pending no more.
+// filer is a Filer that records what it was given. What it files, when somebody waits for it, is
+// pending no more.
 type filer struct {
 	store          *store.Store
 	mu             sync.Mutex
 	filed, deleted []string
 	err            error
+	full           bool // for ever
+	slow           bool // it never gets to filing
 }
 
-func (f *filer) File(ctx context.Context, ids []string) error {
+func (f *filer) Room(ctx context.Context) error {
+	if f.full {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+func (f *filer) Enqueue(ids []string) func(context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.filed = append(f.filed, ids...)
+	return func(ctx context.Context) error { return f.file(ctx, ids) }
+}
+
+func (f *filer) file(ctx context.Context, ids []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.slow {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	if f.err != nil {
 		return f.err
 	}
@@ -170,7 +190,7 @@ func many(n, revision int) []news.Article {
 func TestRunStoresEverythingOnce(t *testing.T) {
 	h := newHarness(t)
 	var order []int
-	summary, err := h.Run(t.Context(), sequence(many(40, 1)...), Options{File: true, Each: func(r Report) { order = append(order, r.Item) }})
+	summary, err := h.Run(t.Context(), sequence(many(40, 1)...), Options{File: true, Wait: UntilFiled, Each: func(r Report) { order = append(order, r.Item) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +215,7 @@ func TestRunStoresEverythingOnce(t *testing.T) {
 	}
 
 	texts := len(h.embedder.Texts())
-	again, err := h.Run(t.Context(), sequence(many(40, 1)...), Options{File: true})
+	again, err := h.Run(t.Context(), sequence(many(40, 1)...), Options{File: true, Wait: UntilFiled})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +223,7 @@ func TestRunStoresEverythingOnce(t *testing.T) {
 		t.Errorf("the same again: %+v, %d texts embedded, %d filed", again, len(h.embedder.Texts())-texts, len(h.filer.filed))
 	}
 
-	changed, err := h.Run(t.Context(), sequence(piece(3, 2), piece(4, 1)), Options{File: true})
+	changed, err := h.Run(t.Context(), sequence(piece(3, 2), piece(4, 1)), Options{File: true, Wait: UntilFiled})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +262,7 @@ func TestFurnitureIsNotCompared(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
 			for _, run := range c.runs {
-				if _, err := h.Run(t.Context(), sequence(run...), Options{File: true}); err != nil {
+				if _, err := h.Run(t.Context(), sequence(run...), Options{File: true, Wait: UntilFiled}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -438,7 +458,7 @@ func TestFilingIsTriedAgain(t *testing.T) {
 	if _, err := h.Run(t.Context(), sequence(piece(2, 1)), Options{}); err != nil || len(h.filer.filed) != 2 {
 		t.Errorf("a run that files nothing filed %v, error %v", h.filer.filed[2:], err)
 	}
-	if _, err := h.Run(t.Context(), sequence(piece(2, 1), piece(1, 1)), Options{File: true}); err != nil || !slices.Equal(h.filer.filed[2:], []string{"a002"}) {
+	if _, err := h.Run(t.Context(), sequence(piece(2, 1), piece(1, 1)), Options{File: true, Wait: UntilFiled}); err != nil || !slices.Equal(h.filer.filed[2:], []string{"a002"}) {
 		t.Errorf("the next run filed %v, error %v", h.filer.filed[2:], err)
 	}
 	if got := len(h.embedder.Texts()) - texts; got != 4 { // of a002: the lead and three sections
@@ -447,12 +467,57 @@ func TestFilingIsTriedAgain(t *testing.T) {
 	h.checkCounted(t, 2)
 }
 
+// A run ends when everything is stored and filed, or its patience is over. What is stored counts
+// in any case, and is filed later.
+func TestWaitForFiling(t *testing.T) {
+	for _, c := range []struct {
+		slow    bool
+		wait    time.Duration
+		give    time.Duration // until ctx ends
+		pending int64
+		err     error
+	}{
+		{wait: UntilFiled, give: time.Minute},
+		{slow: true, wait: 0, give: time.Minute, pending: 3},
+		{slow: true, wait: -time.Second, give: time.Minute, pending: 3},
+		{slow: true, wait: 10 * time.Millisecond, give: time.Minute, pending: 3},
+		{slow: true, wait: UntilFiled, give: 200 * time.Millisecond, pending: 3, err: context.DeadlineExceeded},
+	} {
+		h := newHarness(t)
+		h.filer.slow = c.slow
+		ctx, cancel := context.WithTimeout(t.Context(), c.give)
+		summary, err := h.Run(ctx, sequence(many(3, 1)...), Options{File: true, Wait: c.wait})
+		cancel()
+		if !errors.Is(err, c.err) || summary.New != 3 || len(h.filer.filed) != 3 {
+			t.Errorf("%+v: %+v, %v, to be filed %v", c, summary, err, h.filer.filed)
+		}
+		if counts, err := h.store.Counts(t.Context()); err != nil || counts.Pending != c.pending {
+			t.Errorf("%+v: %+v, %v", c, counts, err)
+		}
+	}
+}
+
+// While too many articles wait to be filed nothing more is stored.
+func TestNothingIsStoredWithoutRoom(t *testing.T) {
+	h := newHarness(t)
+	h.filer.full = true
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if summary, err := h.Run(ctx, sequence(many(3, 1)...), Options{File: true}); !errors.Is(err, context.DeadlineExceeded) || summary.Items() > 0 {
+		t.Errorf("%+v, %v", summary, err)
+	}
+	h.checkCounted(t, 0)
+	if summary, err := h.Run(t.Context(), sequence(many(3, 1)...), Options{}); err != nil || summary.New != 3 {
+		t.Errorf("a run that files nothing: %+v, %v", summary, err)
+	}
+}
+
 // What the store finds wrong with an article rejects it; the others of its batch are stored,
 // counted and filed.
 func TestTheStoreRejectsOne(t *testing.T) {
 	h := newHarness(t)
 	h.cfg.Store = &faulty{Store: h.store, refuse: "a001"}
-	summary, err := h.Run(t.Context(), sequence(many(3, 1)...), Options{File: true})
+	summary, err := h.Run(t.Context(), sequence(many(3, 1)...), Options{File: true, Wait: UntilFiled})
 	if err != nil || summary.New != 2 || len(summary.Rejected) != 1 || summary.Rejected[0].ID != "a001" || !errors.Is(summary.Rejected[0].Err, store.ErrInvalid) {
 		t.Errorf("summary %+v, error %v", summary, err)
 	}

@@ -22,7 +22,8 @@ type run struct {
 	*Pipeline
 	opts    Options
 	summary Summary
-	outlets map[string]*outlet // by source
+	outlets map[string]*outlet            // by source
+	filed   []func(context.Context) error // wait for filing, of each commit
 }
 
 // work is one item of a run.
@@ -240,11 +241,17 @@ func (r *run) lookUp(ctx context.Context, b *batch) error {
 	return r.analyse(ctx, b)
 }
 
-// commit writes a batch, reports the outcome of each item, and files what was written. Cancelling
-// ctx does not interrupt the write, because it would then be unknown which articles are stored;
-// time limits of the store bound it.
+// commit writes a batch, reports the outcome of each item, and has filed what was written.
+// Cancelling ctx does not interrupt the write, because it would then be unknown which articles are
+// stored; time limits of the store bound it.
 func (r *run) commit(ctx context.Context, b *batch) error {
 	defer r.releaseAll(b)
+	files := r.opts.File && r.cfg.Filer != nil
+	if files && len(b.writes) > 0 {
+		if err := r.cfg.Filer.Room(ctx); err != nil {
+			return err
+		}
+	}
 	writing := context.WithoutCancel(ctx)
 	var file []string // to be filed
 	for _, w := range b.items {
@@ -280,18 +287,29 @@ func (r *run) commit(ctx context.Context, b *batch) error {
 			}
 		}
 	}
+	if files && len(file) > 0 {
+		r.filed = append(r.filed, r.cfg.Filer.Enqueue(file))
+	}
 	for _, w := range b.items {
 		if w.report.Outcome != 0 {
 			r.count(w.report)
 		}
 	}
-	if failure != nil || !r.opts.File || r.cfg.Filer == nil || len(file) == 0 {
-		return failure
+	return failure
+}
+
+// waitFiled waits until what was committed is filed, but not longer than Options.Wait.
+func (r *run) waitFiled(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, r.opts.Wait)
+	defer cancel()
+	for _, filed := range r.filed {
+		if err := filed(waiting); waiting.Err() != nil {
+			break
+		} else if err != nil {
+			return fmt.Errorf("%w: %w", ErrNotFiled, err)
+		}
 	}
-	if err := r.cfg.Filer.File(ctx, file); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotFiled, err)
-	}
-	return nil
+	return ctx.Err()
 }
 
 func (r *run) count(report Report) {

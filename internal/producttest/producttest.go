@@ -67,6 +67,7 @@ func New(t storetest.T, o Options) *Product {
 		NewID: func(kind string) string { return fmt.Sprintf("%s-%d", kind, ids.Add(1)) },
 	})
 	must(err)
+	t.Cleanup(p.Stories.Close)
 	must(p.Stories.Start(context.Background()))
 	p.Related, err = related.New(related.Config{Store: p.Store, States: p.States, Embedder: o.Embedder, Logger: log, Now: o.Now})
 	must(err)

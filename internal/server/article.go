@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -21,7 +22,7 @@ type articleService struct {
 }
 
 func (a *articleService) PutArticle(ctx context.Context, in *throughlinev1.PutArticleRequest) (*throughlinev1.PutArticleResponse, error) {
-	report := a.ingest(ctx, []*throughlinev1.Article{in.GetArticle()})[0]
+	report := a.ingest(ctx, []*throughlinev1.Article{in.GetArticle()}, patience(ctx, in.GetWaitForStory()))[0]
 	if report.Outcome == ingest.Rejected {
 		return nil, report.Err
 	}
@@ -32,9 +33,28 @@ func (a *articleService) PutArticle(ctx context.Context, in *throughlinev1.PutAr
 	return &throughlinev1.PutArticleResponse{Article: ArticleMessage(stored.Article), Outcome: outcomes[report.Outcome]}, nil
 }
 
-// ingest takes articles in and reports what became of each, in order. Field paths start at
-// "article".
-func (a *articleService) ingest(ctx context.Context, in []*throughlinev1.Article) []ingest.Report {
+const (
+	// storyWait is how long a response waits for the story of its article if it need not.
+	storyWait = 50 * time.Millisecond
+	// answerTime is what is left of the deadline of a call that waits for a story, to answer it.
+	answerTime = 100 * time.Millisecond
+)
+
+// patience returns how long a call waits until its articles are filed.
+func patience(ctx context.Context, waitForStory bool) time.Duration {
+	wait := storyWait
+	if waitForStory {
+		wait = ingest.UntilFiled
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)-answerTime)
+	}
+	return wait
+}
+
+// ingest takes articles in, waits for at most so long until they are filed, and reports what became
+// of each, in order. Field paths start at "article".
+func (a *articleService) ingest(ctx context.Context, in []*throughlinev1.Article, wait time.Duration) []ingest.Report {
 	reports := make([]ingest.Report, len(in))
 	var ready []news.Valid
 	var places []int // of ready, in reports
@@ -61,16 +81,12 @@ func (a *articleService) ingest(ctx context.Context, in []*throughlinev1.Article
 			}
 		}
 	}
-	_, err = writer.Run(ctx, items, ingest.Options{File: true, Each: func(r ingest.Report) {
+	_, err = writer.Run(ctx, items, ingest.Options{File: true, Wait: wait, Each: func(r ingest.Report) {
 		if r.Item >= 0 && r.Item < len(places) {
 			r.Err = placed(r.Err, in[places[r.Item]])
 			reports[places[r.Item]] = r
 		}
 	}})
-	if errors.Is(err, ingest.ErrNotFiled) {
-		// What is stored is acknowledged; the engine files it as soon as it can.
-		a.server.log.WarnContext(ctx, "articles are stored but not filed yet", "articles", len(ready), "error", err)
-	}
 	for _, place := range places {
 		if r := &reports[place]; r.Outcome == ingest.Rejected && r.Err == nil { // the run ended before it
 			r.Err = cmp.Or(err, errors.New("the pipeline ended without deciding on every article"))
@@ -209,6 +225,7 @@ func (a *articleService) ingestChunk(ctx context.Context, stream throughlinev1.A
 	var accepted []*throughlinev1.Article
 	reports := make([]ingest.Report, len(chunk))
 	var places []int
+	waitForStory := false
 	for i, request := range chunk {
 		reports[i] = ingest.Report{ID: request.GetArticle().GetId(), Outcome: ingest.Rejected}
 		if request.GetArticle() == nil {
@@ -217,10 +234,15 @@ func (a *articleService) ingestChunk(ctx context.Context, stream throughlinev1.A
 			reports[i].Err = err
 		} else {
 			accepted, places = append(accepted, request.GetArticle()), append(places, i)
+			waitForStory = waitForStory || request.GetWaitForStory()
 		}
 	}
+	wait := patience(ctx, waitForStory)
+	if len(chunk) == ingestChunk && !waitForStory {
+		wait = 0 // more may have arrived
+	}
 	var stored []string
-	for i, r := range a.ingest(ctx, accepted) {
+	for i, r := range a.ingest(ctx, accepted, wait) {
 		reports[places[i]] = r
 		if r.Outcome != ingest.Rejected {
 			stored = append(stored, r.ID)
@@ -237,6 +259,7 @@ func (a *articleService) ingestChunk(ctx context.Context, stream throughlinev1.A
 			out.Status = a.server.itemStatus(ctx, throughlinev1.ArticleService_IngestArticles_FullMethodName, r.Err).Proto()
 		} else if now := current[r.ID]; now != nil {
 			out.Revision, out.StoryId = now.Article.Revision, now.Article.StoryID
+			out.FilingPending = now.Article.FiledRevision != now.Article.Revision
 		}
 		if err := stream.Send(out); err != nil {
 			return err

@@ -8,7 +8,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -46,7 +45,7 @@ func TestPutThenGetThenDelete(t *testing.T) {
 		if i == 2 {
 			in.Title = "Fire downtown put out"
 		}
-		got, err := s.articles.PutArticle(ctx, &throughlinev1.PutArticleRequest{Article: in})
+		got, err := s.articles.PutArticle(ctx, &throughlinev1.PutArticleRequest{Article: in, WaitForStory: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -314,11 +313,11 @@ func TestIngestReportsFailuresPerItem(t *testing.T) {
 	stream.Recv()
 }
 
-// put puts an article through the API.
+// put puts an article through the API and waits for its story.
 func put(ctx context.Context, s *running, a news.Article) (*throughlinev1.PutArticleResponse, error) {
 	m := ArticleMessage(a)
 	m.Text = a.Text()
-	return s.articles.PutArticle(ctx, &throughlinev1.PutArticleRequest{Article: m})
+	return s.articles.PutArticle(ctx, &throughlinev1.PutArticleRequest{Article: m, WaitForStory: true})
 }
 
 // late is one more report of the fire.
@@ -349,34 +348,99 @@ func TestPutAcknowledgesUnfiled(t *testing.T) {
 	}
 }
 
-// When filing fails after the first of several batches, the articles of the others are refused with
-// the reason.
-func TestIngestRefusesWhatFilingStopped(t *testing.T) {
-	p := assemble(t, producttest.Options{Batch: 1})
+// Nobody waits for slow filing for long who has not asked for it, and nobody beyond the deadline of
+// the call. An article is acknowledged in any case.
+func TestSlowFiling(t *testing.T) {
+	p := seeded(t)
 	s := start(t, config(t, p))
-	p.store.FailFrom(1, storetest.Method("QueryBatch"), false, errOverloaded)
-	var in []*throughlinev1.Article
-	for _, a := range library() {
-		m := ArticleMessage(a)
-		m.Text = a.Text()
-		in = append(in, m)
-	}
-	reports := (&articleService{server: s.Server}).ingest(t.Context(), in)
-	if reports[0].Outcome != ingest.New {
-		t.Errorf("the first article: %+v", reports[0])
-	}
-	refused := 0
-	for i, r := range reports {
-		if r.Outcome != ingest.Rejected {
-			continue
+	filing, release := p.store.Hold(storetest.Method("QueryBatch"))
+	m := ArticleMessage(late())
+	m.Text = late().Text()
+	outcome := outcomeNew
+	for _, c := range []struct {
+		wait    bool
+		timeout time.Duration
+	}{{false, time.Minute}, {true, time.Second}} {
+		ctx, cancel := context.WithTimeout(t.Context(), c.timeout)
+		got, err := s.articles.PutArticle(ctx, &throughlinev1.PutArticleRequest{Article: m, WaitForStory: c.wait})
+		cancel()
+		if err != nil || got.GetOutcome() != outcome || !got.GetArticle().GetFilingPending() {
+			t.Fatalf("%+v: %v, %v", c, got, err)
 		}
-		refused++
-		if e := classify(r.Err); e.reason != "STORE_OVERLOADED" {
-			t.Errorf("article %d: %v", i, r.Err)
+		outcome = outcomeUnchanged
+		ctx, cancel = context.WithTimeout(t.Context(), c.timeout)
+		stream, err := s.articles.IngestArticles(ctx)
+		if err != nil {
+			t.Fatal(err)
 		}
+		if err := stream.Send(&throughlinev1.IngestArticlesRequest{Article: m, WaitForStory: c.wait}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := stream.Recv(); err != nil || got.GetOutcome() != outcome || !got.GetFilingPending() || got.GetRevision() == 0 {
+			t.Fatalf("%+v: %v, %v", c, got, err)
+		}
+		cancel()
 	}
-	if refused == 0 {
-		t.Error("every batch was taken in")
+	<-filing
+	answered := make(chan *throughlinev1.PutArticleResponse)
+	go func() {
+		got, err := put(t.Context(), s, late())
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- got
+	}()
+	select {
+	case got := <-answered:
+		t.Fatalf("answered before it is filed: %v", got)
+	case <-time.After(4 * storyWait):
+	}
+	p.store.Stop()
+	release()
+	if got := <-answered; got.GetArticle().GetFilingPending() || got.GetArticle().GetStoryId() != fire {
+		t.Errorf("filed as %v", got)
+	}
+}
+
+// An article of a stream that asks for its story has it in the response.
+func TestIngestWaitsForStory(t *testing.T) {
+	s := start(t, config(t, seeded(t)))
+	stream, err := s.articles.IngestArticles(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := ArticleMessage(late())
+	m.Text = late().Text()
+	if err := stream.Send(&throughlinev1.IngestArticlesRequest{Article: m, WaitForStory: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := stream.Recv(); err != nil || got.GetStoryId() != fire || got.GetFilingPending() {
+		t.Errorf("%v, %v", got, err)
+	}
+	stream.CloseSend()
+	stream.Recv()
+}
+
+func TestPatience(t *testing.T) {
+	soon, cancel := context.WithTimeout(t.Context(), answerTime/2)
+	defer cancel()
+	later, cancelLater := context.WithTimeout(t.Context(), time.Minute)
+	defer cancelLater()
+	for _, c := range []struct {
+		ctx          context.Context
+		waitForStory bool
+		least, most  time.Duration
+	}{
+		{t.Context(), false, storyWait, storyWait},
+		{t.Context(), true, ingest.UntilFiled, ingest.UntilFiled},
+		{later, false, storyWait, storyWait},
+		{later, true, time.Minute / 2, time.Minute - answerTime},
+		{soon, true, -time.Minute, 0},
+		{soon, false, -time.Minute, 0},
+	} {
+		if got := patience(c.ctx, c.waitForStory); got < c.least || got > c.most {
+			t.Errorf("wait for story %v: %v, want %v to %v", c.waitForStory, got, c.least, c.most)
+		}
 	}
 }
 
@@ -384,8 +448,8 @@ func TestIngestRefusesWhatFilingStopped(t *testing.T) {
 func TestPutByAClientThatGivesUp(t *testing.T) {
 	p := seeded(t)
 	s := start(t, config(t, p))
+	filing, release := p.store.Hold(storetest.Method("QueryBatch"))
 	for range 2 {
-		filing, _ := p.store.Hold(storetest.Method("QueryBatch"))
 		ctx, cancel := context.WithCancel(t.Context())
 		answered := make(chan error, 1)
 		go func() {
@@ -398,28 +462,15 @@ func TestPutByAClientThatGivesUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	stored := func() *throughlinev1.Article {
-		t.Helper()
+	p.store.Stop()
+	release()
+	waitFor(t, func() bool {
 		got, err := s.articles.GetArticle(t.Context(), &throughlinev1.GetArticleRequest{ArticleId: "late"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return got
-	}
-	if got := stored(); !got.GetFilingPending() || got.GetStoryId() != "" {
-		t.Fatalf("before it is filed: %v", got)
-	}
-	p.store.Stop()
-	p.clock.advance(3 * time.Second) // what was stored just now is left to whoever stored it
-	ctx, cancel := context.WithCancel(t.Context())
-	var filing sync.WaitGroup
-	filing.Go(func() { p.Stories.KeepFiling(ctx) })
-	waitFor(t, func() bool { return !stored().GetFilingPending() })
-	if got := stored(); got.GetStoryId() != fire {
-		t.Errorf("filed in %q, want %q", got.GetStoryId(), fire)
-	}
-	cancel()
-	filing.Wait()
+		return !got.GetFilingPending() && got.GetStoryId() == fire
+	})
 }
 
 func TestListArticlesPages(t *testing.T) {

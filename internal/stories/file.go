@@ -20,68 +20,6 @@ const (
 	rearrangeFrom  = 64
 )
 
-// filingBatch is the most articles whose filing is planned together and written at once.
-const filingBatch = 64
-
-// filingRequest is a call of File that waits for its turn.
-type filingRequest struct {
-	ids  []string
-	done bool
-	err  error // of those that another call has filed
-}
-
-// File decides which story each of some newly stored articles belongs to, in the order given, and
-// writes memberships, stories and ledger. Ids that are not stored are skipped. After an error the
-// articles that are not filed stay pending; see KeepFiling.
-//
-// Of calls that wait for their turn the first to have it files the articles of all, because a write
-// of many takes little longer than one.
-func (e *Engine) File(ctx context.Context, ids []string) (err error) {
-	defer func() {
-		if err != nil {
-			e.wake()
-		}
-	}()
-	own := &filingRequest{ids: ids}
-	e.mu.Lock()
-	e.requests = append(e.requests, own)
-	e.mu.Unlock()
-	unlock, err := e.write(ctx)
-	e.mu.Lock()
-	if err != nil {
-		e.requests = slices.DeleteFunc(e.requests, func(r *filingRequest) bool { return r == own })
-		e.mu.Unlock()
-		return err
-	}
-	defer unlock()
-	requests := e.requests
-	if own.done {
-		requests = nil
-	} else {
-		e.requests = nil
-	}
-	e.mu.Unlock()
-	if own.done {
-		return own.err
-	}
-	if len(requests) > 1 {
-		ctx = context.WithoutCancel(ctx) // others wait for it too
-	}
-	var all []string
-	for _, r := range requests {
-		all = append(all, r.ids...)
-	}
-	for batch := range slices.Chunk(all, filingBatch) {
-		if err = e.fileBatch(ctx, batch); err != nil {
-			break
-		}
-	}
-	for _, r := range requests {
-		r.done, r.err = true, err
-	}
-	return err
-}
-
 // fileBatch files articles. They are compared with those near them at the same time, then each is
 // linked with what the plans for those before it lead to, and all plans are written at once.
 func (e *Engine) fileBatch(ctx context.Context, ids []string) (err error) {
@@ -410,15 +348,15 @@ func (e *Engine) KeepFiling(ctx context.Context) {
 	}
 }
 
-// fileOldPending files the articles that have been pending for pendingAge: a page at a time, so
-// that other calls of File get their turn, or by reclustering if there are many, as after a crash
-// during a large ingest.
+// fileOldPending files the articles that have been pending for pendingAge and are not in the queue:
+// a page at a time, so that others get their turn, or by reclustering if there are many, as after a
+// crash during a large ingest.
 func (e *Engine) fileOldPending(ctx context.Context) error {
 	for {
 		var ids []string
 		now := e.cfg.Now()
 		err := e.cfg.Articles.Scan(ctx, news.Filter{Pending: true}, store.WithNothing, func(s *store.Stored) error {
-			if now.Sub(s.Article.Ingested) >= pendingAge {
+			if now.Sub(s.Article.Ingested) >= pendingAge && !e.inQueue(s.Article.ID) {
 				ids = append(ids, s.Article.ID)
 			}
 			if len(ids) == pendingPage {

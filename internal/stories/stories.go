@@ -93,23 +93,30 @@ type Engine struct {
 	arranging chan struct{} // holds one value while Recluster makes an arrangement and applies it
 
 	mu         sync.Mutex
-	changed    chan struct{}    // closed and replaced when events are appended to the ledger
-	arrived    chan struct{}    // has one value after filing has failed
-	requests   []*filingRequest // that wait for their turn
-	since      *changes         // what changed since the arrangement that is being made read the store; nil: none is
+	changed    chan struct{}             // closed and replaced when events are appended to the ledger
+	arrived    chan struct{}             // has one value after filing has failed
+	requests   []*filingRequest          // in the queue; the first may be taken
+	queued     map[string]*filingRequest // the last one of each article in the queue
+	since      *changes                  // what changed since the arrangement that is being made read the store; nil: none is
 	unarranged unarranged
+
+	life   context.Context // of filing in the background
+	end    context.CancelFunc
+	filing sync.WaitGroup
 
 	memory *memory // used under the lock of writers
 	naming naming
 }
 
-// New makes an engine.
+// New makes an engine. Close it.
 func New(cfg Config) (*Engine, error) {
 	if cfg.Articles == nil || cfg.Stories == nil || cfg.States == nil || cfg.Embedder == nil || cfg.Logger == nil || cfg.NewID == nil || cfg.Now == nil {
 		return nil, errors.New("stories: Config needs Articles, Stories, States, Embedder, Logger, NewID and Now")
 	}
+	life, end := context.WithCancel(context.Background())
 	return &Engine{
 		cfg: cfg, writing: make(chan struct{}, 1), arranging: make(chan struct{}, 1), changed: make(chan struct{}), arrived: make(chan struct{}, 1),
+		life: life, end: end, queued: make(map[string]*filingRequest),
 		memory: newMemory(cfg.Articles, cfg.Stories, mostRemembered), naming: naming{busy: make(chan struct{}, 1)},
 	}, nil
 }

@@ -86,8 +86,11 @@ func (IngestOutcome) EnumDescriptor() ([]byte, []int) {
 }
 
 type PutArticleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Article       *Article               `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Article *Article               `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
+	// Wait until the article is filed, or until shortly before the deadline of the
+	// call. Otherwise the response waits for a moment only.
+	WaitForStory  bool `protobuf:"varint,2,opt,name=wait_for_story,json=waitForStory,proto3" json:"wait_for_story,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -129,9 +132,17 @@ func (x *PutArticleRequest) GetArticle() *Article {
 	return nil
 }
 
+func (x *PutArticleRequest) GetWaitForStory() bool {
+	if x != nil {
+		return x.WaitForStory
+	}
+	return false
+}
+
 type PutArticleResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The stored article, without sections.
+	// The stored article, without sections. If `filing_pending` is set, its story
+	// was not known in time.
 	Article       *Article      `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
 	Outcome       IngestOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=throughline.v1.IngestOutcome" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -183,8 +194,11 @@ func (x *PutArticleResponse) GetOutcome() IngestOutcome {
 }
 
 type IngestArticlesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Article       *Article               `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Article *Article               `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
+	// Answer when the article is filed, or shortly before the deadline of the
+	// call. Responses come in order, so later ones wait too.
+	WaitForStory  bool `protobuf:"varint,2,opt,name=wait_for_story,json=waitForStory,proto3" json:"wait_for_story,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -226,6 +240,13 @@ func (x *IngestArticlesRequest) GetArticle() *Article {
 	return nil
 }
 
+func (x *IngestArticlesRequest) GetWaitForStory() bool {
+	if x != nil {
+		return x.WaitForStory
+	}
+	return false
+}
+
 type IngestArticlesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Position in the stream of the request that this answers, from 0.
@@ -241,7 +262,9 @@ type IngestArticlesResponse struct {
 	Revision int64 `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Id of its story; empty for a one-off. While filing is pending, that of the
 	// revision before, if there was one.
-	StoryId       string `protobuf:"bytes,6,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
+	StoryId string `protobuf:"bytes,6,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
+	// The article is stored, and its story was not known in time.
+	FilingPending bool `protobuf:"varint,7,opt,name=filing_pending,json=filingPending,proto3" json:"filing_pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -316,6 +339,13 @@ func (x *IngestArticlesResponse) GetStoryId() string {
 		return x.StoryId
 	}
 	return ""
+}
+
+func (x *IngestArticlesResponse) GetFilingPending() bool {
+	if x != nil {
+		return x.FilingPending
+	}
+	return false
 }
 
 type GetArticleRequest struct {
@@ -642,14 +672,16 @@ var File_throughline_v1_article_service_proto protoreflect.FileDescriptor
 
 const file_throughline_v1_article_service_proto_rawDesc = "" +
 	"\n" +
-	"$throughline/v1/article_service.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x17google/rpc/status.proto\x1a\x1cthroughline/v1/article.proto\"N\n" +
+	"$throughline/v1/article_service.proto\x12\x0ethroughline.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x17google/rpc/status.proto\x1a\x1cthroughline/v1/article.proto\"t\n" +
 	"\x11PutArticleRequest\x129\n" +
-	"\aarticle\x18\x01 \x01(\v2\x17.throughline.v1.ArticleB\x06\xbaH\x03\xc8\x01\x01R\aarticle\"\x80\x01\n" +
+	"\aarticle\x18\x01 \x01(\v2\x17.throughline.v1.ArticleB\x06\xbaH\x03\xc8\x01\x01R\aarticle\x12$\n" +
+	"\x0ewait_for_story\x18\x02 \x01(\bR\fwaitForStory\"\x80\x01\n" +
 	"\x12PutArticleResponse\x121\n" +
 	"\aarticle\x18\x01 \x01(\v2\x17.throughline.v1.ArticleR\aarticle\x127\n" +
-	"\aoutcome\x18\x02 \x01(\x0e2\x1d.throughline.v1.IngestOutcomeR\aoutcome\"J\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2\x1d.throughline.v1.IngestOutcomeR\aoutcome\"p\n" +
 	"\x15IngestArticlesRequest\x121\n" +
-	"\aarticle\x18\x01 \x01(\v2\x17.throughline.v1.ArticleR\aarticle\"\xe9\x01\n" +
+	"\aarticle\x18\x01 \x01(\v2\x17.throughline.v1.ArticleR\aarticle\x12$\n" +
+	"\x0ewait_for_story\x18\x02 \x01(\bR\fwaitForStory\"\x90\x02\n" +
 	"\x16IngestArticlesResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x1d\n" +
 	"\n" +
@@ -657,7 +689,8 @@ const file_throughline_v1_article_service_proto_rawDesc = "" +
 	"\aoutcome\x18\x03 \x01(\x0e2\x1d.throughline.v1.IngestOutcomeR\aoutcome\x12*\n" +
 	"\x06status\x18\x04 \x01(\v2\x12.google.rpc.StatusR\x06status\x12\x1a\n" +
 	"\brevision\x18\x05 \x01(\x03R\brevision\x12\x19\n" +
-	"\bstory_id\x18\x06 \x01(\tR\astoryId\"y\n" +
+	"\bstory_id\x18\x06 \x01(\tR\astoryId\x12%\n" +
+	"\x0efiling_pending\x18\a \x01(\bR\rfilingPending\"y\n" +
 	"\x11GetArticleRequest\x12)\n" +
 	"\n" +
 	"article_id\x18\x01 \x01(\tB\n" +

@@ -41,8 +41,9 @@ const (
 // "throughline", and BadRequest (field paths), ResourceInfo or RetryInfo where
 // they apply.
 type ArticleServiceClient interface {
-	// Stores an article, or a new revision of it, and files it into a story. The
-	// same content again changes nothing, which the outcome reports.
+	// Stores an article, or a new revision of it. It is filed into a story in the
+	// background, in the order of arrival. The same content again changes nothing,
+	// which the outcome reports.
 	PutArticle(ctx context.Context, in *PutArticleRequest, opts ...grpc.CallOption) (*PutArticleResponse, error)
 	// Stores a stream of articles. Every request gets one response, in order,
 	// when its article is durable or refused; a refused article does not end the
@@ -145,8 +146,9 @@ func (c *articleServiceClient) DeleteArticles(ctx context.Context, in *DeleteArt
 // "throughline", and BadRequest (field paths), ResourceInfo or RetryInfo where
 // they apply.
 type ArticleServiceServer interface {
-	// Stores an article, or a new revision of it, and files it into a story. The
-	// same content again changes nothing, which the outcome reports.
+	// Stores an article, or a new revision of it. It is filed into a story in the
+	// background, in the order of arrival. The same content again changes nothing,
+	// which the outcome reports.
 	PutArticle(context.Context, *PutArticleRequest) (*PutArticleResponse, error)
 	// Stores a stream of articles. Every request gets one response, in order,
 	// when its article is durable or refused; a refused article does not end the
