@@ -238,13 +238,16 @@ func (l *Live) history(events []news.LedgerEvent, stored map[string]time.Time) {
 	ever := make(map[string]bool)
 	changes, late, renames := 0, 0, 0
 	for _, e := range events {
+		if e.Level != "" {
+			continue
+		}
 		switch e.Kind {
-		case news.StoryCreated, news.StoryJoined:
-			ever[e.StoryID] = true
+		case news.Created, news.Joined:
+			ever[e.ID] = true
 			for _, id := range e.ArticleIDs {
-				in[id], final[id] = e.StoryID, e.Time
+				in[id], final[id] = e.ID, e.Time
 			}
-		case news.StoryLeft:
+		case news.Left:
 			for _, id := range e.ArticleIDs {
 				if changes++; e.Time.Sub(stored[id]) > time.Minute && !stored[id].IsZero() {
 					late++
@@ -252,7 +255,7 @@ func (l *Live) history(events []news.LedgerEvent, stored map[string]time.Time) {
 				delete(in, id)
 				final[id] = e.Time
 			}
-		case news.StoryRenamed:
+		case news.Renamed:
 			renames++
 		}
 	}

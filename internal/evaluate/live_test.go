@@ -38,12 +38,12 @@ func TestLive(t *testing.T) {
 func TestHistory(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(1000+s), 0) }
 	event := func(s int, kind news.EventKind, story string, ids ...string) news.LedgerEvent {
-		return news.LedgerEvent{Kind: kind, StoryID: story, ArticleIDs: ids, Time: at(s)}
+		return news.LedgerEvent{Kind: kind, ID: story, ArticleIDs: ids, Time: at(s)}
 	}
 	var l Live
 	l.history([]news.LedgerEvent{
-		event(1, news.StoryCreated, "s", "a", "b"), event(2, news.StoryJoined, "s", "c"), event(3, news.StoryRenamed, "s"),
-		event(10, news.StoryLeft, "s", "a"), event(10, news.StoryCreated, "t", "a", "d"), event(61, news.StoryLeft, "s", "b"),
+		event(1, news.Created, "s", "a", "b"), event(2, news.Joined, "s", "c"), event(3, news.Renamed, "s"),
+		event(10, news.Left, "s", "a"), event(10, news.Created, "t", "a", "d"), event(61, news.Left, "s", "b"),
 	}, map[string]time.Time{"a": at(0), "b": at(0), "c": at(0), "d": at(9)})
 	// a moved and b left; c was final after 2 seconds, a after 10, d after 1.
 	if l.Changes != .5 || l.Late != .25 || l.Renames != .5 || l.Median != 2 || l.P95 != 10 {

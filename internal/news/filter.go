@@ -32,4 +32,5 @@ type StoryFilter struct {
 type TopicFilter struct {
 	Level    Level
 	ParentID string
+	Merged   bool // list merged topics too
 }

@@ -49,29 +49,33 @@ type Topic struct {
 	First, Last       time.Time
 	Representative    string // story id
 	Naming
-	Version int64
+	MergedInto string // id of the topic of the same level that took its articles; empty: not merged
+	Version    int64
 }
 
-// EventKind says what happened to a story.
+// EventKind says what happened to a story, topic or theme.
 type EventKind string
 
 // The kinds of events.
 const (
-	StoryCreated EventKind = "created"
-	StoryJoined  EventKind = "joined"  // articles joined
-	StoryLeft    EventKind = "left"    // articles left
-	StoryMerged  EventKind = "merged"  // OtherStoryIDs became part of StoryID
-	StorySplit   EventKind = "split"   // OtherStoryIDs came out of StoryID
-	StoryRenamed EventKind = "renamed" // Title is the new one
-	StoryDeleted EventKind = "deleted" // StoryID no longer exists
+	Created EventKind = "created"
+	Joined  EventKind = "joined"  // articles joined a story
+	Left    EventKind = "left"    // articles left a story
+	Merged  EventKind = "merged"  // OtherIDs became part of ID
+	Split   EventKind = "split"   // OtherIDs came out of ID
+	Renamed EventKind = "renamed" // Title is the new one
+	Deleted EventKind = "deleted" // ID no longer exists
 )
 
-// LedgerEvent is one entry of the ledger.
+// LedgerEvent is one entry of the ledger. Events of topics and themes say what became of their ids
+// and titles, and not which articles they have.
 type LedgerEvent struct {
-	Sequence                  int64 // assigned by the store, from 1
-	Time                      time.Time
-	Kind                      EventKind
-	StoryID                   string
-	ArticleIDs, OtherStoryIDs []string
-	Title                     string
+	Sequence   int64 // assigned by the store, from 1
+	Time       time.Time
+	Kind       EventKind
+	Level      Level  // of a topic or theme; empty: of a story
+	ID         string // of a story, topic or theme
+	ArticleIDs []string
+	OtherIDs   []string // of the same level
+	Title      string
 }

@@ -169,6 +169,51 @@ func TestTopics(t *testing.T) {
 	wantError(t, err, codes.NotFound, "TOPIC_NOT_FOUND")
 }
 
+// A topic that became part of another is that one, in reads and in filters, and the ledger says so.
+func TestMergedTopic(t *testing.T) {
+	p := seeded(t)
+	s := start(t, config(t, p))
+	ctx := t.Context()
+	p.Arrange(t, 1)
+	heir, err := s.clusters.GetTopic(ctx, &throughlinev1.GetTopicRequest{TopicId: electionTopic})
+	if err != nil || heir.GetId() == electionTopic || heir.GetStoryCount() != 3 {
+		t.Fatalf("%v, %v", heir, err)
+	}
+	filter := &throughlinev1.ArticleFilter{TopicIds: []string{electionTopic}}
+	listed, err := s.articles.ListArticles(ctx, &throughlinev1.ListArticlesRequest{Filter: filter})
+	if err != nil || len(listed.GetArticles()) != int(heir.GetArticleCount()) {
+		t.Errorf("%d articles, %v, want %d", len(listed.GetArticles()), err, heir.GetArticleCount())
+	}
+	found, err := s.clusters.ListStories(ctx, &throughlinev1.ListStoriesRequest{TopicIds: []string{electionTopic}})
+	if err != nil || len(found.GetStories()) != 3 {
+		t.Errorf("stories %s, %v", ids(found.GetStories()), err)
+	}
+	related, err := s.coverage.Related(ctx, &throughlinev1.RelatedRequest{ArticleId: "b0", Filter: filter, PageSize: 50})
+	if err != nil || !slices.ContainsFunc(related.GetResults(), func(r *throughlinev1.RelatedResult) bool { return r.GetStoryId() == fire }) {
+		t.Errorf("related %v, %v", related, err)
+	}
+	stream, err := s.clusters.WatchStories(ctx, &throughlinev1.WatchStoriesRequest{AfterSequence: 7, StopAtEnd: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	merged := false
+	for {
+		got, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := got.GetEvent()
+		merged = merged || e.GetKind() == throughlinev1.StoryEventKind_STORY_EVENT_KIND_MERGED && e.GetTopicLevel() == throughlinev1.TopicLevel_TOPIC_LEVEL_TOPIC &&
+			e.GetTopicId() == heir.GetId() && slices.Contains(e.GetOtherTopicIds(), electionTopic) && e.GetStoryId() == ""
+	}
+	if !merged {
+		t.Error("the merge is not in the ledger")
+	}
+}
+
 func TestFindStory(t *testing.T) {
 	s := start(t, config(t, shared(t)))
 	got, err := s.clusters.FindStory(t.Context(), &throughlinev1.FindStoryRequest{
@@ -194,7 +239,7 @@ func TestFindStory(t *testing.T) {
 }
 
 func TestWatchStories(t *testing.T) {
-	p := seeded(t) // its ledger: the fire, the election and the soup were created
+	p := seeded(t) // its ledger: the fire, the election and the soup were created, then a theme and three topics
 	s := start(t, config(t, p))
 
 	read := func(in *throughlinev1.WatchStoriesRequest) (got []int64) {
@@ -214,18 +259,18 @@ func TestWatchStories(t *testing.T) {
 			got = append(got, e.GetEvent().GetSequence())
 		}
 	}
-	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true}); !slices.Equal(got, []int64{1, 2, 3}) {
+	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true}); !slices.Equal(got, []int64{1, 2, 3, 4, 5, 6, 7}) {
 		t.Errorf("all: %v", got)
 	}
-	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, AfterSequence: 2}); !slices.Equal(got, []int64{3}) {
-		t.Errorf("after 2: %v", got)
+	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, AfterSequence: 5}); !slices.Equal(got, []int64{6, 7}) {
+		t.Errorf("after 5: %v", got)
 	}
 	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, StoryIds: []string{soup}}); !slices.Equal(got, []int64{3}) {
 		t.Errorf("of the soup: %v", got)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	stream, err := s.clusters.WatchStories(ctx, &throughlinev1.WatchStoriesRequest{AfterSequence: 3})
+	stream, err := s.clusters.WatchStories(ctx, &throughlinev1.WatchStoriesRequest{AfterSequence: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +280,7 @@ func TestWatchStories(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := got.GetEvent()
-	if e.GetSequence() != 4 || e.GetKind() != throughlinev1.StoryEventKind_STORY_EVENT_KIND_JOINED || e.GetStoryId() != fire ||
+	if e.GetSequence() != 8 || e.GetKind() != throughlinev1.StoryEventKind_STORY_EVENT_KIND_JOINED || e.GetStoryId() != fire ||
 		!slices.Equal(e.GetArticleIds(), []string{"late"}) {
 		t.Fatalf("%v", e)
 	}
@@ -245,7 +290,7 @@ func TestWatchStories(t *testing.T) {
 	}
 
 	// A watch ends when the server does, with a code that says to come back.
-	stream, err = s.clusters.WatchStories(t.Context(), &throughlinev1.WatchStoriesRequest{AfterSequence: 3})
+	stream, err = s.clusters.WatchStories(t.Context(), &throughlinev1.WatchStoriesRequest{AfterSequence: 7})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,13 +193,13 @@ var (
 		news.LevelTheme: throughlinev1.TopicLevel_TOPIC_LEVEL_THEME,
 	}
 	kinds = map[news.EventKind]throughlinev1.StoryEventKind{
-		news.StoryCreated: throughlinev1.StoryEventKind_STORY_EVENT_KIND_CREATED,
-		news.StoryJoined:  throughlinev1.StoryEventKind_STORY_EVENT_KIND_JOINED,
-		news.StoryLeft:    throughlinev1.StoryEventKind_STORY_EVENT_KIND_LEFT,
-		news.StoryMerged:  throughlinev1.StoryEventKind_STORY_EVENT_KIND_MERGED,
-		news.StorySplit:   throughlinev1.StoryEventKind_STORY_EVENT_KIND_SPLIT,
-		news.StoryRenamed: throughlinev1.StoryEventKind_STORY_EVENT_KIND_RENAMED,
-		news.StoryDeleted: throughlinev1.StoryEventKind_STORY_EVENT_KIND_DELETED,
+		news.Created: throughlinev1.StoryEventKind_STORY_EVENT_KIND_CREATED,
+		news.Joined:  throughlinev1.StoryEventKind_STORY_EVENT_KIND_JOINED,
+		news.Left:    throughlinev1.StoryEventKind_STORY_EVENT_KIND_LEFT,
+		news.Merged:  throughlinev1.StoryEventKind_STORY_EVENT_KIND_MERGED,
+		news.Split:   throughlinev1.StoryEventKind_STORY_EVENT_KIND_SPLIT,
+		news.Renamed: throughlinev1.StoryEventKind_STORY_EVENT_KIND_RENAMED,
+		news.Deleted: throughlinev1.StoryEventKind_STORY_EVENT_KIND_DELETED,
 	}
 )
 
@@ -314,10 +314,13 @@ func fromTopic(t news.Topic) *throughlinev1.Topic {
 }
 
 func fromEvent(e news.LedgerEvent) *throughlinev1.LedgerEvent {
-	return &throughlinev1.LedgerEvent{
-		Sequence: e.Sequence, Time: fromTime(e.Time), Kind: kinds[e.Kind], StoryId: e.StoryID,
-		ArticleIds: e.ArticleIDs, OtherStoryIds: e.OtherStoryIDs, Title: e.Title,
+	out := &throughlinev1.LedgerEvent{Sequence: e.Sequence, Time: fromTime(e.Time), Kind: kinds[e.Kind], ArticleIds: e.ArticleIDs, Title: e.Title}
+	if out.TopicLevel = levels[e.Level]; e.Level == "" {
+		out.StoryId, out.OtherStoryIds = e.ID, e.OtherIDs
+	} else {
+		out.TopicId, out.OtherTopicIds = e.ID, e.OtherIDs
 	}
+	return out
 }
 
 func fromSummary(s stories.Summary) *throughlinev1.ReclusterResponse {

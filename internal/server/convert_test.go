@@ -2,6 +2,7 @@ package server
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -338,8 +339,8 @@ func TestRequestFieldsAreAllTested(t *testing.T) {
 		}
 	}
 	for typ, want := range map[reflect.Type]int{
-		reflect.TypeFor[related.Result](): 7, reflect.TypeFor[related.Evidence](): 5, reflect.TypeFor[news.LedgerEvent](): 7,
-		reflect.TypeFor[news.Story](): 15, reflect.TypeFor[news.Topic](): 12,
+		reflect.TypeFor[related.Result](): 7, reflect.TypeFor[related.Evidence](): 5, reflect.TypeFor[news.LedgerEvent](): 8,
+		reflect.TypeFor[news.Story](): 15, reflect.TypeFor[news.Topic](): 13,
 	} {
 		if got := typ.NumField(); got != want {
 			t.Errorf("%v has %d fields, the conversion tests know %d: teach them", typ, got, want)
@@ -356,8 +357,8 @@ func TestEnums(t *testing.T) {
 	enum(t, relations, throughlinev1.Relation_name, score.RelationNone, all...)
 	enum(t, outcomes, throughlinev1.IngestOutcome_name, 0, ingest.New, ingest.Updated, ingest.Unchanged, ingest.Rejected)
 	enum(t, levels, throughlinev1.TopicLevel_name, "", news.LevelTopic, news.LevelTheme)
-	enum(t, kinds, throughlinev1.StoryEventKind_name, "", news.StoryCreated, news.StoryJoined, news.StoryLeft, news.StoryMerged, news.StorySplit,
-		news.StoryRenamed, news.StoryDeleted)
+	enum(t, kinds, throughlinev1.StoryEventKind_name, "", news.Created, news.Joined, news.Left, news.Merged, news.Split,
+		news.Renamed, news.Deleted)
 }
 
 // enum checks a table that has every value but none, which is UNSPECIFIED in the API.
@@ -448,12 +449,16 @@ func TestStoriesTopicsAndEvents(t *testing.T) {
 		if diff := cmp.Diff(topic, again); diff != "" {
 			t.Fatal(diff)
 		}
-		event := news.LedgerEvent{Sequence: s.Version, Time: s.First, Kind: news.StorySplit, StoryID: s.ID, ArticleIDs: s.Keywords, OtherStoryIDs: s.Sources, Title: s.Title}
+		event := news.LedgerEvent{Sequence: s.Version, Time: s.First, Kind: news.Split, ID: s.ID, ArticleIDs: s.Keywords, OtherIDs: s.Sources, Title: s.Title,
+			Level: rapid.SampledFrom([]news.Level{"", news.LevelTopic, news.LevelTheme}).Draw(t, "level")}
 		e := fromEvent(event)
-		same := news.LedgerEvent{Sequence: e.GetSequence(), Time: unknownTime(e.GetTime()), Kind: news.StorySplit, StoryID: e.GetStoryId(),
-			ArticleIDs: e.GetArticleIds(), OtherStoryIDs: e.GetOtherStoryIds(), Title: e.GetTitle()}
+		same := news.LedgerEvent{Sequence: e.GetSequence(), Time: unknownTime(e.GetTime()), Kind: news.Split, Level: keyOf(levels, e.GetTopicLevel()),
+			ID: e.GetStoryId() + e.GetTopicId(), ArticleIDs: e.GetArticleIds(), OtherIDs: slices.Concat(e.GetOtherStoryIds(), e.GetOtherTopicIds()), Title: e.GetTitle()}
 		if diff := cmp.Diff(event, same); diff != "" || e.GetKind() != throughlinev1.StoryEventKind_STORY_EVENT_KIND_SPLIT {
 			t.Fatal(diff)
+		}
+		if (e.GetStoryId() == "") != (event.Level != "" || event.ID == "") {
+			t.Fatalf("an event of level %q: %v", event.Level, e)
 		}
 	})
 }

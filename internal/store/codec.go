@@ -54,7 +54,8 @@ func topicFields(t *news.Topic) []field {
 	return append([]field{
 		{fieldTopic, &t.ID}, {fieldTitle, &t.Title}, {fieldParent, &t.ParentID}, {fieldLevel, &t.Level},
 		{fieldKeywords, &t.Keywords}, {fieldStories, &t.Stories}, {fieldArticles, &t.Articles},
-		{fieldFirst, &t.First}, {fieldLast, &t.Last}, {fieldRepresentative, &t.Representative}, {fieldVersion, &t.Version},
+		{fieldFirst, &t.First}, {fieldLast, &t.Last}, {fieldRepresentative, &t.Representative},
+		{fieldMergedInto, &t.MergedInto}, {fieldVersion, &t.Version},
 	}, namingFields(&t.Naming)...)
 }
 
@@ -65,9 +66,13 @@ func namingFields(n *news.Naming) []field {
 
 // eventFields are the fields of a ledger event's point, whose id is the sequence number.
 func eventFields(e *news.LedgerEvent) []field {
+	id, others := fieldStory, fieldOtherStories
+	if e.Level != "" {
+		id, others = fieldTopic, fieldOtherTopics
+	}
 	return []field{
-		{fieldTime, &e.Time}, {fieldKind, &e.Kind}, {fieldStory, &e.StoryID},
-		{fieldArticleIDs, &e.ArticleIDs}, {fieldOtherStories, &e.OtherStoryIDs}, {fieldTitle, &e.Title},
+		{fieldTime, &e.Time}, {fieldKind, &e.Kind}, {fieldLevel, &e.Level}, {id, &e.ID},
+		{fieldArticleIDs, &e.ArticleIDs}, {others, &e.OtherIDs}, {fieldTitle, &e.Title},
 	}
 }
 

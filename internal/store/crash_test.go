@@ -102,7 +102,7 @@ func TestKill(t *testing.T) {
 			if event.Sequence != int64(i+1) {
 				t.Errorf("round %d: event %d has the number %d", round, i+1, event.Sequence)
 			}
-			if version, err := strconv.Atoi(event.StoryID[1:]); err != nil {
+			if version, err := strconv.Atoi(event.ID[1:]); err != nil {
 				t.Error(err)
 			} else {
 				versions["s"] = max(versions["s"], version)

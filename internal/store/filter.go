@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -9,6 +10,15 @@ import (
 
 	"throughline/internal/news"
 )
+
+// conditions is conditions of a filter whose topics may have been merged into others.
+func (s *Store) conditions(ctx context.Context, f news.Filter) (*qdrant.Filter, error) {
+	var err error
+	if f.TopicIDs, err = s.withHeirs(ctx, f.TopicIDs); err != nil {
+		return nil, err
+	}
+	return conditions(&f)
+}
 
 // conditions translates a filter of articles or sections; nil lets everything pass. Both
 // collections have the same fields, but for Pending, which is only for articles.
@@ -58,20 +68,22 @@ func storyConditions(f *news.StoryFilter) (*qdrant.Filter, error) {
 	return b.filter(), nil
 }
 
-// topicConditions translates a filter of topics.
-func topicConditions(f *news.TopicFilter) (*qdrant.Filter, error) {
+// topicConditions translates a filter of topics, of which parents has the parents.
+func topicConditions(f *news.TopicFilter, parents []string) (*qdrant.Filter, error) {
 	var b builder
 	if f.Level != "" {
-		if f.Level != news.LevelTopic && f.Level != news.LevelTheme {
-			return nil, &InvalidError{Field: "filter.level", Reason: fmt.Sprintf("unknown level (got %q, want %q or %q)", f.Level, news.LevelTopic, news.LevelTheme)}
+		c := &checker{}
+		if c.level(f.Level); c.err != nil {
+			return nil, c.err
 		}
 		b.any(fieldLevel, []string{string(f.Level)})
 	}
-	if f.ParentID != "" {
-		if err := checkValues("parent_id", []string{f.ParentID}); err != nil {
-			return nil, err
-		}
-		b.any(fieldParent, []string{f.ParentID})
+	if err := checkValues("parent_id", parents); err != nil {
+		return nil, err
+	}
+	b.any(fieldParent, parents)
+	if !f.Merged {
+		b.mustNot = liveTopics().MustNot
 	}
 	return b.filter(), nil
 }
@@ -84,6 +96,11 @@ func pending() *qdrant.Filter {
 // live selects the stories that were not merged away.
 func live() *qdrant.Filter {
 	return must(qdrant.NewMatchKeyword(fieldState, stateLive))
+}
+
+// liveTopics selects the topics that were not merged away. Those of earlier versions have no state.
+func liveTopics() *qdrant.Filter {
+	return &qdrant.Filter{MustNot: []*qdrant.Condition{qdrant.NewMatchKeyword(fieldState, stateMerged)}}
 }
 
 // must selects what meets all conditions.

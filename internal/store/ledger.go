@@ -46,8 +46,9 @@ func encodeEvent(e *news.LedgerEvent) (*qdrant.PointStruct, error) {
 }
 
 func decodeEvent(point *qdrant.RetrievedPoint) news.LedgerEvent {
-	e := news.LedgerEvent{Sequence: int64(point.GetId().GetNum())}
-	decodeFields(eventFields(&e), payload(point.GetPayload()))
+	p := payload(point.GetPayload())
+	e := news.LedgerEvent{Sequence: int64(point.GetId().GetNum()), Level: news.Level(p.text(fieldLevel))}
+	decodeFields(eventFields(&e), p)
 	return e
 }
 
@@ -68,7 +69,7 @@ func (s *Store) append(ctx context.Context, events []news.LedgerEvent) error {
 			events[i].Time = s.cfg.Now().UTC()
 		}
 		e := events[i] // a copy, with its lists: the caller may change the event
-		e.ArticleIDs, e.OtherStoryIDs = slices.Clone(e.ArticleIDs), slices.Clone(e.OtherStoryIDs)
+		e.ArticleIDs, e.OtherIDs = slices.Clone(e.ArticleIDs), slices.Clone(e.OtherIDs)
 		l.pending = append(l.pending, e)
 	}
 	return s.writePending(ctx)

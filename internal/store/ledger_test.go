@@ -19,8 +19,8 @@ import (
 func events(from, n int) []news.LedgerEvent {
 	var out []news.LedgerEvent
 	for i := range n {
-		out = append(out, news.LedgerEvent{Time: day(1), Kind: news.StoryJoined, StoryID: fmt.Sprintf("s%d", from+i), ArticleIDs: []string{"a", "b"},
-			OtherStoryIDs: []string{"o"}, Title: "T"})
+		out = append(out, news.LedgerEvent{Time: day(1), Kind: news.Joined, ID: fmt.Sprintf("s%d", from+i), ArticleIDs: []string{"a", "b"},
+			OtherIDs: []string{"o"}, Title: "T"})
 	}
 	return out
 }
@@ -74,7 +74,7 @@ func TestLedger(t *testing.T) {
 		if _, err := s.Events(t.Context(), 0, 0); !errors.Is(err, ErrInvalid) {
 			t.Errorf("a limit of 0: %v", err)
 		}
-		now := []news.LedgerEvent{{Kind: news.StoryDeleted, StoryID: "s"}}
+		now := []news.LedgerEvent{{Kind: news.Deleted, ID: "s"}}
 		if mustApply(t, s, &Plan{Events: now}); !now[0].Time.Equal(e.clock()) {
 			t.Errorf("an event without a time happened at %v, want %v", now[0].Time, e.clock())
 		}

@@ -59,6 +59,7 @@ const (
 	fieldKind         = "kind"
 	fieldArticleIDs   = "article_ids"
 	fieldOtherStories = "other_story_ids"
+	fieldOtherTopics  = "other_topic_ids"
 )
 
 const (

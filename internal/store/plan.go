@@ -16,7 +16,7 @@ import (
 // Plan lists what one decision changes. It is a value: it can be printed, compared and refused, and
 // nothing is written before Apply.
 type Plan struct {
-	Topics      []Topic      // topics and themes, new or changed
+	Topics      []Topic      // topics and themes, new, changed, or merged into another
 	NewStories  []Story      // that no article names yet
 	Memberships []Membership // of articles
 	Stories     []Story      // changed, or merged into another
@@ -63,6 +63,10 @@ func (p *Plan) Then(next *Plan) {
 func (p *Plan) String() string {
 	var b strings.Builder
 	for _, t := range p.Topics {
+		if t.MergedInto != "" {
+			fmt.Fprintf(&b, "%s %s: merged into %s\n", t.Level, t.ID, t.MergedInto)
+			continue
+		}
 		fmt.Fprintf(&b, "%s %s %q: %d stories, %d articles\n", t.Level, t.ID, t.Title, t.Stories, t.Articles)
 	}
 	for _, s := range p.NewStories {
@@ -90,8 +94,8 @@ func (p *Plan) String() string {
 		fmt.Fprintf(&b, "delete topic %s\n", id)
 	}
 	for _, e := range p.Events {
-		fmt.Fprintf(&b, "ledger: %s %s", e.Kind, e.StoryID)
-		for _, list := range [][]string{e.ArticleIDs, e.OtherStoryIDs} {
+		fmt.Fprintf(&b, "ledger: %s %s", e.Kind, e.ID)
+		for _, list := range [][]string{e.ArticleIDs, e.OtherIDs} {
 			if len(list) > 0 {
 				fmt.Fprintf(&b, " %s", strings.Join(list, " "))
 			}
@@ -109,7 +113,8 @@ func (p *Plan) String() string {
 // every article names a story and topics that exist, and only stories of the plan have other
 // articles than the ledger lists. From that a repair finds what is left to do:
 //
-//  1. topics and new stories, before any article names them;
+//  1. topics and new stories, before any article names them. Topics that were merged lead to others
+//     from here on;
 //  2. memberships, which are the truth about who belongs where;
 //  3. stories described anew, those that ended, and topics that no article names any more;
 //  4. the ledger: it lists what was done, not what was meant to be;

@@ -39,9 +39,9 @@ func mergePlan() *Plan {
 		Stories:        []Story{merged, described},
 		DeletedStories: []string{"unused"},
 		DeletedTopics:  []string{"t0"},
-		Events: []news.LedgerEvent{{Kind: news.StoryCreated, StoryID: "new"},
-			{Kind: news.StoryMerged, StoryID: "new", ArticleIDs: []string{"a0", "a1"}, OtherStoryIDs: []string{"old"}},
-			{Kind: news.StoryRenamed, StoryID: "new", Title: "New"}},
+		Events: []news.LedgerEvent{{Kind: news.Created, ID: "new"},
+			{Kind: news.Merged, ID: "new", ArticleIDs: []string{"a0", "a1"}, OtherIDs: []string{"old"}},
+			{Kind: news.Renamed, ID: "new", Title: "New"}},
 	}
 }
 
@@ -236,7 +236,7 @@ func TestInvalidPlans(t *testing.T) {
 	writes, look := writesOf(e)
 	s := e.open(t, look)
 	beforeMerge(t, s)
-	mustApply(t, s, &Plan{Events: []news.LedgerEvent{{Kind: news.StoryCreated, StoryID: "old"}}})
+	mustApply(t, s, &Plan{Events: []news.LedgerEvent{{Kind: news.Created, ID: "old"}}})
 	badSparse := vector.Sparse{Terms: []uint32{1}}
 	of := func(spoil func(*Story)) func(*Plan) {
 		return func(p *Plan) {
@@ -254,7 +254,7 @@ func TestInvalidPlans(t *testing.T) {
 	}
 	event := func(spoil func(*news.LedgerEvent)) func(*Plan) {
 		return func(p *Plan) {
-			e := news.LedgerEvent{StoryID: "s", Kind: news.StoryJoined}
+			e := news.LedgerEvent{ID: "s", Kind: news.Joined}
 			spoil(&e)
 			p.Events = append(p.Events, e)
 		}
@@ -290,6 +290,7 @@ func TestInvalidPlans(t *testing.T) {
 		{"title", topicOf(func(t *Topic) { t.Title = "\xff" })},
 		{"keywords[0]", topicOf(func(t *Topic) { t.Keywords = []string{"\xff"} })},
 		{"parent_id", topicOf(func(t *Topic) { t.ParentID = t.ID })},
+		{"merged_into", topicOf(func(t *Topic) { t.MergedInto = t.ID })},
 		{"representative", topicOf(func(t *Topic) { t.Representative = "\xff" })},
 		{"dense", topicOf(func(t *Topic) { t.Dense = []float32{1} })},
 		{"article_id", filed(Membership{})},
@@ -298,10 +299,11 @@ func TestInvalidPlans(t *testing.T) {
 		{"theme_id", filed(Membership{ArticleID: "a0", Membership: news.Membership{ThemeID: "\xff"}})},
 		{"copy_of", filed(Membership{ArticleID: "a0", Membership: news.Membership{CopyOf: "\xff"}})},
 		{"probability", filed(Membership{ArticleID: "a0", Membership: news.Membership{Probability: -1}})},
-		{"story_id", event(func(e *news.LedgerEvent) { e.StoryID = "" })},
+		{"id", event(func(e *news.LedgerEvent) { e.ID = "" })},
+		{"level", event(func(e *news.LedgerEvent) { e.Level = "other" })},
 		{"kind", event(func(e *news.LedgerEvent) { e.Kind = "exploded" })},
 		{"article_ids[0]", event(func(e *news.LedgerEvent) { e.ArticleIDs = []string{""} })},
-		{"other_story_ids[0]", event(func(e *news.LedgerEvent) { e.OtherStoryIDs = []string{"\xff"} })},
+		{"other_ids[0]", event(func(e *news.LedgerEvent) { e.OtherIDs = []string{"\xff"} })},
 		{"title", event(func(e *news.LedgerEvent) { e.Title = "\xff" })},
 		{"sequence", event(func(e *news.LedgerEvent) { e.Sequence = -1 })},
 		{"sequence", event(func(e *news.LedgerEvent) { e.Sequence = 2 })}, // the ledger has one
@@ -606,12 +608,12 @@ func TestPlansOneAfterTheOther(t *testing.T) {
 		return Membership{ArticleID: id, Revision: revision, Membership: news.Membership{StoryID: story}}
 	}
 	p := Plan{NewStories: []Story{{Story: news.Story{ID: "s"}}}, Memberships: []Membership{in("a", "s", 3), in("b", "s", 0)},
-		Events: []news.LedgerEvent{{Kind: news.StoryCreated, StoryID: "s"}}}
+		Events: []news.LedgerEvent{{Kind: news.Created, ID: "s"}}}
 	p.Then(&Plan{Stories: []Story{{Story: news.Story{ID: "s"}}}, Memberships: []Membership{in("a", "t", 0), in("b", "t", 5), in("c", "t", 0)},
-		DeletedStories: []string{"s"}, Events: []news.LedgerEvent{{Kind: news.StoryDeleted, StoryID: "s"}}})
+		DeletedStories: []string{"s"}, Events: []news.LedgerEvent{{Kind: news.Deleted, ID: "s"}}})
 	want := Plan{NewStories: []Story{{Story: news.Story{ID: "s"}}}, Stories: []Story{{Story: news.Story{ID: "s"}}}, DeletedStories: []string{"s"},
 		Memberships: []Membership{in("a", "s", 3), in("b", "s", 0), in("a", "t", 3), in("b", "t", 5), in("c", "t", 0)},
-		Events:      []news.LedgerEvent{{Kind: news.StoryCreated, StoryID: "s"}, {Kind: news.StoryDeleted, StoryID: "s"}}}
+		Events:      []news.LedgerEvent{{Kind: news.Created, ID: "s"}, {Kind: news.Deleted, ID: "s"}}}
 	if p.String() != want.String() || p.Memberships[2].Revision != 3 || p.Memberships[4].Revision != 0 {
 		t.Errorf("got\n%swant\n%s", &p, &want)
 	}

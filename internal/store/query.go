@@ -28,6 +28,10 @@ func (s *Store) Query(ctx context.Context, queries []Query) ([][]Hit, error) {
 	if len(queries) > maxQueries {
 		return nil, &InvalidError{Field: "queries", Reason: fmt.Sprintf("too many (got %d, want at most %d)", len(queries), maxQueries)}
 	}
+	queries, err := s.resolveTopics(ctx, queries)
+	if err != nil {
+		return nil, err
+	}
 	batches := map[Collection]*queryBatch{}
 	for i := range queries {
 		q := &queries[i]
@@ -69,6 +73,24 @@ func (s *Store) Query(ctx context.Context, queries []Query) ([][]Hit, error) {
 		out[i] = rank(hits[i], queries[i].Limit)
 	}
 	return out, nil
+}
+
+// resolveTopics adds to the topics in filters those that they were merged into.
+func (s *Store) resolveTopics(ctx context.Context, queries []Query) ([]Query, error) {
+	queries = slices.Clone(queries)
+	var asked, all []string // of the query before: usually all have the same
+	for i := range queries {
+		f := &queries[i].Filter
+		if !slices.Equal(f.TopicIDs, asked) {
+			asked = f.TopicIDs
+			var err error
+			if all, err = s.withHeirs(ctx, asked); err != nil {
+				return nil, err
+			}
+		}
+		f.TopicIDs = all
+	}
+	return queries, nil
 }
 
 // queryBatch holds the queries of one collection.

@@ -255,7 +255,7 @@ func (s *Store) List(ctx context.Context, filter news.Filter, limit int, cursor 
 	if err != nil {
 		return nil, "", err
 	}
-	where, err := conditions(&filter)
+	where, err := s.conditions(ctx, filter)
 	if err != nil {
 		return nil, "", err
 	}
@@ -309,7 +309,7 @@ func (s *Store) Scan(ctx context.Context, filter news.Filter, with With, fn func
 	if err := s.readable(); err != nil {
 		return err
 	}
-	where, err := conditions(&filter)
+	where, err := s.conditions(ctx, filter)
 	if err != nil {
 		return err
 	}
@@ -319,8 +319,8 @@ func (s *Store) Scan(ctx context.Context, filter news.Filter, with With, fn func
 // Counts is how much is stored.
 type Counts struct{ Articles, Pending, Sections, Stories, Topics, Events int64 }
 
-// Counts counts exactly. Stories that were merged into others are not counted; sections that no
-// article names are.
+// Counts counts exactly. Stories and topics that were merged into others are not counted; sections
+// that no article names are.
 func (s *Store) Counts(ctx context.Context) (Counts, error) {
 	if err := s.readable(); err != nil {
 		return Counts{}, err
@@ -332,7 +332,7 @@ func (s *Store) Counts(ctx context.Context) (Counts, error) {
 		n          *int64
 	}{
 		{s.names.articles, nil, &out.Articles}, {s.names.articles, pending(), &out.Pending}, {s.names.sections, nil, &out.Sections}, {s.names.stories, live(), &out.Stories},
-		{s.names.topics, nil, &out.Topics}, {s.names.ledger, nil, &out.Events},
+		{s.names.topics, liveTopics(), &out.Topics}, {s.names.ledger, nil, &out.Events},
 	} {
 		n, err := s.conn.count(ctx, c.collection, c.filter)
 		if err != nil {

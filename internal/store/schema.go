@@ -38,7 +38,7 @@ var schema = []collection{
 	{name: "stories", dense: true, sparse: []string{lexicalName, leadName, namesName}, index: map[string]qdrant.FieldType{
 		fieldStory: keyword, fieldTopic: keyword, fieldTheme: keyword, fieldState: keyword, fieldFirst: integer, fieldLast: integer,
 		fieldArticles: integer}},
-	{name: "topics", dense: true, index: map[string]qdrant.FieldType{fieldLevel: keyword, fieldParent: keyword}},
+	{name: "topics", dense: true, index: map[string]qdrant.FieldType{fieldLevel: keyword, fieldParent: keyword, fieldState: keyword}},
 	{name: "ledger", index: map[string]qdrant.FieldType{fieldStory: keyword}},
 }
 

@@ -11,12 +11,16 @@ import (
 	"throughline/internal/news"
 )
 
-func encodeStory(s *Story) (*qdrant.PointStruct, error) {
-	state := stateLive
-	if s.MergedInto != "" {
-		state = stateMerged
+// stateOf is the state of a story or topic.
+func stateOf(mergedInto string) map[string]any {
+	if mergedInto != "" {
+		return map[string]any{fieldState: stateMerged}
 	}
-	return newPoint(storyPoint(s.ID), storyFields(&s.Story), map[string]any{fieldState: state}, &s.Vectors)
+	return map[string]any{fieldState: stateLive}
+}
+
+func encodeStory(s *Story) (*qdrant.PointStruct, error) {
+	return newPoint(storyPoint(s.ID), storyFields(&s.Story), stateOf(s.MergedInto), &s.Vectors)
 }
 
 func decodeStory(point *qdrant.RetrievedPoint) *Story {
@@ -26,7 +30,7 @@ func decodeStory(point *qdrant.RetrievedPoint) *Story {
 }
 
 func encodeTopic(t *Topic) (*qdrant.PointStruct, error) {
-	return newPoint(topicPoint(t.ID), topicFields(&t.Topic), nil, &Vectors{Dense: t.Dense})
+	return newPoint(topicPoint(t.ID), topicFields(&t.Topic), stateOf(t.MergedInto), &Vectors{Dense: t.Dense})
 }
 
 func decodeTopic(point *qdrant.RetrievedPoint) *Topic {
@@ -45,6 +49,7 @@ func (s *Store) Stories(ctx context.Context, ids []string, with With) ([]*Story,
 }
 
 // Topics returns topics and themes in the order of ids, without vectors; nil for those not stored.
+// One that was merged into another is returned as it is, with MergedInto; see ResolveTopic.
 func (s *Store) Topics(ctx context.Context, ids []string) ([]*Topic, error) {
 	if err := s.readable(); err != nil {
 		return nil, err
@@ -76,6 +81,10 @@ func (s *Store) ScanStories(ctx context.Context, filter news.StoryFilter, with W
 	if err := s.readable(); err != nil {
 		return err
 	}
+	var err error
+	if filter.TopicIDs, err = s.withHeirs(ctx, filter.TopicIDs); err != nil {
+		return err
+	}
 	where, err := storyConditions(&filter)
 	if err != nil {
 		return err
@@ -89,7 +98,14 @@ func (s *Store) ScanTopics(ctx context.Context, filter news.TopicFilter, with Wi
 	if err := s.readable(); err != nil {
 		return err
 	}
-	where, err := topicConditions(&filter)
+	var parents []string
+	if filter.ParentID != "" {
+		var err error
+		if parents, err = s.withHeirs(ctx, []string{filter.ParentID}); err != nil {
+			return err
+		}
+	}
+	where, err := topicConditions(&filter, parents)
 	if err != nil {
 		return err
 	}
@@ -107,21 +123,67 @@ type StoryReader interface {
 // ResolveStory returns a story, or the one that it was merged into, so the ID of the result may
 // differ from id. An unknown id is a *NotFoundError.
 func ResolveStory(ctx context.Context, r StoryReader, id string, with With) (*Story, error) {
+	return resolve("story", id, func(id string) (*Story, string, error) {
+		found, err := r.Stories(ctx, []string{id}, with)
+		if err != nil || found[0] == nil {
+			return nil, "", err
+		}
+		return found[0], found[0].MergedInto, nil
+	})
+}
+
+// TopicReader reads topics by id; *Store is one.
+type TopicReader interface {
+	Topics(ctx context.Context, ids []string) ([]*Topic, error)
+}
+
+// ResolveTopic returns a topic or theme as ResolveStory does a story.
+func ResolveTopic(ctx context.Context, r TopicReader, id string) (*Topic, error) {
+	return resolve("topic", id, func(id string) (*Topic, string, error) {
+		found, err := r.Topics(ctx, []string{id})
+		if err != nil || found[0] == nil {
+			return nil, "", err
+		}
+		return found[0], found[0].MergedInto, nil
+	})
+}
+
+// resolve follows merges. read returns what has an id, nil for nothing, and the id of what it was
+// merged into.
+func resolve[T any](kind, id string, read func(id string) (*T, string, error)) (*T, error) {
 	at := id
 	for range maxMerges {
-		found, err := r.Stories(ctx, []string{at}, with)
+		found, into, err := read(at)
+		switch {
+		case err != nil:
+			return nil, err
+		case found == nil:
+			return nil, &NotFoundError{Kind: kind, ID: id}
+		case into == "":
+			return found, nil
+		}
+		at = into
+	}
+	return nil, fmt.Errorf("%s %q: merged in a circle (got no end after %d merges)", kind, id, maxMerges)
+}
+
+// withHeirs adds to the ids of topics those of the topics that these were merged into, so that a
+// filter by a merged topic finds what is in its heir, at any point of the merge.
+func (s *Store) withHeirs(ctx context.Context, ids []string) ([]string, error) {
+	all := slices.Clone(ids)
+	for last := ids; len(last) > 0; {
+		found, err := s.Topics(ctx, last)
 		if err != nil {
 			return nil, err
 		}
-		if found[0] == nil {
-			return nil, &NotFoundError{Kind: "story", ID: id}
+		last = nil
+		for _, t := range found {
+			if t != nil && t.MergedInto != "" && !slices.Contains(all, t.MergedInto) {
+				all, last = append(all, t.MergedInto), append(last, t.MergedInto)
+			}
 		}
-		if found[0].MergedInto == "" {
-			return found[0], nil
-		}
-		at = found[0].MergedInto
 	}
-	return nil, fmt.Errorf("story %q: merged in a circle (got no end after %d merges)", id, maxMerges)
+	return all, nil
 }
 
 // MaxSampled is the largest number of articles of a story that another article is compared with.

@@ -110,6 +110,60 @@ func TestMergedStories(t *testing.T) {
 	})
 }
 
+// A filter by a merged topic selects what is in its heir, and what is not moved to it yet.
+func TestMergedTopics(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		m := newMaker(53)
+		mustPut(t, s, m.put("a", 1, 1), m.put("b", 1, 1), m.put("c", 1, 1))
+		theme := func(id, into string) Topic {
+			return Topic{Topic: news.Topic{ID: id, Level: news.LevelTheme, MergedInto: into}}
+		}
+		topics := []Topic{topic("t0"), topic("t1"), topic("t2"), topic("x"), topic("y"), topic("dangling"), theme("h0", ""), theme("h1", "h0")}
+		for id, into := range map[int]string{1: "t0", 2: "t1", 3: "y", 4: "x", 5: "gone"} {
+			topics[id].MergedInto = into
+		}
+		topics[0].ParentID = "h0"
+		live := story("s", 2)
+		live.Dense = m.unit()
+		live.TopicID, live.ThemeID = "t0", "h0"
+		mustApply(t, s, &Plan{Topics: topics, NewStories: []Story{live}, Memberships: []Membership{
+			{ArticleID: "a", Membership: news.Membership{StoryID: "s", TopicID: "t0", ThemeID: "h0"}},
+			{ArticleID: "b", Membership: news.Membership{StoryID: "s", TopicID: "t1", ThemeID: "h1"}}}})
+		for id, want := range map[string]string{"t0": "t0", "t1": "t0", "t2": "t0", "h1": "h0", "x": "", "dangling": ""} {
+			got, err := ResolveTopic(t.Context(), s, id)
+			if (err != nil) != (want == "") || err == nil && got.ID != want {
+				t.Errorf("%s resolves to %+v, %v", id, got, err)
+			}
+		}
+		for id, want := range map[string]int{"t0": 1, "t1": 2, "t2": 2, "h0": 1, "h1": 2, "x": 0, "dangling": 0, "unknown": 0} {
+			filter := news.Filter{TopicIDs: []string{"unknown", id}}
+			listed, _, err := s.List(t.Context(), filter, 10, "")
+			if err != nil || len(listed) != want {
+				t.Errorf("%s: lists %d articles, %v, want %d", id, len(listed), err, want)
+			}
+			hits, err := s.Query(t.Context(), []Query{{Of: Articles, Dense: m.unit(), Limit: 10}, {Of: Articles, Dense: m.unit(), Filter: filter, Limit: 10},
+				{Of: Sections, Dense: m.unit(), Filter: filter, Limit: 10}})
+			if err != nil || len(hits[0]) != 3 || len(hits[1]) != want || len(hits[2]) != want {
+				t.Errorf("%s: finds %v, %v, want %d", id, hits, err, want)
+			}
+			if got := storyIDs(t, s, news.StoryFilter{TopicIDs: filter.TopicIDs}); len(got) != min(want, 1) {
+				t.Errorf("%s: stories %v", id, got)
+			}
+		}
+		count := func(f news.TopicFilter) (n int) {
+			if err := s.ScanTopics(t.Context(), f, WithNothing, func(*Topic) error { n++; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if counts, err := s.Counts(t.Context()); err != nil || counts.Topics != 2 || count(news.TopicFilter{}) != 2 || count(news.TopicFilter{Merged: true}) != len(topics) ||
+			count(news.TopicFilter{ParentID: "h1"}) != 1 || count(news.TopicFilter{Level: news.LevelTheme, Merged: true}) != 2 {
+			t.Errorf("counts %+v, %v", counts, err)
+		}
+	})
+}
+
 func TestStoryFilters(t *testing.T) {
 	eachBackend(t, func(t *testing.T, e *env) {
 		s := e.open(t)

@@ -162,17 +162,25 @@ func checkTopic(t *Topic, dim int) error {
 	c.texts("keywords", t.Keywords)
 	c.optionalKey("parent_id", t.ParentID)
 	c.optionalKey("representative", t.Representative)
-	if t.Level != news.LevelTopic && t.Level != news.LevelTheme {
-		c.fail("level", "unknown level (got %q, want %q or %q)", t.Level, news.LevelTopic, news.LevelTheme)
-	}
+	c.level(t.Level)
 	c.naming(t.Naming)
 	if t.ParentID == t.ID {
 		c.fail("parent_id", "the topic itself (want another topic)")
+	}
+	c.optionalKey("merged_into", t.MergedInto)
+	if t.MergedInto == t.ID {
+		c.fail("merged_into", "the topic itself (want another topic)")
 	}
 	if len(t.Dense) > 0 {
 		c.dense("dense", t.Dense, dim)
 	}
 	return c.err
+}
+
+func (c *checker) level(l news.Level) {
+	if l != news.LevelTopic && l != news.LevelTheme {
+		c.fail("level", "unknown level (got %q, want %q or %q)", l, news.LevelTopic, news.LevelTheme)
+	}
 }
 
 func (c *checker) naming(n news.Naming) {
@@ -183,13 +191,16 @@ func (c *checker) naming(n news.Naming) {
 
 // checkEvent checks an event of a ledger whose highest number is last.
 func checkEvent(e *news.LedgerEvent, last int64) error {
-	c := &checker{id: e.StoryID}
-	c.key("story_id", e.StoryID)
+	c := &checker{id: e.ID}
+	c.key("id", e.ID)
+	if e.Level != "" {
+		c.level(e.Level)
+	}
 	c.keys("article_ids", e.ArticleIDs)
-	c.keys("other_story_ids", e.OtherStoryIDs)
+	c.keys("other_ids", e.OtherIDs)
 	c.text("title", e.Title)
 	switch e.Kind {
-	case news.StoryCreated, news.StoryJoined, news.StoryLeft, news.StoryMerged, news.StorySplit, news.StoryRenamed, news.StoryDeleted:
+	case news.Created, news.Joined, news.Left, news.Merged, news.Split, news.Renamed, news.Deleted:
 	default:
 		c.fail("kind", "unknown kind of event (got %q)", e.Kind)
 	}

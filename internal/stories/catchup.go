@@ -106,7 +106,7 @@ func (e *Engine) catchUp(ctx context.Context, f *finding) error {
 			return err
 		}
 		for i, t := range found {
-			if delete(f.Topics, page[i]); t != nil {
+			if delete(f.Topics, page[i]); t != nil && t.MergedInto == "" {
 				f.Topics[t.ID] = t
 			}
 		}

@@ -241,12 +241,14 @@ func (h *harness) events() []news.LedgerEvent {
 	return events
 }
 
-// kinds lists the events after a sequence number as "kind story".
+// kinds lists the events of stories after a sequence number as "kind story".
 func (h *harness) kinds(after int) []string {
 	h.Helper()
 	var out []string
 	for _, e := range h.events()[after:] {
-		out = append(out, string(e.Kind)+" "+e.StoryID)
+		if e.Level == "" {
+			out = append(out, string(e.Kind)+" "+e.ID)
+		}
 	}
 	return out
 }
@@ -266,11 +268,16 @@ func (h *harness) check() {
 		return nil
 	}))
 	topics := make(map[string]news.Level)
-	h.must(h.store.ScanTopics(ctx, news.TopicFilter{}, store.WithNothing, func(t *store.Topic) error {
+	stored, merged := newLedger(), make(map[string]string)
+	h.must(h.store.ScanTopics(ctx, news.TopicFilter{Merged: true}, store.WithNothing, func(t *store.Topic) error {
+		if t.MergedInto != "" {
+			merged[t.ID] = t.MergedInto
+			return nil
+		}
 		topics[t.ID] = t.Level
+		stored[t.Level][t.ID] = entryOf(t.Title)
 		return nil
 	}))
-	stored, merged := make(snapshot), make(map[string]string)
 	h.must(h.store.ScanStories(ctx, news.StoryFilter{Merged: true}, store.WithDense, func(s *store.Story) error {
 		if s.MergedInto != "" {
 			merged[s.ID] = s.MergedInto
@@ -278,7 +285,7 @@ func (h *harness) check() {
 		}
 		in := members[s.ID]
 		slices.SortFunc(in, byArticleID)
-		stored[s.ID] = entryOf(s.Title, idsOf(in)...)
+		stored[""][s.ID] = entryOf(s.Title, idsOf(in)...)
 		if len(in) < 2 || s.Articles != len(in) {
 			h.Errorf("story %s says %d articles and has %d", s.ID, s.Articles, len(in))
 			return nil
@@ -297,7 +304,7 @@ func (h *harness) check() {
 		return nil
 	}))
 	for id, a := range articles {
-		if _, ok := stored[a.StoryID]; a.StoryID != "" && !ok {
+		if _, ok := stored[""][a.StoryID]; a.StoryID != "" && !ok {
 			h.Errorf("%s is in story %q, which does not live", id, a.StoryID)
 		}
 		if a.StoryID == "" && (a.CopyOf != "" || a.Probability != 0) {
@@ -342,38 +349,38 @@ func (h *harness) checkMemory(articles map[string]news.Article, members map[stri
 	}
 }
 
-func (h *harness) checkLedger(stored snapshot, merged map[string]string) {
+func (h *harness) checkLedger(stored map[news.Level]snapshot, merged map[string]string) {
 	h.Helper()
-	tells, into, deleted := make(snapshot), make(map[string]string), make(map[string]bool)
+	tells, into, deleted := newLedger(), make(map[string]string), make(map[string]bool)
 	for i, e := range h.events() {
 		if e.Sequence != int64(i+1) {
 			h.Errorf("event %d has number %d", i, e.Sequence)
 		}
-		if _, ended := into[e.StoryID]; ended || deleted[e.StoryID] {
-			h.Errorf("event %d, %s, is about %s, which had ended", i, e.Kind, e.StoryID)
+		if _, ended := into[e.ID]; ended || deleted[e.ID] {
+			h.Errorf("event %d, %s, is about %s, which had ended", i, e.Kind, e.ID)
 		}
-		if e.Kind == news.StoryCreated && tells[e.StoryID].members != nil {
-			h.Errorf("event %d: %s is created again", i, e.StoryID)
+		if e.Kind == news.Created && tells[e.Level][e.ID].members != nil {
+			h.Errorf("event %d: %s is created again", i, e.ID)
 		}
 		for _, id := range e.ArticleIDs {
-			if in := tells[e.StoryID].members[id]; in != (e.Kind == news.StoryLeft) {
-				h.Errorf("event %d: %s %s %s, where it was: %v", i, id, e.Kind, e.StoryID, in)
+			if in := tells[e.Level][e.ID].members[id]; in != (e.Kind == news.Left) {
+				h.Errorf("event %d: %s %s %s, where it was: %v", i, id, e.Kind, e.ID, in)
 			}
 		}
-		tells.applyEvent(e)
-		if id := twice(tells); id != "" {
+		tells[e.Level].applyEvent(e)
+		if id := twice(tells[""]); id != "" {
 			h.Errorf("event %d: %s is in two stories", i, id)
 		}
-		for _, id := range e.OtherStoryIDs {
-			if e.Kind == news.StoryMerged {
-				into[id] = e.StoryID
+		for _, id := range e.OtherIDs {
+			if e.Kind == news.Merged {
+				into[id] = e.ID
 			}
 		}
-		if e.Kind == news.StoryDeleted {
-			deleted[e.StoryID] = true
+		if e.Kind == news.Deleted {
+			deleted[e.ID] = true
 		}
 	}
-	if !maps.EqualFunc(tells, stored, func(a, b entry) bool { return a.title == b.title && maps.Equal(a.members, b.members) }) {
+	if !sameLedger(tells, stored) {
 		h.Errorf("the ledger tells %v, stored is %v", tells, stored)
 	}
 	if !maps.Equal(into, merged) {
@@ -385,14 +392,37 @@ func (h *harness) checkLedger(stored snapshot, merged map[string]string) {
 		for into[at] != "" {
 			at = into[at]
 		}
-		s, err := store.ResolveStory(context.Background(), h.store, id, store.WithNothing)
+		got, err := h.resolve(id)
 		switch {
 		case deleted[at]:
 			if !errors.Is(err, store.ErrNotFound) {
 				h.Errorf("%s leads to %s, which was deleted: %v", id, at, err)
 			}
-		case err != nil || s.ID != at:
-			h.Errorf("%s gives %+v, %v; the ledger leads to %s", id, s, err, at)
+		case err != nil || got != at:
+			h.Errorf("%s gives %q, %v; the ledger leads to %s", id, got, err, at)
 		}
 	}
+}
+
+// resolve returns what the id of a story, topic or theme leads to.
+func (h *harness) resolve(id string) (string, error) {
+	s, err := store.ResolveStory(context.Background(), h.store, id, store.WithNothing)
+	if err == nil {
+		return s.ID, nil
+	}
+	t, err := store.ResolveTopic(context.Background(), h.store, id)
+	if err != nil {
+		return "", err
+	}
+	return t.ID, nil
+}
+
+func newLedger() map[news.Level]snapshot {
+	return map[news.Level]snapshot{"": {}, news.LevelTopic: {}, news.LevelTheme: {}}
+}
+
+func sameLedger(a, b map[news.Level]snapshot) bool {
+	return maps.EqualFunc(a, b, func(a, b snapshot) bool {
+		return maps.EqualFunc(a, b, func(a, b entry) bool { return a.title == b.title && maps.Equal(a.members, b.members) })
+	})
 }

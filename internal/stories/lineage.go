@@ -16,13 +16,8 @@ type group []string
 // articles in common are matched, then the next pair of which neither is matched. Equal overlaps
 // are ordered by old id, then by the position of the new group. A group that is not matched gets a
 // new id.
-func carryIDs(old map[string]group, groups []group, newID func() string) []string {
-	was := make(map[string]string) // article -> old id
-	for id, members := range old {
-		for _, a := range members {
-			was[a] = id
-		}
-	}
+func carryIDs(old snapshot, groups []group, newID func() string) []string {
+	was := old.places()
 	type overlap struct {
 		id    string
 		group int
@@ -57,10 +52,11 @@ func carryIDs(old map[string]group, groups []group, newID func() string) []strin
 	return ids
 }
 
-// snapshot holds the stories at one time by id, with what the ledger records of each.
+// snapshot holds the stories, topics or themes at one time by id, with what the ledger records of
+// each.
 type snapshot map[string]entry
 
-// entry is a story of a snapshot.
+// entry is a story, topic or theme of a snapshot.
 type entry struct {
 	title   string
 	members map[string]bool // ids of articles; may be empty, but is not nil
@@ -88,7 +84,40 @@ func (e entry) without(other entry) []string {
 	return ids
 }
 
-// lineage records what became of stories between two snapshots.
+// snapshotOf returns the stories, topics or themes with these titles, by id, with their members
+// among some articles.
+func snapshotOf(titles map[string]string, level news.Level, articles []*store.Stored) snapshot {
+	c := make(snapshot, len(titles))
+	for id, title := range titles {
+		c[id] = entryOf(title)
+	}
+	for _, a := range articles {
+		id := a.Article.StoryID
+		switch level {
+		case news.LevelTopic:
+			id = a.Article.TopicID
+		case news.LevelTheme:
+			id = a.Article.ThemeID
+		}
+		if at, ok := c[id]; ok {
+			at.members[a.Article.ID] = true
+		}
+	}
+	return c
+}
+
+// places returns the id of each article.
+func (c snapshot) places() map[string]string {
+	at := make(map[string]string)
+	for id, e := range c {
+		for a := range e.members {
+			at[a] = id
+		}
+	}
+	return at
+}
+
+// lineage records what became of stories, topics or themes between two snapshots.
 type lineage struct {
 	// into maps each story that ended to the story that has most of its articles now; "" if none
 	// has any. Equal counts are ordered by id.
@@ -106,12 +135,7 @@ func trace(before, after snapshot) lineage {
 			l.into[id] = ""
 		}
 	}
-	was := make(map[string]string)
-	for id, e := range before {
-		for a := range e.members {
-			was[a] = id
-		}
-	}
+	was := before.places()
 	into, from := make(map[[2]string]int), make(map[[2]string]int) // {ended, heir} and {new, origin} -> articles
 	for id, e := range after {
 		_, old := before[id]
@@ -157,35 +181,35 @@ func (l lineage) end(plan *store.Plan, ended map[string]*store.Story) {
 	}
 }
 
-// The ledger records membership by three kinds of events only: "created" and "joined" add articles
-// to a story, and "left" removes them. Applying them in order gives the stored membership, and an
-// article is in at most one story at any point, because the removals come first. "merged", "split",
-// "deleted" and "renamed" record what became of ids and titles; the articles of a story that ends
-// have left it before.
+// The ledger records membership in stories by three kinds of events only: "created" and "joined"
+// add articles to a story, and "left" removes them. Applying them in order gives the stored
+// membership, and an article is in at most one story at any point, because the removals come first.
+// "merged", "split", "deleted" and "renamed" record what became of ids and titles; the articles of
+// a story that ends have left it before. Of topics and themes it records ids and titles only.
 
 // events returns the events that lead from one snapshot to another, in the order of the ledger.
 func (l lineage) events(before, after snapshot) []news.LedgerEvent {
 	var events []news.LedgerEvent
 	for _, id := range slices.Sorted(maps.Keys(before)) {
 		if left := before[id].without(after[id]); len(left) > 0 {
-			events = append(events, news.LedgerEvent{Kind: news.StoryLeft, StoryID: id, ArticleIDs: left})
+			events = append(events, news.LedgerEvent{Kind: news.Left, ID: id, ArticleIDs: left})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(after)) {
 		now := after[id]
 		was, old := before[id]
 		if !old {
-			events = append(events, news.LedgerEvent{Kind: news.StoryCreated, StoryID: id, ArticleIDs: now.sorted(), Title: now.title})
+			events = append(events, news.LedgerEvent{Kind: news.Created, ID: id, ArticleIDs: now.sorted(), Title: now.title})
 			if from := l.from[id]; from != "" {
-				events = append(events, news.LedgerEvent{Kind: news.StorySplit, StoryID: from, OtherStoryIDs: []string{id}})
+				events = append(events, news.LedgerEvent{Kind: news.Split, ID: from, OtherIDs: []string{id}})
 			}
 			continue
 		}
 		if joined := now.without(was); len(joined) > 0 {
-			events = append(events, news.LedgerEvent{Kind: news.StoryJoined, StoryID: id, ArticleIDs: joined})
+			events = append(events, news.LedgerEvent{Kind: news.Joined, ID: id, ArticleIDs: joined})
 		}
 		if now.title != was.title {
-			events = append(events, news.LedgerEvent{Kind: news.StoryRenamed, StoryID: id, Title: now.title})
+			events = append(events, news.LedgerEvent{Kind: news.Renamed, ID: id, Title: now.title})
 		}
 	}
 	merged := make(map[string][]string)
@@ -193,43 +217,52 @@ func (l lineage) events(before, after snapshot) []news.LedgerEvent {
 		if into := l.into[id]; into != "" {
 			merged[into] = append(merged[into], id)
 		} else {
-			events = append(events, news.LedgerEvent{Kind: news.StoryDeleted, StoryID: id})
+			events = append(events, news.LedgerEvent{Kind: news.Deleted, ID: id})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(merged)) {
-		events = append(events, news.LedgerEvent{Kind: news.StoryMerged, StoryID: id, OtherStoryIDs: merged[id]})
+		events = append(events, news.LedgerEvent{Kind: news.Merged, ID: id, OtherIDs: merged[id]})
 	}
 	return events
 }
 
-// applyEvent changes a snapshot as an event says.
+// topicEvents returns the events of topics or themes that lead from one snapshot to another.
+func (l lineage) topicEvents(level news.Level, before, after snapshot) []news.LedgerEvent {
+	events := slices.DeleteFunc(l.events(before, after), func(e news.LedgerEvent) bool { return e.Kind == news.Left || e.Kind == news.Joined })
+	for i := range events {
+		events[i].Level, events[i].ArticleIDs = level, nil
+	}
+	return events
+}
+
+// applyEvent changes a snapshot as an event of the same level says.
 func (c snapshot) applyEvent(e news.LedgerEvent) {
 	switch e.Kind {
-	case news.StoryCreated:
-		c[e.StoryID] = entryOf(e.Title, e.ArticleIDs...)
-	case news.StoryJoined:
-		at, ok := c[e.StoryID]
+	case news.Created:
+		c[e.ID] = entryOf(e.Title, e.ArticleIDs...)
+	case news.Joined:
+		at, ok := c[e.ID]
 		if !ok {
 			at = entryOf("")
-			c[e.StoryID] = at
+			c[e.ID] = at
 		}
 		for _, id := range e.ArticleIDs {
 			at.members[id] = true
 		}
-	case news.StoryLeft:
+	case news.Left:
 		for _, id := range e.ArticleIDs {
-			delete(c[e.StoryID].members, id)
+			delete(c[e.ID].members, id)
 		}
-	case news.StoryRenamed:
-		if at, ok := c[e.StoryID]; ok {
+	case news.Renamed:
+		if at, ok := c[e.ID]; ok {
 			at.title = e.Title
-			c[e.StoryID] = at
+			c[e.ID] = at
 		}
-	case news.StoryMerged:
-		for _, id := range e.OtherStoryIDs {
+	case news.Merged:
+		for _, id := range e.OtherIDs {
 			delete(c, id)
 		}
-	case news.StoryDeleted:
-		delete(c, e.StoryID)
+	case news.Deleted:
+		delete(c, e.ID)
 	}
 }

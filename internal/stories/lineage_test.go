@@ -16,8 +16,8 @@ func counter() func() string {
 	return func() string { n++; return fmt.Sprintf("new-%d", n) }
 }
 
-// snapshotOf titles each story by its id.
-func snapshotOf(groups map[string]group) snapshot {
+// titled titles each story by its id.
+func titled(groups map[string]group) snapshot {
 	s := make(snapshot)
 	for id, members := range groups {
 		s[id] = entryOf("title of "+id, members...)
@@ -59,7 +59,7 @@ func TestCarry(t *testing.T) {
 		{name: "a story without articles is gone", old: map[string]group{"s": nil}, into: map[string]string{"s": ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ids := carryIDs(c.old, c.groups, counter())
+			ids := carryIDs(titled(c.old), c.groups, counter())
 			if !slices.Equal(ids, c.ids) {
 				t.Errorf("ids %q, want %q", ids, c.ids)
 			}
@@ -67,7 +67,7 @@ func TestCarry(t *testing.T) {
 			for g, id := range ids {
 				now[id] = c.groups[g]
 			}
-			f := trace(snapshotOf(c.old), snapshotOf(now))
+			f := trace(titled(c.old), titled(now))
 			if !maps.Equal(f.from, c.from) {
 				t.Errorf("from %v, want %v", f.from, c.from)
 			}
@@ -105,7 +105,7 @@ func TestCarryLosesNoID(t *testing.T) {
 		}
 		groups := partition(t, n, "new")
 		newID := counter()
-		ids := carryIDs(old, groups, newID)
+		ids := carryIDs(titled(old), groups, newID)
 		now := make(map[string]group)
 		for g, id := range ids {
 			if _, twice := now[id]; id == "" || twice {
@@ -113,7 +113,7 @@ func TestCarryLosesNoID(t *testing.T) {
 			}
 			now[id] = groups[g]
 		}
-		before, after := snapshotOf(old), snapshotOf(now)
+		before, after := titled(old), titled(now)
 		f := trace(before, after)
 		for id, members := range old {
 			into, ended := f.into[id]
@@ -132,7 +132,7 @@ func TestCarryLosesNoID(t *testing.T) {
 				t.Fatalf("%s became part of %q, which has %d of its articles; another has %d", id, into, shared(now[into], members), most)
 			}
 		}
-		if again := carryIDs(now, groups, newID); !slices.Equal(again, ids) {
+		if again := carryIDs(titled(now), groups, newID); !slices.Equal(again, ids) {
 			t.Fatalf("not stable: %q then %q", ids, again)
 		}
 		if events := trace(after, after).events(after, after); len(events) > 0 {
@@ -162,22 +162,22 @@ func TestEventsReplay(t *testing.T) {
 		for range rapid.IntRange(1, 4).Draw(t, "runs") {
 			groups := partition(t, n, "run")
 			now := make(map[string]group)
-			for g, id := range carryIDs(current, groups, newID) {
+			for g, id := range carryIDs(titled(current), groups, newID) {
 				now[id] = groups[g]
 			}
-			before, after := snapshotOf(current), snapshotOf(now)
+			before, after := titled(current), titled(now)
 			for i, e := range trace(before, after).events(before, after) {
 				told.applyEvent(e)
 				if where := twice(told); where != "" {
 					t.Fatalf("after event %d, %+v: %s is in two stories", i, e, where)
 				}
-				if e.Kind == news.StoryMerged {
-					for _, id := range e.OtherStoryIDs {
-						resolve[id] = e.StoryID
+				if e.Kind == news.Merged {
+					for _, id := range e.OtherIDs {
+						resolve[id] = e.ID
 					}
 				}
-				if e.Kind == news.StoryDeleted {
-					resolve[e.StoryID] = ""
+				if e.Kind == news.Deleted {
+					resolve[e.ID] = ""
 				}
 			}
 			if diff := cmp.Diff(after, told, cmp.AllowUnexported(entry{})); diff != "" {

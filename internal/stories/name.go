@@ -364,13 +364,17 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 		q, was := asked[s.ID], s.Title
 		r.title(q, &s.Title, &s.Naming, &s.Version)
 		if s.Title != was {
-			plan.Events = append(plan.Events, news.LedgerEvent{Kind: news.StoryRenamed, StoryID: s.ID, Title: s.Title})
+			plan.Events = append(plan.Events, news.LedgerEvent{Kind: news.Renamed, ID: s.ID, Title: s.Title})
 		}
 		plan.Stories = append(plan.Stories, *s)
 	}
 	err = r.engine.cfg.Stories.ScanTopics(ctx, news.TopicFilter{}, store.WithDense, func(t *store.Topic) error {
 		if q := asked[t.ID]; q != nil && q.topic && t.Version == q.version {
+			was := t.Title
 			r.title(q, &t.Title, &t.Naming, &t.Version)
+			if t.Title != was {
+				plan.Events = append(plan.Events, news.LedgerEvent{Kind: news.Renamed, Level: t.Level, ID: t.ID, Title: t.Title})
+			}
 			plan.Topics = append(plan.Topics, *t)
 		}
 		return nil

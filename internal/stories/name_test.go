@@ -99,11 +99,11 @@ func TestName(t *testing.T) {
 		t.Errorf("the story is called %q, %+v", s.Title, s.Naming)
 	}
 	renamed := h.events()[before:]
-	if len(renamed) != 5 {
+	if len(renamed) != 5+wide {
 		t.Errorf("%d events", len(renamed))
 	}
 	for _, e := range renamed {
-		if e.Kind != news.StoryRenamed || e.Title != h.story(e.StoryID).Title {
+		if e.Kind != news.Renamed || e.Level == "" && e.Title != h.story(e.ID).Title {
 			t.Errorf("event %+v", e)
 		}
 	}

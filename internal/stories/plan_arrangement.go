@@ -133,23 +133,17 @@ type arranging struct {
 }
 
 func (p *arranging) arrangeStories() {
-	p.before, p.after = make(snapshot), make(snapshot)
+	titles := make(map[string]string, len(p.Stories))
 	for id, s := range p.Stories {
-		p.before[id] = entryOf(s.Title)
+		titles[id] = s.Title
 	}
-	old := make(map[string]group)
-	for _, a := range p.Articles {
-		if s, ok := p.before[a.Article.StoryID]; ok {
-			s.members[a.Article.ID] = true
-			old[a.Article.StoryID] = append(old[a.Article.StoryID], a.Article.ID)
-		}
-	}
+	p.before, p.after = snapshotOf(titles, "", p.Articles), make(snapshot)
 	members := byLabel(p.h.Story)
 	groups := make([]group, len(members))
 	for g, indices := range members {
 		groups[g] = idsOf(p.chosen(indices))
 	}
-	ids := carryIDs(old, groups, func() string { return p.newID("story") })
+	ids := carryIDs(p.before, groups, func() string { return p.newID("story") })
 	for _, a := range p.now {
 		a.Article.Membership = news.Membership{}
 	}
@@ -208,11 +202,9 @@ func (p *arranging) compare() {
 		}
 		p.out.Stories = append(p.out.Stories, s.Story)
 	}
-	kept := make(map[string]bool)
 	p.addOutside()
 	for _, t := range p.topics {
 		old := p.Topics[t.ID]
-		kept[t.ID] = true
 		if old == nil {
 			t.Version = 1
 		} else if t.Version = old.Version; changedTopic(old, &t) {
@@ -221,11 +213,6 @@ func (p *arranging) compare() {
 		p.out.Topics = append(p.out.Topics, t.Topic)
 		if old == nil || t.Version != old.Version {
 			plan.Topics = append(plan.Topics, t)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(p.Topics)) {
-		if !kept[id] {
-			plan.DeletedTopics = append(plan.DeletedTopics, id)
 		}
 	}
 	for i, a := range p.now {
@@ -246,6 +233,40 @@ func (p *arranging) compare() {
 	l.end(plan, p.Stories)
 	plan.Events = l.events(p.before, p.after)
 	p.out.Summary.count(plan.Events)
+	p.compareTopics(news.LevelTheme)
+	p.compareTopics(news.LevelTopic)
+}
+
+// compareTopics plans what becomes of topics or themes that end, and the events.
+func (p *arranging) compareTopics(level news.Level) {
+	titles, plan := make(map[string]string), &p.out.Plan
+	for _, t := range p.topics {
+		if t.Level == level {
+			titles[t.ID] = t.Title
+		}
+	}
+	before, after := p.topicsBefore(level), snapshotOf(titles, level, p.now)
+	l := trace(before, after)
+	for _, id := range slices.Sorted(maps.Keys(l.into)) {
+		if heir := l.into[id]; heir == "" {
+			plan.DeletedTopics = append(plan.DeletedTopics, id)
+		} else {
+			plan.Topics = append(plan.Topics, store.Topic{Topic: news.Topic{
+				ID: id, Level: level, Title: p.Topics[id].Title, MergedInto: heir, Version: p.Topics[id].Version + 1}})
+		}
+	}
+	plan.Events = append(plan.Events, l.topicEvents(level, before, after)...)
+}
+
+// topicsBefore returns the topics or themes that are stored.
+func (p *arranging) topicsBefore(level news.Level) snapshot {
+	titles := make(map[string]string)
+	for id, t := range p.Topics {
+		if t.Level == level {
+			titles[id] = t.Title
+		}
+	}
+	return snapshotOf(titles, level, p.Articles)
 }
 
 // addOutside adds the articles that are not arranged to their topics, and the topics that have no
@@ -273,15 +294,15 @@ func (p *arranging) addOutside() {
 func (s *Summary) count(events []news.LedgerEvent) {
 	for _, e := range events {
 		switch e.Kind {
-		case news.StoryCreated:
+		case news.Created:
 			s.Created++
-		case news.StorySplit:
-			s.Split += len(e.OtherStoryIDs)
-		case news.StoryMerged:
-			s.Merged += len(e.OtherStoryIDs)
-		case news.StoryRenamed:
+		case news.Split:
+			s.Split += len(e.OtherIDs)
+		case news.Merged:
+			s.Merged += len(e.OtherIDs)
+		case news.Renamed:
 			s.Renamed++
-		case news.StoryDeleted:
+		case news.Deleted:
 			s.Deleted++
 		}
 	}
@@ -307,8 +328,7 @@ func byLabel(labels []int32) [][]int {
 // topic and theme of every article and story. The stories must have been described.
 func (p *arranging) arrangeTopics() {
 	topics, themes := byLabel(p.h.Topic), byLabel(p.h.Theme)
-	topicIDs := p.carryTopics(topics, news.LevelTopic, func(m *news.Membership) string { return m.TopicID })
-	themeIDs := p.carryTopics(themes, news.LevelTheme, func(m *news.Membership) string { return m.ThemeID })
+	topicIDs, themeIDs := p.carryTopics(topics, news.LevelTopic), p.carryTopics(themes, news.LevelTheme)
 	topicWords, themeWords := TopicKeywords(topics, p.h.Theme, p.document)
 	for i, a := range p.now {
 		if l := p.h.Topic[i]; l >= 0 {
@@ -330,20 +350,13 @@ func (p *arranging) arrangeTopics() {
 	p.out.Summary.Topics, p.out.Summary.Themes = len(topics), len(themes)
 }
 
-// carryTopics returns the ids of topics or themes; see carryIDs. at returns the id of the level in
-// a membership.
-func (p *arranging) carryTopics(groups [][]int, level news.Level, at func(*news.Membership) string) []string {
-	old := make(map[string]group)
-	for _, a := range p.Articles {
-		if id := at(&a.Article.Membership); p.Topics[id] != nil && p.Topics[id].Level == level {
-			old[id] = append(old[id], a.Article.ID)
-		}
-	}
+// carryTopics returns the ids of topics or themes; see carryIDs.
+func (p *arranging) carryTopics(groups [][]int, level news.Level) []string {
 	now := make([]group, len(groups))
 	for g, indices := range groups {
 		now[g] = idsOf(p.chosen(indices))
 	}
-	return carryIDs(old, now, func() string { return p.newID(string(level)) })
+	return carryIDs(p.topicsBefore(level), now, func() string { return p.newID(string(level)) })
 }
 
 func (p *arranging) topic(id string, level news.Level, parent string, words []string, indices []int) store.Topic {

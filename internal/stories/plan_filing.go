@@ -128,10 +128,6 @@ func byArticleID(a, b *store.Stored) int { return strings.Compare(a.Article.ID, 
 // regroup makes stories of groups; a is the arrival, nil if there is none. Articles in no group
 // become one-offs.
 func (f *filing) regroup(g *Grouping, a *store.Stored) {
-	old := make(map[string]group)
-	for id, e := range f.before {
-		old[id] = e.sorted()
-	}
 	groups, probability := make([]group, len(g.Groups)), make(map[string]float64)
 	left := maps.Clone(f.now)
 	for i, part := range g.Groups {
@@ -146,7 +142,7 @@ func (f *filing) regroup(g *Grouping, a *store.Stored) {
 			delete(left, id)
 		}
 	}
-	for i, id := range carryIDs(old, groups, func() string { return f.newID("story") }) {
+	for i, id := range carryIDs(f.before, groups, func() string { return f.newID("story") }) {
 		story := store.Story{Story: news.Story{ID: id}}
 		if known := f.Stories[id]; known != nil && known.MergedInto == "" {
 			story = *known
@@ -267,5 +263,8 @@ func (f *filing) finish() *store.Plan {
 	l := trace(f.before, f.after)
 	l.end(&f.plan, f.Stories)
 	f.plan.Events = l.events(f.before, f.after)
+	for _, t := range f.plan.Topics {
+		f.plan.Events = append(f.plan.Events, news.LedgerEvent{Kind: news.Created, Level: t.Level, ID: t.ID, Title: t.Title})
+	}
 	return &f.plan
 }

@@ -13,13 +13,16 @@ import (
 type Remains struct {
 	Articles []*news.Article         // all articles, without vectors
 	Stories  map[string]*store.Story // by id, without vectors, including merged ones
-	Topics   map[string]bool         // ids of topics and themes
-	Ledger   snapshot                // the stories that result from the ledger
+	Topics   map[string]*store.Topic // topics and themes by id, without vectors, including merged ones
+	// Ledger has the stories that result from the ledger, and by level the topics and themes,
+	// without members.
+	Ledger map[news.Level]snapshot
 }
 
 // PlanRepair makes what is stored consistent. The memberships of the articles are authoritative.
 // The articles of a merged story go to its heir. The articles of a story that does not exist, and
-// the only article of a story, become one-offs. A copy gets an original in its own story. Then
+// the only article of a story, become one-offs. The articles of a merged topic go to its heir, and
+// topics without articles are deleted. A copy gets an original in its own story. Then
 // stories without articles, outdated descriptions and the ledger are brought in line.
 //
 // It is called twice. need has the stories that must be described again, with the ids of their
@@ -43,6 +46,23 @@ type repairing struct {
 	plan    store.Plan
 }
 
+// heir returns the topic or theme that an id resolves to, following merges; the id itself if there
+// is none.
+func (p *repairing) heir(id string) string {
+	at := id
+	for range len(p.Topics) + 1 {
+		topic := p.Topics[at]
+		if topic == nil {
+			return id
+		}
+		if topic.MergedInto == "" {
+			return at
+		}
+		at = topic.MergedInto
+	}
+	return id
+}
+
 // live returns the story that an id resolves to, following merges; "" if there is none.
 func (p *repairing) live(id string) string {
 	for range len(p.Stories) + 1 {
@@ -64,11 +84,12 @@ func (p *repairing) refile() {
 	for i, was := range p.Articles {
 		a := *was
 		now[i] = &a
+		a.TopicID, a.ThemeID = p.heir(a.TopicID), p.heir(a.ThemeID)
 		p.named[a.TopicID], p.named[a.ThemeID] = true, true
 		heir := p.live(a.StoryID)
 		if heir != a.StoryID {
 			if a.StoryID = heir; heir != "" {
-				a.TopicID, a.ThemeID = p.Stories[heir].TopicID, p.Stories[heir].ThemeID
+				a.TopicID, a.ThemeID = p.heir(p.Stories[heir].TopicID), p.heir(p.Stories[heir].ThemeID)
 			}
 		}
 		if heir != "" {
@@ -104,7 +125,7 @@ func (p *repairing) describeStories(described map[string][]*store.Stored) {
 			now.members[a.ID] = true
 		}
 		p.after[id] = now
-		was, listed := p.Ledger[id]
+		was, listed := p.Ledger[""][id]
 		topic, theme := p.topicOf(id)
 		reports, outlets := independent(p.members[id])
 		if listed && story.Articles == len(now.members) && story.IndependentReports == reports && story.IndependentSources == outlets &&
@@ -149,17 +170,17 @@ func (p *repairing) topicOf(id string) (topic, theme string) {
 func (p *repairing) end() {
 	for _, id := range slices.Sorted(maps.Keys(p.Stories)) {
 		_, lives := p.after[id]
-		_, listed := p.Ledger[id]
+		_, listed := p.Ledger[""][id]
 		if !lives && !listed && p.Stories[id].MergedInto == "" {
 			p.plan.DeletedStories = append(p.plan.DeletedStories, id) // never in the ledger, so no client knows its id
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.Topics)) {
-		if !p.named[id] {
+		if p.Topics[id].MergedInto == "" && !p.named[id] {
 			p.plan.DeletedTopics = append(p.plan.DeletedTopics, id)
 		}
 	}
-	l := trace(p.Ledger, p.after)
+	l := trace(p.Ledger[""], p.after)
 	ended := make(map[string]*store.Story)
 	for id := range l.into {
 		switch story := p.Stories[id]; {
@@ -172,5 +193,24 @@ func (p *repairing) end() {
 		}
 	}
 	l.end(&p.plan, ended)
-	p.plan.Events = l.events(p.Ledger, p.after)
+	p.plan.Events = l.events(p.Ledger[""], p.after)
+	p.endTopics(news.LevelTheme)
+	p.endTopics(news.LevelTopic)
+}
+
+// endTopics plans the events of topics or themes.
+func (p *repairing) endTopics(level news.Level) {
+	before, after := p.Ledger[level], make(snapshot)
+	for id, t := range p.Topics {
+		if t.Level == level && t.MergedInto == "" && p.named[id] {
+			after[id] = entryOf(t.Title)
+		}
+	}
+	l := trace(before, after)
+	for id := range l.into {
+		if heir := p.heir(id); p.named[heir] && heir != id {
+			l.into[id] = heir
+		}
+	}
+	p.plan.Events = append(p.plan.Events, l.topicEvents(level, before, after)...)
 }

@@ -23,12 +23,12 @@ type world struct {
 	articles map[string]*store.Stored
 	stories  map[string]*store.Story
 	topics   map[string]*store.Topic
-	ledger   snapshot
+	ledger   map[news.Level]snapshot
 	ids      int
 }
 
 func newWorld() *world {
-	return &world{articles: map[string]*store.Stored{}, stories: map[string]*store.Story{}, topics: map[string]*store.Topic{}, ledger: snapshot{}}
+	return &world{articles: map[string]*store.Stored{}, stories: map[string]*store.Story{}, topics: map[string]*store.Topic{}, ledger: newLedger()}
 }
 
 func (w *world) newID(kind string) string {
@@ -96,7 +96,7 @@ func (w *world) apply(p *store.Plan, steps int) {
 		},
 		func() {
 			for _, e := range p.Events {
-				w.ledger.applyEvent(e)
+				w.ledger[e.Level].applyEvent(e)
 			}
 		},
 		func() {
@@ -146,12 +146,18 @@ func (w *world) check(t *rapid.T) {
 			members[id] = append(members[id], a)
 		}
 		for _, id := range a.Article.TopicIDs() {
-			if w.topics[id] == nil {
-				t.Fatalf("%s names topic %s, which is not stored", a.Article.ID, id)
+			if w.topics[id] == nil || w.topics[id].MergedInto != "" {
+				t.Fatalf("%s names topic %s, which is stored as %+v", a.Article.ID, id, w.topics[id])
 			}
 		}
 	}
-	lives := snapshot{}
+	stored := newLedger()
+	lives := stored[""]
+	for id, topic := range w.topics {
+		if topic.MergedInto == "" {
+			stored[topic.Level][id] = entryOf(topic.Title)
+		}
+	}
 	for id, s := range w.stories {
 		if s.MergedInto != "" {
 			if len(members[id]) > 0 {
@@ -180,8 +186,8 @@ func (w *world) check(t *rapid.T) {
 			t.Fatalf("%s is a copy of %s: %+v", a.Article.ID, a.Article.CopyOf, of)
 		}
 	}
-	if !maps.EqualFunc(lives, w.ledger, func(a, b entry) bool { return a.title == b.title && maps.Equal(a.members, b.members) }) {
-		t.Fatalf("the ledger lists %v, stored is %v", w.ledger, lives)
+	if !sameLedger(stored, w.ledger) {
+		t.Fatalf("the ledger lists %v, stored is %v", w.ledger, stored)
 	}
 }
 
@@ -301,12 +307,11 @@ func (w *world) repair() {
 }
 
 func (w *world) remains() *Remains {
-	r := &Remains{Stories: maps.Clone(w.stories), Topics: map[string]bool{}, Ledger: snapshot{}}
-	for id, e := range w.ledger {
-		r.Ledger[id] = entryOf(e.title, e.sorted()...)
-	}
-	for id := range w.topics {
-		r.Topics[id] = true
+	r := &Remains{Stories: maps.Clone(w.stories), Topics: maps.Clone(w.topics), Ledger: newLedger()}
+	for level, entries := range w.ledger {
+		for id, e := range entries {
+			r.Ledger[level][id] = entryOf(e.title, e.sorted()...)
+		}
 	}
 	for _, a := range w.sorted() {
 		r.Articles = append(r.Articles, &clone(a).Article)
@@ -342,7 +347,8 @@ func TestPlansKeepTheWorldWhole(t *testing.T) {
 				before = printed(w)
 				plan = PlanRemoval(a.Article.ID, a.Article.StoryID, w.surroundings(a.Article.ID, a.Article.StoryID))
 			case "arrange":
-				inv := &Inventory{Articles: w.sorted(), Stories: map[string]*store.Story{}, Topics: w.topics}
+				inv := &Inventory{Articles: w.sorted(), Stories: map[string]*store.Story{}, Topics: maps.Clone(w.topics)}
+				maps.DeleteFunc(inv.Topics, func(_ string, t *store.Topic) bool { return t.MergedInto != "" })
 				for id, s := range w.stories {
 					if s.MergedInto == "" {
 						inv.Stories[id] = s
@@ -415,6 +421,7 @@ new story story-001 "Title 1": 2 articles
 article b: story story-001, topic topic-002, theme -, copy of a, probability 0.75, filed
 article a: story story-001, topic topic-002, theme -, copy of -, probability 0.75
 ledger: created story-001 a b
+ledger: created topic-002
 `
 	got := strings.Split(plan.String(), "\n")
 	slices.Sort(got)

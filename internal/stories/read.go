@@ -117,24 +117,20 @@ type TopicDetail struct {
 	Truncated bool // the topic has more stories
 }
 
-// Topic returns a topic or theme with at most maxStories stories. An unknown id is a
-// *store.NotFoundError.
+// Topic returns a topic or theme with at most maxStories stories. The id of a merged topic returns
+// the topic it was merged into. An unknown id is a *store.NotFoundError.
 func (e *Engine) Topic(ctx context.Context, id string, maxStories int) (*TopicDetail, error) {
-	stored, err := e.cfg.Stories.Topics(ctx, []string{id})
+	t, err := store.ResolveTopic(ctx, e.cfg.Stories, id)
 	if err != nil {
 		return nil, err
 	}
-	if stored[0] == nil {
-		return nil, &store.NotFoundError{Kind: "topic", ID: id}
-	}
-	t := &stored[0].Topic
-	d := &TopicDetail{Topic: *t}
+	d := &TopicDetail{Topic: t.Topic}
 	if t.Level == news.LevelTheme {
-		if d.Topics, err = e.Topics(ctx, TopicsRequest{Level: news.LevelTopic, ParentID: id}); err != nil {
+		if d.Topics, err = e.Topics(ctx, TopicsRequest{Level: news.LevelTopic, ParentID: t.ID}); err != nil {
 			return nil, err
 		}
 	}
-	if d.Stories, err = e.List(ctx, ListRequest{TopicIDs: []string{id}, Order: Largest}); err != nil {
+	if d.Stories, err = e.List(ctx, ListRequest{TopicIDs: []string{t.ID}, Order: Largest}); err != nil {
 		return nil, err
 	}
 	if n := max(maxStories, 0); len(d.Stories) > n {

@@ -47,14 +47,15 @@ const ledgerPage = 1000
 
 // remains reads what PlanRepair needs: the ledger and the fields of all records.
 func (e *Engine) remains(ctx context.Context) (*Remains, error) {
-	r := &Remains{Stories: make(map[string]*store.Story), Topics: make(map[string]bool), Ledger: make(snapshot)}
+	r := &Remains{Stories: make(map[string]*store.Story), Topics: make(map[string]*store.Topic),
+		Ledger: map[news.Level]snapshot{"": {}, news.LevelTopic: {}, news.LevelTheme: {}}}
 	for after := int64(0); ; {
 		events, err := e.cfg.Stories.Events(ctx, after, ledgerPage)
 		if err != nil {
 			return nil, err
 		}
 		for _, event := range events {
-			r.Ledger.applyEvent(event)
+			r.Ledger[event.Level].applyEvent(event)
 			after = event.Sequence
 		}
 		if len(events) < ledgerPage {
@@ -68,8 +69,8 @@ func (e *Engine) remains(ctx context.Context) (*Remains, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.cfg.Stories.ScanTopics(ctx, news.TopicFilter{}, store.WithNothing, func(t *store.Topic) error {
-		r.Topics[t.ID] = true
+	if err := e.cfg.Stories.ScanTopics(ctx, news.TopicFilter{Merged: true}, store.WithNothing, func(t *store.Topic) error {
+		r.Topics[t.ID] = t
 		return nil
 	}); err != nil {
 		return nil, err

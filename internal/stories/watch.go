@@ -58,6 +58,6 @@ func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(news.Ledge
 }
 
 func concerns(event news.LedgerEvent, ids []string) bool {
-	return slices.Contains(ids, event.StoryID) ||
-		slices.ContainsFunc(event.OtherStoryIDs, func(id string) bool { return slices.Contains(ids, id) })
+	return slices.Contains(ids, event.ID) ||
+		slices.ContainsFunc(event.OtherIDs, func(id string) bool { return slices.Contains(ids, id) })
 }

@@ -29,9 +29,9 @@ func TestWatch(t *testing.T) {
 	}
 	var events []news.LedgerEvent
 	for i := range 2*watchPage + 3 {
-		events = append(events, news.LedgerEvent{Kind: news.StoryJoined, StoryID: fmt.Sprint("s", i%3), ArticleIDs: []string{fmt.Sprint("a", i)}})
+		events = append(events, news.LedgerEvent{Kind: news.Joined, ID: fmt.Sprint("s", i%3), ArticleIDs: []string{fmt.Sprint("a", i)}})
 	}
-	events[10].Kind, events[10].ArticleIDs, events[10].OtherStoryIDs = news.StoryMerged, nil, []string{"old"}
+	events[10].Kind, events[10].ArticleIDs, events[10].OtherIDs = news.Merged, nil, []string{"old"}
 	h.must(h.store.Apply(context.Background(), &store.Plan{Events: events}))
 
 	all := h.watched(WatchRequest{})
@@ -87,18 +87,21 @@ func TestWatchWaits(t *testing.T) {
 	h.put("a1", "flood", 1)
 	h.put("a2", "flood", 2)
 	h.file("a1", "a2")
-	if e := next(); e.Sequence != 1 || e.Kind != news.StoryCreated || !slices.Equal(e.ArticleIDs, []string{"a1", "a2"}) || !e.Time.Equal(h.clock()) {
+	if e := next(); e.Sequence != 1 || e.Kind != news.Created || !slices.Equal(e.ArticleIDs, []string{"a1", "a2"}) || !e.Time.Equal(h.clock()) {
 		t.Errorf("first event %+v", e)
+	}
+	if e := next(); e.Sequence != 2 || e.Kind != news.Created || e.Level != news.LevelTopic {
+		t.Errorf("second event %+v", e)
 	}
 	h.put("a3", "flood", 3)
 	h.file("a3")
 	h.put("a2", "vote", 2)
 	h.file("a2")
-	if e := next(); e.Sequence != 2 || e.Kind != news.StoryJoined {
-		t.Errorf("second event %+v", e)
-	}
-	if e := next(); e.Sequence != 3 || e.Kind != news.StoryLeft {
+	if e := next(); e.Sequence != 3 || e.Kind != news.Joined {
 		t.Errorf("third event %+v", e)
+	}
+	if e := next(); e.Sequence != 4 || e.Kind != news.Left {
+		t.Errorf("fourth event %+v", e)
 	}
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {

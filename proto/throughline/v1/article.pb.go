@@ -402,10 +402,12 @@ type ArticleFilter struct {
 	PublishedAfter *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=published_after,json=publishedAfter,proto3" json:"published_after,omitempty"`
 	// Published before this time.
 	PublishedBefore *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=published_before,json=publishedBefore,proto3" json:"published_before,omitempty"`
-	TopicIds        []string               `protobuf:"bytes,6,rep,name=topic_ids,json=topicIds,proto3" json:"topic_ids,omitempty"`
-	StoryIds        []string               `protobuf:"bytes,7,rep,name=story_ids,json=storyIds,proto3" json:"story_ids,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Of topics or themes. The id of a merged one stands for the one that it was
+	// merged into.
+	TopicIds      []string `protobuf:"bytes,6,rep,name=topic_ids,json=topicIds,proto3" json:"topic_ids,omitempty"`
+	StoryIds      []string `protobuf:"bytes,7,rep,name=story_ids,json=storyIds,proto3" json:"story_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ArticleFilter) Reset() {

@@ -187,25 +187,26 @@ func (StoryOrder) EnumDescriptor() ([]byte, []int) {
 	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{2}
 }
 
-// StoryEventKind is a kind of change of a story.
+// StoryEventKind is a kind of change of a story, or of a topic or theme.
 type StoryEventKind int32
 
 const (
 	StoryEventKind_STORY_EVENT_KIND_UNSPECIFIED StoryEventKind = 0
-	// The story was created from `article_ids`.
+	// The story was created from `article_ids`; or the topic was created.
 	StoryEventKind_STORY_EVENT_KIND_CREATED StoryEventKind = 1
 	// `article_ids` joined the story.
 	StoryEventKind_STORY_EVENT_KIND_JOINED StoryEventKind = 2
-	// `other_story_ids` were merged into the story; their ids resolve to it from
-	// now on.
+	// `other_story_ids` were merged into the story, or `other_topic_ids` into the
+	// topic; their ids resolve to it from now on.
 	StoryEventKind_STORY_EVENT_KIND_MERGED StoryEventKind = 3
-	// `other_story_ids` were split off the story.
+	// `other_story_ids` were split off the story, or `other_topic_ids` off the
+	// topic.
 	StoryEventKind_STORY_EVENT_KIND_SPLIT StoryEventKind = 4
-	// The title of the story became `title`.
+	// The title of the story or topic became `title`.
 	StoryEventKind_STORY_EVENT_KIND_RENAMED StoryEventKind = 5
 	// `article_ids` left the story.
 	StoryEventKind_STORY_EVENT_KIND_LEFT StoryEventKind = 6
-	// The story was deleted; its id resolves to nothing.
+	// The story or topic was deleted; its id resolves to nothing.
 	StoryEventKind_STORY_EVENT_KIND_DELETED StoryEventKind = 7
 )
 
@@ -607,7 +608,8 @@ func (x *Topic) GetTitleArticleIds() []string {
 
 type ListStoriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only stories of any of these topics or themes.
+	// Only stories of any of these topics or themes. The id of a merged one stands
+	// for the one that it was merged into.
 	TopicIds []string `protobuf:"bytes,1,rep,name=topic_ids,json=topicIds,proto3" json:"topic_ids,omitempty"`
 	// Only stories with an article of any of these sources; case is ignored.
 	Sources []string `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
@@ -1183,17 +1185,23 @@ func (x *StoryMatch) GetProbability() float64 {
 	return 0
 }
 
-// LedgerEvent is an entry of the ledger, the numbered list of story events.
+// LedgerEvent is an entry of the ledger, the numbered list of events. It is of a
+// story, or of a topic or theme: these events do not list articles.
 type LedgerEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number in the ledger, from 1, strictly increasing.
-	Sequence      int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Time          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
-	Kind          StoryEventKind         `protobuf:"varint,3,opt,name=kind,proto3,enum=throughline.v1.StoryEventKind" json:"kind,omitempty"`
-	StoryId       string                 `protobuf:"bytes,4,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
-	ArticleIds    []string               `protobuf:"bytes,5,rep,name=article_ids,json=articleIds,proto3" json:"article_ids,omitempty"`
-	OtherStoryIds []string               `protobuf:"bytes,6,rep,name=other_story_ids,json=otherStoryIds,proto3" json:"other_story_ids,omitempty"`
-	Title         string                 `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
+	Sequence int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Time     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	Kind     StoryEventKind         `protobuf:"varint,3,opt,name=kind,proto3,enum=throughline.v1.StoryEventKind" json:"kind,omitempty"`
+	// Empty in an event of a topic or theme.
+	StoryId       string   `protobuf:"bytes,4,opt,name=story_id,json=storyId,proto3" json:"story_id,omitempty"`
+	ArticleIds    []string `protobuf:"bytes,5,rep,name=article_ids,json=articleIds,proto3" json:"article_ids,omitempty"`
+	OtherStoryIds []string `protobuf:"bytes,6,rep,name=other_story_ids,json=otherStoryIds,proto3" json:"other_story_ids,omitempty"`
+	Title         string   `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
+	// Set in an event of a topic or theme only, as are the ids.
+	TopicLevel    TopicLevel `protobuf:"varint,8,opt,name=topic_level,json=topicLevel,proto3,enum=throughline.v1.TopicLevel" json:"topic_level,omitempty"`
+	TopicId       string     `protobuf:"bytes,9,opt,name=topic_id,json=topicId,proto3" json:"topic_id,omitempty"`
+	OtherTopicIds []string   `protobuf:"bytes,10,rep,name=other_topic_ids,json=otherTopicIds,proto3" json:"other_topic_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1277,12 +1285,34 @@ func (x *LedgerEvent) GetTitle() string {
 	return ""
 }
 
+func (x *LedgerEvent) GetTopicLevel() TopicLevel {
+	if x != nil {
+		return x.TopicLevel
+	}
+	return TopicLevel_TOPIC_LEVEL_UNSPECIFIED
+}
+
+func (x *LedgerEvent) GetTopicId() string {
+	if x != nil {
+		return x.TopicId
+	}
+	return ""
+}
+
+func (x *LedgerEvent) GetOtherTopicIds() []string {
+	if x != nil {
+		return x.OtherTopicIds
+	}
+	return nil
+}
+
 type WatchStoriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Start after this event; 0: from the beginning. A client that reconnects
 	// sends the number of the last event it saw.
 	AfterSequence int64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
-	// Only events that name one of these stories; empty: all.
+	// Only events that name one of these stories; empty: all, those of topics and
+	// themes too.
 	StoryIds []string `protobuf:"bytes,2,rep,name=story_ids,json=storyIds,proto3" json:"story_ids,omitempty"`
 	// End the stream after the last event instead of waiting for more.
 	StopAtEnd     bool `protobuf:"varint,3,opt,name=stop_at_end,json=stopAtEnd,proto3" json:"stop_at_end,omitempty"`
@@ -1944,7 +1974,7 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\n" +
 	"StoryMatch\x12+\n" +
 	"\x05story\x18\x01 \x01(\v2\x15.throughline.v1.StoryR\x05story\x12 \n" +
-	"\vprobability\x18\x02 \x01(\x01R\vprobability\"\x87\x02\n" +
+	"\vprobability\x18\x02 \x01(\x01R\vprobability\"\x87\x03\n" +
 	"\vLedgerEvent\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x122\n" +
@@ -1953,7 +1983,12 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\varticle_ids\x18\x05 \x03(\tR\n" +
 	"articleIds\x12&\n" +
 	"\x0fother_story_ids\x18\x06 \x03(\tR\rotherStoryIds\x12\x14\n" +
-	"\x05title\x18\a \x01(\tR\x05title\"\x8d\x01\n" +
+	"\x05title\x18\a \x01(\tR\x05title\x12;\n" +
+	"\vtopic_level\x18\b \x01(\x0e2\x1a.throughline.v1.TopicLevelR\n" +
+	"topicLevel\x12\x19\n" +
+	"\btopic_id\x18\t \x01(\tR\atopicId\x12&\n" +
+	"\x0fother_topic_ids\x18\n" +
+	" \x03(\tR\rotherTopicIds\"\x8d\x01\n" +
 	"\x13WatchStoriesRequest\x12.\n" +
 	"\x0eafter_sequence\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\rafterSequence\x12&\n" +
 	"\tstory_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bstoryIds\x12\x1e\n" +
@@ -2108,32 +2143,33 @@ var file_throughline_v1_cluster_service_proto_depIdxs = []int32{
 	4,  // 18: throughline.v1.StoryMatch.story:type_name -> throughline.v1.Story
 	22, // 19: throughline.v1.LedgerEvent.time:type_name -> google.protobuf.Timestamp
 	3,  // 20: throughline.v1.LedgerEvent.kind:type_name -> throughline.v1.StoryEventKind
-	15, // 21: throughline.v1.WatchStoriesResponse.event:type_name -> throughline.v1.LedgerEvent
-	22, // 22: throughline.v1.ReclusterMetadata.start_time:type_name -> google.protobuf.Timestamp
-	22, // 23: throughline.v1.ReclusterMetadata.end_time:type_name -> google.protobuf.Timestamp
-	24, // 24: throughline.v1.ReclusterResponse.duration:type_name -> google.protobuf.Duration
-	21, // 25: throughline.v1.ReclusterResponse.memberships:type_name -> throughline.v1.ArticleMembership
-	4,  // 26: throughline.v1.ReclusterResponse.found_stories:type_name -> throughline.v1.Story
-	5,  // 27: throughline.v1.ReclusterResponse.found_topics:type_name -> throughline.v1.Topic
-	6,  // 28: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
-	8,  // 29: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
-	9,  // 30: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
-	11, // 31: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
-	12, // 32: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
-	16, // 33: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
-	18, // 34: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
-	7,  // 35: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
-	4,  // 36: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
-	10, // 37: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
-	5,  // 38: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
-	13, // 39: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
-	17, // 40: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
-	25, // 41: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
-	35, // [35:42] is the sub-list for method output_type
-	28, // [28:35] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	1,  // 21: throughline.v1.LedgerEvent.topic_level:type_name -> throughline.v1.TopicLevel
+	15, // 22: throughline.v1.WatchStoriesResponse.event:type_name -> throughline.v1.LedgerEvent
+	22, // 23: throughline.v1.ReclusterMetadata.start_time:type_name -> google.protobuf.Timestamp
+	22, // 24: throughline.v1.ReclusterMetadata.end_time:type_name -> google.protobuf.Timestamp
+	24, // 25: throughline.v1.ReclusterResponse.duration:type_name -> google.protobuf.Duration
+	21, // 26: throughline.v1.ReclusterResponse.memberships:type_name -> throughline.v1.ArticleMembership
+	4,  // 27: throughline.v1.ReclusterResponse.found_stories:type_name -> throughline.v1.Story
+	5,  // 28: throughline.v1.ReclusterResponse.found_topics:type_name -> throughline.v1.Topic
+	6,  // 29: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
+	8,  // 30: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
+	9,  // 31: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
+	11, // 32: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
+	12, // 33: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
+	16, // 34: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
+	18, // 35: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
+	7,  // 36: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
+	4,  // 37: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
+	10, // 38: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
+	5,  // 39: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
+	13, // 40: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
+	17, // 41: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
+	25, // 42: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
+	36, // [36:43] is the sub-list for method output_type
+	29, // [29:36] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_throughline_v1_cluster_service_proto_init() }

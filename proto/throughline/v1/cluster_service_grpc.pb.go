@@ -46,6 +46,7 @@ type ClusterServiceClient interface {
 	// topics.
 	ListTopics(ctx context.Context, in *ListTopicsRequest, opts ...grpc.CallOption) (*ListTopicsResponse, error)
 	// Returns a topic with its stories, or a theme with its topics and stories.
+	// The id of a merged topic returns the topic it was merged into, for ever.
 	GetTopic(ctx context.Context, in *GetTopicRequest, opts ...grpc.CallOption) (*Topic, error)
 	// Finds the story that a draft would be filed in. It stores nothing.
 	FindStory(ctx context.Context, in *FindStoryRequest, opts ...grpc.CallOption) (*FindStoryResponse, error)
@@ -163,6 +164,7 @@ type ClusterServiceServer interface {
 	// topics.
 	ListTopics(context.Context, *ListTopicsRequest) (*ListTopicsResponse, error)
 	// Returns a topic with its stories, or a theme with its topics and stories.
+	// The id of a merged topic returns the topic it was merged into, for ever.
 	GetTopic(context.Context, *GetTopicRequest) (*Topic, error)
 	// Finds the story that a draft would be filed in. It stores nothing.
 	FindStory(context.Context, *FindStoryRequest) (*FindStoryResponse, error)
