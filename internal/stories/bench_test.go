@@ -2,10 +2,16 @@ package stories
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
+	"throughline/embed/embedtest"
+	"throughline/internal/lexical"
 	"throughline/internal/news"
+	"throughline/internal/score"
+	"throughline/internal/score/scoretest"
 	"throughline/internal/store"
 )
 
@@ -31,5 +37,44 @@ func BenchmarkFile(b *testing.B) {
 		h.must(h.store.Apply(context.Background(), &store.Plan{Memberships: []store.Membership{{ArticleID: id}}}))
 		b.StartTimer()
 		h.file(id)
+	}
+}
+
+// BenchmarkRecluster makes the arrangement of a store that was arranged, after one more article,
+// and does not apply it:
+//
+//	go test ./internal/stories -run '^$' -bench Recluster -benchtime 1x
+func BenchmarkRecluster(b *testing.B) {
+	for _, n := range []int{5_000, 20_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			h := newHarness(b, &embedtest.Hashed{Dims: scoretest.NewsDim}, score.Default())
+			samples := scoretest.News(1, n+1)
+			h.putNews(samples[1:])
+			h.recluster()
+			h.putNews(samples[:1])
+			scoretest.Measure(b, func() {
+				a, err := h.Recluster(context.Background(), ReclusterOptions{DryRun: true}, nil)
+				h.must(err)
+				b.ReportMetric(float64(a.Summary.Stories), "stories")
+			})
+		})
+	}
+}
+
+// putNews stores samples.
+func (h *harness) putNews(samples []scoretest.Sample) {
+	h.Helper()
+	for page := range slices.Chunk(samples, 200) {
+		puts := make([]store.Put, len(page))
+		for i := range page {
+			s := &page[i]
+			puts[i] = store.Put{Article: s.Article, Vectors: store.Vectors{Dense: s.Dense, Lex: s.Features().Lex}}
+			for k, section := range s.Article.Sections {
+				puts[i].Sections = append(puts[i].Sections, store.Section{Index: k, Section: section, Dense: s.Dense, Lexical: lexical.QueryTerms(section.Text)})
+			}
+			puts[i].Article.Words = puts[i].Vectors.Lex.Words
+			h.states.Add(&store.Stored{Article: puts[i].Article, Vectors: puts[i].Vectors})
+		}
+		h.must(errors.Join(h.store.Put(context.Background(), puts)...))
 	}
 }
