@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"throughline/cluster/vector"
 )
@@ -68,21 +70,76 @@ func (it *Items) check() error {
 type sums struct {
 	dense    Matrix
 	positive int // number of columns that count with a plus sign
-	sparse   []vector.Sparse
-	offset   float32
-	size     []int32
+	// sparse has numbered terms, without those that one cluster alone has: no product with another
+	// cluster contains these. So the sums of large clusters stay small.
+	sparse []vector.Sparse
+	having []atomic.Int32 // by term: the number of clusters that have it
+	offset float32
+	size   []int32
 }
 
 // sumsOf returns the sums of single items. It keeps dense and will change it.
 func sumsOf(it Items, dense Matrix) *sums {
-	s := &sums{dense: dense, positive: dense.Dim - it.Negative, sparse: slices.Clone(it.Sparse), offset: it.Offset}
-	s.size = slices.Repeat([]int32{1}, it.Len())
+	s := &sums{dense: dense, positive: dense.Dim - it.Negative, offset: it.Offset, size: slices.Repeat([]int32{1}, it.Len())}
+	if it.Sparse != nil {
+		s.number(it.Sparse)
+	}
 	return s
 }
 
+// number copies sparse vectors. It numbers the terms, in their order, and leaves out those of one
+// vector.
+func (s *sums) number(rows []vector.Sparse) {
+	counts := make(map[uint32]int32)
+	for _, row := range rows {
+		for _, t := range row.Terms {
+			counts[t]++
+		}
+	}
+	maps.DeleteFunc(counts, func(_ uint32, n int32) bool { return n == 1 })
+	s.having = make([]atomic.Int32, len(counts))
+	for i, t := range slices.Sorted(maps.Keys(counts)) {
+		s.having[i].Store(counts[t])
+		counts[t] = int32(i)
+	}
+	s.sparse = make([]vector.Sparse, len(rows))
+	for i, row := range rows {
+		s.sparse[i] = vector.Sparse{Terms: make([]uint32, 0, len(row.Terms)), Weights: make([]float32, 0, len(row.Terms))}
+		for k, t := range row.Terms {
+			if number, ok := counts[t]; ok {
+				s.sparse[i].Terms, s.sparse[i].Weights = append(s.sparse[i].Terms, uint32(number)), append(s.sparse[i].Weights, row.Weights[k])
+			}
+		}
+	}
+}
+
+// spread has the sparse sum of a cluster with an element for every term, zero but between spread
+// and clear. Products with it are faster.
+type spread []float32
+
+func (s *sums) spread(at *spread, a int32) {
+	if s.sparse == nil {
+		return
+	}
+	if *at == nil {
+		*at = make(spread, len(s.having))
+	}
+	for k, t := range s.sparse[a].Terms {
+		(*at)[t] = s.sparse[a].Weights[k]
+	}
+}
+
+func (s *sums) clear(at spread, a int32) {
+	if s.sparse != nil {
+		for _, t := range s.sparse[a].Terms {
+			at[t] = 0
+		}
+	}
+}
+
 // similarity returns the mean similarity between the members of two clusters, with the same bits in
-// both directions.
-func (s *sums) similarity(a, b int32) float32 {
+// both directions. The first one is spread.
+func (s *sums) similarity(a, b int32, at spread) float32 {
 	var dot float64
 	if s.dense.Rows > 0 {
 		x, y := s.dense.Row(int(a)), s.dense.Row(int(b))
@@ -93,7 +150,11 @@ func (s *sums) similarity(a, b int32) float32 {
 		}
 	}
 	if s.sparse != nil {
-		dot += float64(s.sparse[a].Dot(s.sparse[b]))
+		if x, y := s.sparse[a], s.sparse[b]; len(y.Terms) > 16*len(x.Terms) {
+			dot += float64(x.Dot(y))
+		} else {
+			dot += float64(y.DotSpread(at))
+		}
 	}
 	return float32(dot/(float64(s.size[a])*float64(s.size[b])) + float64(s.offset))
 }
@@ -107,34 +168,34 @@ func (s *sums) join(a, b int32) {
 		}
 	}
 	if s.sparse != nil {
-		s.sparse[a] = addSparse(s.sparse[a], s.sparse[b])
+		s.sparse[a] = s.added(s.sparse[a], s.sparse[b])
 		s.sparse[b] = vector.Sparse{}
 	}
 	s.size[a] += s.size[b]
 }
 
-func addSparse(a, b vector.Sparse) vector.Sparse {
-	if len(a.Terms) == 0 {
-		return b
-	}
-	if len(b.Terms) == 0 {
-		return a
-	}
+// added returns the sum of the sparse vectors of two clusters that are joined.
+func (s *sums) added(a, b vector.Sparse) vector.Sparse {
 	room := len(a.Terms) + len(b.Terms)
 	sum := vector.Sparse{Terms: make([]uint32, 0, room), Weights: make([]float32, 0, room)}
+	add := func(t uint32, w float32) { sum.Terms, sum.Weights = append(sum.Terms, t), append(sum.Weights, w) }
 	i, j := 0, 0
-	for i < len(a.Terms) || j < len(b.Terms) {
-		switch {
-		case j == len(b.Terms) || i < len(a.Terms) && a.Terms[i] < b.Terms[j]:
-			sum.Terms, sum.Weights = append(sum.Terms, a.Terms[i]), append(sum.Weights, a.Weights[i])
+	for i < len(a.Terms) && j < len(b.Terms) {
+		switch t, u := a.Terms[i], b.Terms[j]; {
+		case t < u:
+			add(t, a.Weights[i])
 			i++
-		case i == len(a.Terms) || b.Terms[j] < a.Terms[i]:
-			sum.Terms, sum.Weights = append(sum.Terms, b.Terms[j]), append(sum.Weights, b.Weights[j])
+		case u < t:
+			add(u, b.Weights[j])
 			j++
 		default:
-			sum.Terms, sum.Weights = append(sum.Terms, a.Terms[i]), append(sum.Weights, a.Weights[i]+b.Weights[j])
+			if s.having[t].Add(-1) > 1 {
+				add(t, a.Weights[i]+b.Weights[j])
+			}
 			i, j = i+1, j+1
 		}
 	}
+	sum.Terms, sum.Weights = append(sum.Terms, a.Terms[i:]...), append(sum.Weights, a.Weights[i:]...)
+	sum.Terms, sum.Weights = append(sum.Terms, b.Terms[j:]...), append(sum.Weights, b.Weights[j:]...)
 	return sum
 }

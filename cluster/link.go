@@ -37,8 +37,8 @@ type LinkOptions struct {
 // matter, see the package documentation. A round depends only on the clusters, candidates and
 // similarities before it, so the result is well defined and the same for any number of workers.
 //
-// Memory beyond the input is a copy of the dense vectors and about 12 bytes for each end of an
-// edge. Time is a dot product for every candidate of every merge.
+// Memory beyond the input is a copy of the vectors and about 12 bytes for each end of an edge. Time
+// is a dot product for every candidate of every merge.
 func Link(ctx context.Context, items Items, g *Graph, opts LinkOptions) (*Dendrogram, error) {
 	if err := items.check(); err != nil {
 		return nil, err
@@ -171,6 +171,7 @@ type scratch struct {
 	now    int32
 	list   []candidate
 	keys   []uint64
+	spread spread
 	found  []int32 // clusters with a candidate that was joined
 	losing []int32 // those of them that may lose a candidate to the bound
 	long   bool    // some list is longer than the bound
@@ -202,7 +203,8 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 	for w := range l.scratch {
 		l.scratch[w].stamps = make([]int32, n)
 	}
-	return parallel(ctx, l.workers, n, 256, func(_, from, to int) {
+	return parallel(ctx, l.workers, n, 256, func(worker, from, to int) {
+		s := &l.scratch[worker]
 		var room []candidate
 		for i := from; i < to; i++ {
 			if (i-from)%listsTogether == 0 {
@@ -212,9 +214,11 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 			neighbors := g.Neighbors[g.Offsets[i]:g.Offsets[i+1]]
 			list := room[:len(neighbors):len(neighbors)]
 			room = room[len(neighbors):]
+			l.spread(&s.spread, int32(i))
 			for e, j := range neighbors {
-				list[e] = candidate{j, l.similarity(int32(i), j)}
+				list[e] = candidate{j, l.similarity(int32(i), j, s.spread)}
 			}
+			l.clear(s.spread, int32(i))
 			l.lists[i], l.best[i] = list, l.bestOf(list)
 		}
 	})
@@ -320,6 +324,7 @@ func (l *linkage) joinLists(s *scratch, a, b int32) {
 	s.now++
 	s.first(a)
 	s.list = s.list[:0]
+	l.spread(&s.spread, a)
 	for _, list := range [2][]candidate{l.lists[a], l.lists[b]} {
 		for _, c := range list {
 			if moved := l.target(c.id); moved >= 0 {
@@ -328,10 +333,11 @@ func (l *linkage) joinLists(s *scratch, a, b int32) {
 				s.found = append(s.found, c.id)
 			}
 			if s.first(c.id) {
-				s.list = append(s.list, candidate{c.id, l.similarity(a, c.id)})
+				s.list = append(s.list, candidate{c.id, l.similarity(a, c.id, s.spread)})
 			}
 		}
 	}
+	l.clear(s.spread, a)
 	slices.SortFunc(s.list, byID)
 	l.lists[a] = append(l.lists[a][:0], s.list...)
 	l.lists[b] = nil

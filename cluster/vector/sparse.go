@@ -49,6 +49,17 @@ func (s Sparse) Dot(t Sparse) float32 {
 	return float32(sum)
 }
 
+// DotSpread is Dot with a vector that has an element for every term. It sums in the same order, so
+// the result has the same bits.
+func (s Sparse) DotSpread(all []float32) float32 {
+	var sum float64
+	weights := s.Weights[:len(s.Terms)]
+	for i, term := range s.Terms {
+		sum += float64(float64(weights[i]) * float64(all[term]))
+	}
+	return float32(sum)
+}
+
 // dotLong looks up each term of s in t with doubling steps and bisection, starting at the previous
 // one.
 func (s Sparse) dotLong(t Sparse) float32 {

@@ -33,6 +33,13 @@ func TestSparseDotAgreesWithDense(t *testing.T) {
 		if a.Dot(b) != b.Dot(a) {
 			t.Fatal("Dot is not symmetric")
 		}
+		spread := make([]float32, 301)
+		for i, term := range b.Terms {
+			spread[term] = b.Weights[i]
+		}
+		if got, want := a.DotSpread(spread), a.Dot(b); got != want {
+			t.Fatalf("DotSpread = %v, Dot = %v", got, want)
+		}
 		if !a.Valid() || !b.Valid() {
 			t.Fatal("not valid")
 		}
