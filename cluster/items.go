@@ -19,8 +19,7 @@ import (
 // bilinear, the mean similarity between the members of two clusters is the similarity of their mean
 // vectors.
 //
-// Dense or Sparse may be left out. Vectors need not have unit length. Link does not change its
-// items.
+// Dense or Sparse may be left out. Vectors need not have unit length.
 type Items struct {
 	Dense    Matrix
 	Negative int
@@ -78,20 +77,18 @@ type sums struct {
 	size   []int32
 }
 
-// sumsOf returns the sums of single items. It keeps dense and will change it.
-func sumsOf(it Items, dense Matrix) *sums {
-	s := &sums{dense: dense, positive: dense.Dim - it.Negative, offset: it.Offset, size: slices.Repeat([]int32{1}, it.Len())}
-	if it.Sparse != nil {
-		s.number(it.Sparse)
-	}
+// sumsOf returns the sums of single items, which it overwrites.
+func sumsOf(it Items) *sums {
+	s := &sums{dense: it.Dense, positive: it.Dense.Dim - it.Negative, offset: it.Offset, size: slices.Repeat([]int32{1}, it.Len()), sparse: it.Sparse}
+	s.number()
 	return s
 }
 
-// number copies sparse vectors. It numbers the terms, in their order, and leaves out those of one
+// number numbers the terms of the sparse vectors, in their order, and leaves out those of one
 // vector.
-func (s *sums) number(rows []vector.Sparse) {
+func (s *sums) number() {
 	counts := make(map[uint32]int32)
-	for _, row := range rows {
+	for _, row := range s.sparse {
 		for _, t := range row.Terms {
 			counts[t]++
 		}
@@ -102,15 +99,24 @@ func (s *sums) number(rows []vector.Sparse) {
 		s.having[i].Store(counts[t])
 		counts[t] = int32(i)
 	}
-	s.sparse = make([]vector.Sparse, len(rows))
-	for i, row := range rows {
-		s.sparse[i] = vector.Sparse{Terms: make([]uint32, 0, len(row.Terms)), Weights: make([]float32, 0, len(row.Terms))}
+	for i, row := range s.sparse {
+		kept := vector.Sparse{Terms: row.Terms[:0], Weights: row.Weights[:0]}
 		for k, t := range row.Terms {
 			if number, ok := counts[t]; ok {
-				s.sparse[i].Terms, s.sparse[i].Weights = append(s.sparse[i].Terms, uint32(number)), append(s.sparse[i].Weights, row.Weights[k])
+				kept.Terms, kept.Weights = append(kept.Terms, uint32(number)), append(kept.Weights, row.Weights[k])
 			}
 		}
+		s.sparse[i] = kept
 	}
+}
+
+// cloned returns a deep copy.
+func cloned(rows []vector.Sparse) []vector.Sparse {
+	out := slices.Clone(rows)
+	for i, row := range out {
+		out[i] = vector.Sparse{Terms: slices.Clone(row.Terms), Weights: slices.Clone(row.Weights)}
+	}
+	return out
 }
 
 // spread has the sparse sum of a cluster with an element for every term, zero but between spread

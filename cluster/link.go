@@ -17,6 +17,11 @@ type LinkOptions struct {
 	// 0 means 64. A pair stays a candidate when it is the best one of either cluster, so no cluster
 	// loses its last candidate.
 	MaxCandidates int
+	// Edge, when not nil, is called with the similarity of the ends of every edge before any are
+	// joined: i < j, in ascending order of i, then j, never concurrently.
+	Edge func(i, j int32, similarity float32)
+	// Overwrite lets Link use the memory of the vectors of the items, whose values are lost.
+	Overwrite bool
 	// Workers is the number of goroutines; 0 means GOMAXPROCS. It does not change the result.
 	Workers int
 	// Progress, when not nil, is called with the progress, never concurrently.
@@ -37,19 +42,20 @@ type LinkOptions struct {
 // matter, see the package documentation. A round depends only on the clusters, candidates and
 // similarities before it, so the result is well defined and the same for any number of workers.
 //
-// Memory beyond the input is a copy of the vectors and about 12 bytes for each end of an edge. Time
-// is a dot product for every candidate of every merge.
+// Memory beyond the input is a copy of the vectors, unless they may be overwritten, and about 12
+// bytes for each end of an edge. Time is a dot product for every candidate of every merge.
 func Link(ctx context.Context, items Items, g *Graph, opts LinkOptions) (*Dendrogram, error) {
 	if err := items.check(); err != nil {
 		return nil, err
 	}
-	dense := items.Dense
-	dense.Data = slices.Clone(dense.Data)
-	return linkInto(ctx, items, dense, g, opts)
+	if !opts.Overwrite {
+		items.Dense.Data, items.Sparse = slices.Clone(items.Dense.Data), cloned(items.Sparse)
+	}
+	return linkInto(ctx, items, g, opts)
 }
 
-// linkInto is Link for valid items and a dense matrix that it may overwrite.
-func linkInto(ctx context.Context, items Items, dense Matrix, g *Graph, opts LinkOptions) (*Dendrogram, error) {
+// linkInto is Link for valid items that it overwrites.
+func linkInto(ctx context.Context, items Items, g *Graph, opts LinkOptions) (*Dendrogram, error) {
 	n := items.Len()
 	if g == nil {
 		g = &Graph{}
@@ -68,17 +74,19 @@ func linkInto(ctx context.Context, items Items, dense Matrix, g *Graph, opts Lin
 	if n >= orderedFrom {
 		order = localityOrder(g)
 	}
-	return linkOrdered(ctx, items, dense, g, opts, order)
+	return linkOrdered(ctx, items, g, opts, order)
 }
 
 // linkOrdered is linkInto with an order of the items in memory, which does not change the result.
 // opts has its defaults.
-func linkOrdered(ctx context.Context, items Items, dense Matrix, g *Graph, opts LinkOptions, order []int32) (*Dendrogram, error) {
+func linkOrdered(ctx context.Context, items Items, g *Graph, opts LinkOptions, order []int32) (*Dendrogram, error) {
 	n := items.Len()
-	l := &linkage{sums: sumsOf(items, dense), n: n, opts: opts, workers: workersOr(opts.Workers), lowest: order}
-	g = l.reorder(g)
-	if err := l.begin(ctx, g); err != nil {
+	l := &linkage{sums: sumsOf(items), n: n, opts: opts, workers: workersOr(opts.Workers), lowest: order}
+	if err := l.begin(ctx, l.reorder(g)); err != nil {
 		return nil, err
+	}
+	if opts.Edge != nil {
+		l.eachEdge(g)
 	}
 	progress := newMeter(opts.Progress, "linkage", n)
 	for {
@@ -203,7 +211,8 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 	for w := range l.scratch {
 		l.scratch[w].stamps = make([]int32, n)
 	}
-	return parallel(ctx, l.workers, n, 256, func(worker, from, to int) {
+	// Each pair is compared from its lower end. The other end takes over the similarity.
+	err := parallel(ctx, l.workers, n, 256, func(worker, from, to int) {
 		s := &l.scratch[worker]
 		var room []candidate
 		for i := from; i < to; i++ {
@@ -216,12 +225,48 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 			room = room[len(neighbors):]
 			l.spread(&s.spread, int32(i))
 			for e, j := range neighbors {
-				list[e] = candidate{j, l.similarity(int32(i), j, s.spread)}
+				if list[e].id = j; int(j) > i {
+					list[e].similarity = l.similarity(int32(i), j, s.spread)
+				}
 			}
 			l.clear(s.spread, int32(i))
-			l.lists[i], l.best[i] = list, l.bestOf(list)
+			l.lists[i] = list
 		}
 	})
+	if err != nil {
+		return err
+	}
+	return parallel(ctx, l.workers, n, 256, func(_, from, to int) {
+		for i := from; i < to; i++ {
+			for e, c := range l.lists[i] {
+				if int(c.id) < i {
+					l.lists[i][e].similarity = l.known(c.id, int32(i))
+				}
+			}
+			l.best[i] = l.bestOf(l.lists[i])
+		}
+	})
+}
+
+// known returns the similarity of a candidate of a cluster whose list is sorted by id.
+func (l *linkage) known(a, id int32) float32 {
+	at, _ := slices.BinarySearchFunc(l.lists[a], candidate{id: id}, byID)
+	return l.lists[a][at].similarity
+}
+
+// eachEdge calls Edge, after begin. g is the graph between items.
+func (l *linkage) eachEdge(g *Graph) {
+	slot := make([]int32, l.n)
+	for s, i := range l.lowest {
+		slot[i] = int32(s)
+	}
+	for i := range l.n {
+		for _, j := range g.Neighbors[g.Offsets[i]:g.Offsets[i+1]] {
+			if int(j) > i {
+				l.opts.Edge(int32(i), j, l.known(slot[i], slot[j]))
+			}
+		}
+	}
 }
 
 func (l *linkage) bestOf(list []candidate) candidate {
@@ -366,8 +411,7 @@ func (l *linkage) update(s *scratch, y int32) {
 			if !s.first(moved) {
 				continue
 			}
-			at, _ := slices.BinarySearchFunc(l.lists[moved], candidate{id: y}, byID)
-			c = candidate{moved, l.lists[moved][at].similarity}
+			c = candidate{moved, l.known(moved, y)}
 			losing = losing || l.beyond(moved, candidate{y, c.similarity})
 		}
 		kept = append(kept, c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -445,4 +446,51 @@ func BenchmarkKNN(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Edge receives the similarity of the ends of every edge, in order. Overwrite changes no result.
+func TestLinkEdges(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 2))
+		n, dim := rapid.IntRange(2, 40).Draw(rt, "n"), 5
+		items := Items{Dense: Matrix{n, dim, make([]float32, n*dim)}, Negative: 1, Offset: 0.5}
+		for k := range items.Dense.Data {
+			items.Dense.Data[k] = float32(r.NormFloat64())
+		}
+		for range n {
+			items.Sparse = append(items.Sparse, vector.Sparse{Terms: []uint32{uint32(r.IntN(3)), uint32(3 + r.IntN(40))}, Weights: []float32{1, 2}})
+		}
+		g := randomGraph(r, n, 0.3)
+		var got [][3]float64
+		opts := LinkOptions{Stop: float32(math.Inf(-1)), Edge: func(i, j int32, w float32) { got = append(got, [3]float64{float64(i), float64(j), float64(w)}) }}
+		first, err := Link(t.Context(), items, g, opts)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		at := 0
+		for i := range n {
+			neighbors, _ := g.Of(i)
+			for _, j := range neighbors {
+				if int(j) < i {
+					continue
+				}
+				a, b := items.Dense.Row(i), items.Dense.Row(int(j))
+				want := 0.5 - float64(a[4]*b[4]) + float64(items.Sparse[i].Dot(items.Sparse[j]))
+				for d := range 4 {
+					want += float64(a[d] * b[d])
+				}
+				if at == len(got) || got[at][0] != float64(i) || got[at][1] != float64(j) || math.Abs(got[at][2]-want) > 1e-5*(1+math.Abs(want)) {
+					rt.Fatalf("edge %d is %v, want %d %d %v", at, got[at:min(at+1, len(got))], i, j, want)
+				}
+				at++
+			}
+		}
+		if at != len(got) {
+			rt.Fatalf("%d edges, want %d", len(got), at)
+		}
+		opts.Overwrite, opts.Edge = true, nil
+		if second, err := Link(t.Context(), items, g, opts); err != nil || !reflect.DeepEqual(first, second) {
+			rt.Fatalf("overwriting: %v, %v, want %v", second, err, first)
+		}
+	})
 }

@@ -30,9 +30,9 @@ func TestLinkDoesNotDependOnWhereItemsLie(t *testing.T) {
 		g := randomGraph(r, n, 0.2)
 		opts := LinkOptions{Stop: float32(math.Inf(-1)), MaxCandidates: rapid.IntRange(2, 20).Draw(rt, "candidates"), Workers: 1 + r.IntN(3)}
 		link := func(rank []int32) *Dendrogram {
-			dense := items.Dense
-			dense.Data = slices.Clone(dense.Data)
-			d, err := linkOrdered(t.Context(), items, dense, g, opts, rank)
+			copied := items
+			copied.Dense.Data, copied.Sparse = slices.Clone(items.Dense.Data), cloned(items.Sparse)
+			d, err := linkOrdered(t.Context(), copied, g, opts, rank)
 			if err != nil {
 				rt.Fatal(err)
 			}

@@ -209,7 +209,7 @@ func dendrogram(ctx context.Context, white Matrix, s *search, opts Options) (*De
 		}
 	}
 	opts.Done = Parts{} // so that the graph can be freed during linkage
-	d, err := linkInto(ctx, Items{Dense: white}, white, g, LinkOptions{Workers: opts.Workers, Progress: opts.Progress})
+	d, err := linkInto(ctx, Items{Dense: white}, g, LinkOptions{Workers: opts.Workers, Progress: opts.Progress})
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 //
 // A corpus without vectors has one view.
 func views(ctx context.Context, ws []*score.Weighted, g *cluster.Graph, workers int) ([]*cluster.Dendrogram, error) {
-	opts := cluster.LinkOptions{Stop: float32(math.Inf(-1)), Workers: workers}
+	opts := cluster.LinkOptions{Stop: float32(math.Inf(-1)), Overwrite: true, Workers: workers}
 	words := cluster.Items{Sparse: make([]vector.Sparse, len(ws))}
 	for i, w := range ws {
 		words.Sparse[i] = w.Words()

@@ -65,23 +65,21 @@ type Linkage struct {
 
 // Link links the articles of a candidate graph. It uses Workers of the options.
 func Link(ctx context.Context, m *score.Model, g *CandidateGraph, opts Options) (*Linkage, error) {
-	l, _, err := link(ctx, m, g, opts)
-	return l, err
-}
-
-func link(ctx context.Context, m *score.Model, g *CandidateGraph, opts Options) (*Linkage, cluster.Items, error) {
 	items, err := m.Items(g.ws)
 	if err != nil {
-		return nil, items, err
+		return nil, err
 	}
-	joins, err := cluster.Link(ctx, items, g.edges, cluster.LinkOptions{Stop: float32(math.Inf(-1)), Workers: opts.Workers})
+	random := randomLogits(items)
+	l := &Linkage{Logits: make([]float64, 0, g.edges.Edges())}
+	edge := func(_, _ int32, logit float32) { l.Logits = append(l.Logits, float64(logit)) }
+	joins, err := cluster.Link(ctx, items, g.edges, cluster.LinkOptions{Stop: float32(math.Inf(-1)), Edge: edge, Overwrite: true, Workers: opts.Workers})
 	if err != nil {
-		return nil, items, fmt.Errorf("linking articles: %w", err)
+		return nil, fmt.Errorf("linking articles: %w", err)
 	}
-	l := &Linkage{Joins: coherent(joins, nil), Logits: edgeLogits(items, g.edges)}
+	l.Joins = coherent(joins, nil)
 	l.Prior = prior(l.Logits)
-	l.Sight = sightOf(l.Joins, g.views, randomLogits(items), l.Prior)
-	return l, items, nil
+	l.Sight = sightOf(l.Joins, g.views, random, l.Prior)
+	return l, nil
 }
 
 // BreakEven returns the break-even threshold that a rule chooses, with the estimated share.

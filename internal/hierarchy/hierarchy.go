@@ -57,7 +57,7 @@ func Arrange(ctx context.Context, st *score.State, fs []score.Features, opts Opt
 	if err != nil {
 		return nil, err
 	}
-	linked, items, err := link(ctx, st.Model, graph, opts)
+	linked, err := Link(ctx, st.Model, graph, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +70,17 @@ func Arrange(ctx context.Context, st *score.State, fs []score.Features, opts Opt
 	if err != nil {
 		return nil, err
 	}
+	membership, err := memberships(st.Model, graph.ws, story, &threshold)
+	if err != nil {
+		return nil, err
+	}
 	place := graph.place
 	return &Hierarchy{
 		Copy:       renumbered(permuted(copies(graph.ws, graph.edges, story), place)),
 		Story:      renumbered(permuted(story, place)),
 		Topic:      renumbered(permuted(topic, place)),
 		Theme:      renumbered(permuted(theme, place)),
-		Membership: permuted(memberships(st.Model, items, story, &threshold), place),
+		Membership: permuted(membership, place),
 		Threshold:  threshold,
 		Templates:  graph.templates,
 	}, nil
@@ -186,15 +190,6 @@ func edges(g *cluster.Graph) iter.Seq2[int32, int32] {
 	}
 }
 
-// edgeLogits returns the logit of every edge.
-func edgeLogits(items cluster.Items, g *cluster.Graph) []float64 {
-	logits := make([]float64, 0, g.Edges())
-	for i, j := range edges(g) {
-		logits = append(logits, pairLogit(items, int(i), int(j)))
-	}
-	return logits
-}
-
 // pairLogit returns the logit of a pair of items.
 func pairLogit(it cluster.Items, i, j int) float64 {
 	a, b := it.Dense.Row(i), it.Dense.Row(j)
@@ -258,7 +253,7 @@ func renumbered(labels []int32) []int32 {
 // memberships returns for every article of a story the probability that follows from its mean logit
 // to the other members, 0 for one-offs. The sum over the members is one product with the sum of
 // their vectors.
-func memberships(m *score.Model, it cluster.Items, story []int32, t *score.Threshold) []float32 {
+func memberships(m *score.Model, ws []*score.Weighted, story []int32, t *score.Threshold) ([]float32, error) {
 	members := map[int32][]int32{}
 	for i, s := range story {
 		if s >= 0 {
@@ -266,36 +261,40 @@ func memberships(m *score.Model, it cluster.Items, story []int32, t *score.Thres
 		}
 	}
 	out := make([]float32, len(story))
-	dim, positive := it.Dense.Dim, it.Dense.Dim-it.Negative
 	for _, ids := range members {
+		it, err := m.Items(permuted(ws, ids))
+		if err != nil {
+			return nil, err
+		}
+		dim, positive := it.Dense.Dim, it.Dense.Dim-it.Negative
 		dense := make([]float64, dim)
 		sparse := map[uint32]float64{}
-		for _, i := range ids {
-			for d, x := range it.Dense.Row(int(i)) {
+		for k := range ids {
+			for d, x := range it.Dense.Row(k) {
 				dense[d] += float64(x)
 			}
-			for k, t := range it.Sparse[i].Terms {
-				sparse[t] += float64(it.Sparse[i].Weights[k])
+			for e, t := range it.Sparse[k].Terms {
+				sparse[t] += float64(it.Sparse[k].Weights[e])
 			}
 		}
-		for _, i := range ids {
+		for k, i := range ids {
 			sum := 0.0
-			for d, x := range it.Dense.Row(int(i)) {
+			for d, x := range it.Dense.Row(k) {
 				others := float64(x) * (dense[d] - float64(x))
 				if d >= positive {
 					others = -others
 				}
 				sum += others
 			}
-			for k, t := range it.Sparse[i].Terms {
-				w := float64(it.Sparse[i].Weights[k])
+			for e, t := range it.Sparse[k].Terms {
+				w := float64(it.Sparse[k].Weights[e])
 				sum += w * (sparse[t] - w)
 			}
 			mean := float64(it.Offset) + sum/float64(len(ids)-1)
 			out[i] = float32(m.Reliability.Joined(mean, t))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // TopicStrengths returns for every article its mean cosine with the other articles of its topic,

@@ -110,16 +110,15 @@ func complete(n int) *cluster.Graph {
 func TestStrength(t *testing.T) {
 	ps := scoretest.Features(7, 30)
 	c, m := stateOf(ps), score.Default()
-	it, err := m.Items(c.WeighAll(ps, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
 	story := make([]int32, len(ps))
 	for i := range story {
 		story[i] = int32(i%4) - 1
 	}
 	cut := &score.Threshold{BreakEven: .7, Prior: .4}
-	got := memberships(m, it, story, cut)
+	got, err := memberships(m, c.WeighAll(ps, 1), story, cut)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range ps {
 		sum, others := 0.0, 0
 		for j := range ps {
