@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -68,21 +67,23 @@ type KeywordOptions struct {
 // at the beginning of sentences count little. Of several phrases with forms of the same words the
 // best is chosen.
 func Keywords(clusters [][]Document, opts KeywordOptions) [][]string {
-	r := &reading{KeywordOptions: opts, all: make(map[string]total)}
-	for _, documents := range clusters {
-		k := readClass(documents)
-		r.classes = append(r.classes, k)
+	r := newReading(opts)
+	classes := make([]*class, len(clusters))
+	for c, documents := range clusters {
+		k := r.read(documents)
 		r.documents += len(documents)
-		for key, p := range k.phrases {
-			t := r.all[key]
+		for i := range k.list {
+			p := &k.list[i]
+			t := r.all[p.key]
 			t.documents += int32(len(p.in))
 			t.use.add(p.use)
-			r.all[key] = t
+			r.all[p.key] = t
 		}
+		classes[c] = k.frequent()
 	}
 	out := make([][]string, len(clusters))
-	for c, k := range r.classes {
-		out[c] = r.best(k)
+	for c, k := range classes {
+		out[c] = r.best(k, clusters[c])
 	}
 	return out
 }
@@ -90,9 +91,63 @@ func Keywords(clusters [][]Document, opts KeywordOptions) [][]string {
 // reading has the counts of all clusters.
 type reading struct {
 	KeywordOptions
-	classes   []*class
 	documents int
-	all       map[string]total // by phrase
+	words     map[string]*word // by spelling
+	all       map[phraseKey]total
+
+	runs    []wordRun // of the text that is read
+	space   []*word   // their words
+	named   []bool
+	touched []int32 // phrases of the document that is read
+	class   class   // the cluster that is read
+}
+
+func newReading(opts KeywordOptions) *reading {
+	return &reading{KeywordOptions: opts, words: make(map[string]*word), all: make(map[phraseKey]total)}
+}
+
+// phraseKey has the numbers of the words of a phrase, in lower case; 0 for none.
+type phraseKey [phraseWords]int32
+
+// nameKey is the same for a name.
+type nameKey [nameWords]int32
+
+// word is a word in one spelling.
+type word struct {
+	number  int32 // from 1
+	text    string
+	lower   *word // in lower case, with ASCII apostrophes
+	capital bool
+
+	// Of the word in lower case:
+	stop, of, to, determines, determiner, preposition, verbal bool
+	ascii                                                     bool
+	letters                                                   int
+}
+
+// word returns a word in its spelling.
+func (r *reading) word(text string) *word {
+	if w := r.words[text]; w != nil {
+		return w
+	}
+	text = strings.Clone(text)
+	w := &word{number: int32(len(r.words) + 1), text: text}
+	r.words[text] = w
+	if lower := lowered(text); lower != text {
+		number := w.number
+		*w = *r.word(lower)
+		w.number, w.text, w.capital = number, text, capital(text)
+		return w
+	}
+	w.lower, w.capital = w, capital(text)
+	w.stop, w.of, w.to, w.determines, w.determiner = stopWords[text], text == "of", text == "to", determines(text), determiners[text]
+	w.preposition, w.verbal, w.ascii = prepositions[text], verbal[text], isASCII(text)
+	for _, c := range text {
+		if unicode.IsLetter(c) {
+			w.letters++
+		}
+	}
+	return w
 }
 
 // total has the counts of a phrase in all clusters.
@@ -101,27 +156,74 @@ type total struct {
 	use       usage
 }
 
-// usage returns how all clusters use a phrase.
-func (r *reading) usage(key string) usage { return r.all[key].use }
+// usage returns how all clusters use a phrase, given in lower case.
+func (r *reading) usage(text string) usage {
+	var key phraseKey
+	for i, w := range strings.Fields(text) {
+		key[i] = r.word(w).number
+	}
+	return r.all[key].use
+}
 
 // phrase has the counts of a phrase in a cluster.
 type phrase struct {
-	words     int
-	in        []int          // documents with the phrase, ascending
-	weight    float64        // the number of them, with titleWeight for a title
-	spellings map[string]int // weights, see sentenceCase
-	alone     int            // documents where it is a name by itself
-	inside    int            // documents where it is only part of longer names
-	plain     int            // documents where it occurs outside of headlines in capitals
+	key       phraseKey
+	text      string  // in lower case; empty: not needed yet
+	in        []int32 // documents with the phrase, ascending
+	weight    float64 // the number of them, with titleWeight for a title
+	spellings []spelling
+	alone     int // documents where it is a name by itself
+	inside    int // documents where it is only part of longer names
+	plain     int // documents where it occurs outside of headlines in capitals
 	use       usage
+	here      mention // in the document that is read
+}
+
+// spelling is a spelling of a phrase with its weight, see sentenceCase.
+type spelling struct {
+	words  [phraseWords]*word
+	weight int
+}
+
+func (s *spelling) text() string { return joinWords(s.words[:]) }
+
+func joinWords(words []*word) string {
+	var b strings.Builder
+	for i, w := range words {
+		if w == nil {
+			break
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(w.text)
+	}
+	return b.String()
+}
+
+// words returns the number of words.
+func (p *phrase) words() int {
+	n := 1
+	for n < phraseWords && p.key[n] != 0 {
+		n++
+	}
+	return n
 }
 
 // class has the counts of a cluster.
 type class struct {
 	documents int
-	phrases   map[string]*phrase // by its words in lower case
-	names     map[string]int     // documents with a name that is longer than a phrase
-	plain     int                // documents with text where capitals mark names
+	phrases   map[phraseKey]int32 // positions in list
+	list      []phrase
+	names     map[nameKey]*longName // those that are longer than a phrase
+	plain     int                   // documents with text where capitals mark names
+}
+
+// longName has the number of words of a name, and of the documents with it.
+type longName struct {
+	words     int
+	documents int
+	last      int // document, from 1
 }
 
 // mention is what a document has of a phrase.
@@ -132,17 +234,26 @@ type mention struct {
 	alone  bool // as a name that is no part of a longer one
 }
 
-func readClass(documents []Document) *class {
-	k := &class{documents: len(documents), phrases: make(map[string]*phrase), names: make(map[string]int)}
+// read counts a cluster. The result is valid until the next call.
+func (r *reading) read(documents []Document) *class {
+	k := &r.class
+	k.documents, k.plain, k.list = len(documents), 0, k.list[:0]
+	if k.phrases == nil {
+		k.phrases, k.names = make(map[phraseKey]int32), make(map[nameKey]*longName)
+	}
+	clear(k.phrases)
+	clear(k.names)
 	for i, d := range documents {
-		seen, names := make(map[string]mention), make(map[string]bool)
-		title := k.read(d.Title, titleWeight, seen, names)
-		if k.read(d.Text, 1, seen, names) || title {
+		r.touched = r.touched[:0]
+		title := r.readText(i, d.Title, titleWeight)
+		if r.readText(i, d.Text, 1) || title {
 			k.plain++
 		}
-		for key, m := range seen {
-			p := k.phrases[key]
-			p.in = append(p.in, i)
+		for _, at := range r.touched {
+			p := &k.list[at]
+			m := p.here
+			p.here = mention{}
+			p.in = append(p.in, int32(i))
 			p.weight += m.weight
 			if m.alone {
 				p.alone++
@@ -153,65 +264,126 @@ func readClass(documents []Document) *class {
 				p.plain++
 			}
 		}
-		for name := range names {
-			k.names[name]++
-		}
 	}
 	return k
+}
+
+// least returns the number of documents that must have a phrase.
+func (k *class) least() int {
+	least := 1
+	if k.documents >= 2 {
+		least = 2
+	}
+	if k.documents >= 4 {
+		n := float64(k.documents)
+		least = max(least, int(math.Ceil(min(leastShare*n, rootShare*math.Sqrt(n)))))
+	}
+	return least
+}
+
+// frequent returns a copy with what enough documents have.
+func (k *class) frequent() *class {
+	least := k.least()
+	out := &class{documents: k.documents, plain: k.plain, names: make(map[nameKey]*longName)}
+	for i := range k.list {
+		if p := &k.list[i]; len(p.in) >= least {
+			kept := *p
+			kept.in, kept.spellings = slices.Clone(p.in), slices.Clone(p.spellings)
+			out.list = append(out.list, kept)
+		}
+	}
+	for key, name := range k.names {
+		if name.documents >= least {
+			out.names[key] = name
+		}
+	}
+	return out
+}
+
+// phrase returns the phrase of a run of words in lower case.
+func (r *reading) phrase(words []*word) int32 {
+	var key phraseKey
+	for i, w := range words {
+		key[i] = w.lower.number
+	}
+	k := &r.class
+	at, known := k.phrases[key]
+	if !known {
+		at = int32(len(k.list))
+		k.phrases[key] = at
+		if int(at) == cap(k.list) {
+			k.list = slices.Grow(k.list, 1)
+		}
+		k.list = k.list[:at+1]
+		p := &k.list[at]
+		*p = phrase{key: key, in: p.in[:0], spellings: p.spellings[:0]}
+	}
+	return at
+}
+
+// spelled adds to the weight of a spelling.
+func (p *phrase) spelled(words []*word, weight int) {
+	var s spelling
+	copy(s.words[:], words)
+	for i := range p.spellings {
+		if p.spellings[i].words == s.words {
+			p.spellings[i].weight += weight
+			return
+		}
+	}
+	s.weight = weight
+	p.spellings = append(p.spellings, s)
 }
 
 // sentenceCase is the weight of a spelling inside of a sentence. At the beginning of a sentence,
 // and in headlines in capitals, the weight is 1.
 const sentenceCase = 100
 
-// read counts the phrases of a text. It adds to seen what this document has of each phrase, and to
-// names its long names. It reports whether capitals mark names in the text.
-func (k *class) read(text string, weight float64, seen map[string]mention, names map[string]bool) (plain bool) {
-	runs := wordRuns(text)
-	capitals, words := 0, 0
-	for _, run := range runs {
-		for _, w := range run.words {
-			if !stopWords[lowered(w)] {
-				words++
-				if capital(w) {
-					capitals++
-				}
+// readText counts the phrases of a text of a document. It reports whether capitals mark names in
+// the text.
+func (r *reading) readText(document int, text string, weight float64) (plain bool) {
+	k := &r.class
+	r.split(text)
+	capitals, content := 0, 0
+	for _, w := range r.space {
+		if !w.stop {
+			content++
+			if w.capital {
+				capitals++
 			}
 		}
 	}
-	plain = float64(capitals) < headline*float64(words)
-	for _, run := range runs {
-		lower := make([]string, len(run.words))
-		named := make([]bool, len(run.words)) // part of a name, judging by capitals
-		for i, w := range run.words {
-			lower[i] = lowered(w)
-			named[i] = plain && capital(w) && !stopWords[lower[i]]
+	plain = float64(capitals) < headline*float64(content)
+	for _, run := range r.runs {
+		words := r.space[run.from:run.to]
+		named := r.named[:0] // part of a name, judging by capitals
+		for _, w := range words {
+			named = append(named, plain && w.capital && !w.stop)
 		}
-		for i := range lower {
-			for n := 1; n <= phraseWords && i+n <= len(lower); n++ {
-				if !isPhrase(lower[i : i+n]) {
+		r.named = named
+		for i := range words {
+			for n := 1; n <= phraseWords && i+n <= len(words); n++ {
+				if !isPhrase(words[i : i+n]) {
 					continue
 				}
-				key := strings.Join(lower[i:i+n], " ")
-				p := k.phrases[key]
-				if p == nil {
-					p = &phrase{words: n, spellings: make(map[string]int)}
-					k.phrases[key] = p
-				}
+				at := r.phrase(words[i : i+n])
+				p := &k.list[at]
 				counts := sentenceCase
 				if i == 0 && run.begins || !plain {
 					counts = 1
 				}
-				p.spellings[strings.Join(run.words[i:i+n], " ")] += counts
-				m := seen[key]
+				p.spelled(words[i:i+n], counts)
+				m := &p.here
+				if m.weight == 0 {
+					r.touched = append(r.touched, at)
+				}
 				m.weight, m.plain = max(m.weight, weight), m.plain || plain
 				if named[i] && named[i+n-1] {
 					longer := i > 0 && named[i-1] || i+n < len(named) && named[i+n]
 					m.named, m.alone = true, m.alone || !longer
 				}
-				seen[key] = m
 				if weight == 1 && plain && !named[i] {
-					p.use.note(lower, run.owned, i, i+n)
+					p.use.note(words, run.owned, i, i+n)
 				}
 			}
 		}
@@ -221,12 +393,29 @@ func (k *class) read(text string, weight float64, seen map[string]mention, names
 				n++
 			}
 			if n > phraseWords {
-				names[strings.Join(lower[i:i+n], " ")] = true
+				k.name(words[i:i+n], document+1)
 			}
 			i += max(n, 1)
 		}
 	}
 	return plain
+}
+
+// name counts a long name in a document, from 1.
+func (k *class) name(words []*word, document int) {
+	var key nameKey
+	for i, w := range words {
+		key[i] = w.lower.number
+	}
+	name := k.names[key]
+	if name == nil {
+		name = &longName{words: len(words)}
+		k.names[key] = name
+	}
+	if name.last != document {
+		name.last = document
+		name.documents++
+	}
 }
 
 // lowered returns a word in lower case, with ASCII apostrophes.
@@ -237,49 +426,42 @@ func capital(word string) bool {
 	return unicode.IsUpper(r)
 }
 
-// isPhrase reports whether words in lower case can be a phrase.
-func isPhrase(words []string) bool {
+// isPhrase reports whether words can be a phrase.
+func isPhrase(words []*word) bool {
+	letters := 0
 	for i, w := range words {
-		if stopWords[w] && (i == 0 || i == len(words)-1 || w != "of") {
+		if w.stop && (i == 0 || i == len(words)-1 || !w.of) {
 			return false
 		}
-	}
-	letters := 0
-	for _, w := range words {
-		for _, r := range w {
-			if unicode.IsLetter(r) {
-				letters++
-			}
-		}
+		letters += w.letters
 	}
 	if len(words) > 1 {
-		return letters >= 3 && hasLetter(words[0])
+		return letters >= 3 && words[0].letters > 0
 	}
-	return letters >= 3 || letters >= 1 && !isASCII(words[0])
+	return letters >= 3 || letters >= 1 && !words[0].ascii
 }
 
-func hasLetter(w string) bool { return strings.ContainsFunc(w, unicode.IsLetter) }
 func isASCII(w string) bool {
 	return !strings.ContainsFunc(w, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// wordRun is a run of words without punctuation between them.
+// wordRun is a run of words without punctuation between them: those at from to to in the space.
 type wordRun struct {
-	words  []string
-	begins bool // at the beginning of a sentence or a line
-	owned  bool // after a possessive
+	from, to int
+	begins   bool // at the beginning of a sentence or a line
+	owned    bool // after a possessive
 }
 
-// wordRuns splits a text into runs of words. A run ends at punctuation and after a possessive.
+// split splits a text into runs of words. A run ends at punctuation and after a possessive.
 // Apostrophes and hyphens belong to words; a possessive ending is removed.
-func wordRuns(text string) []wordRun {
-	var runs []wordRun
+func (r *reading) split(text string) {
+	r.runs, r.space = r.runs[:0], r.space[:0]
 	run := wordRun{begins: true}
 	start := -1
 	flush := func(begins bool) {
-		if len(run.words) > 0 {
-			runs = append(runs, run)
-			run = wordRun{begins: begins}
+		if run.to = len(r.space); run.to > run.from {
+			r.runs = append(r.runs, run)
+			run = wordRun{from: run.to, begins: begins}
 		}
 		run.begins, run.owned = run.begins || begins, false
 	}
@@ -294,7 +476,7 @@ func wordRuns(text string) []wordRun {
 			}
 		}
 		if w != "" {
-			run.words = append(run.words, w)
+			r.space = append(r.space, r.word(w))
 		}
 		if possessive {
 			flush(false)
@@ -302,24 +484,23 @@ func wordRuns(text string) []wordRun {
 		}
 		start = -1
 	}
-	for i, r := range text {
-		inner := r == '-' || r == '\'' || r == '’' || (r == '.' || r == ',') && digitsAround(text, i)
+	for i, c := range text {
+		inner := c == '-' || c == '\'' || c == '’' || (c == '.' || c == ',') && digitsAround(text, i)
 		switch {
-		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
+		case unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.IsMark(c):
 			if start < 0 {
 				start = i
 			}
 		case inner && start >= 0:
-		case r == ' ' || r == '\u00a0':
+		case c == ' ' || c == '\u00a0':
 			end(i)
 		default:
 			end(i)
-			flush(strings.ContainsRune(".!?:;\n\r\"“”«»…", r))
+			flush(strings.ContainsRune(".!?:;\n\r\"“”«»…", c))
 		}
 	}
 	end(len(text))
 	flush(false)
-	return runs
 }
 
 // digitsAround reports whether the byte at i is between two digits, as in "7.8" and "1,000".
@@ -328,28 +509,21 @@ func digitsAround(text string, i int) bool {
 	return i > 0 && i+1 < len(text) && digit(text[i-1]) && digit(text[i+1])
 }
 
-// best chooses the phrases of one cluster.
-func (r *reading) best(k *class) []string {
-	least := 1
-	if k.documents >= 2 {
-		least = 2
-	}
-	if k.documents >= 4 {
-		n := float64(k.documents)
-		least = max(least, int(math.Ceil(min(leastShare*n, rootShare*math.Sqrt(n)))))
-	}
-	picked := r.choose(k, least, nil, r.N)
+// best chooses the phrases of one cluster, given what enough of its documents have.
+func (r *reading) best(k *class, documents []Document) []string {
+	picked := r.choose(k, k.least(), nil, r.N)
 	if len(picked) == 0 || len(picked) < fewKeywords && k.documents <= fewDocuments {
-		picked = r.choose(k, 1, picked, min(fewKeywords, r.N))
+		picked = r.choose(r.read(documents), 1, picked, min(fewKeywords, r.N))
 	}
-	for i, key := range picked {
-		picked[i] = k.phrases[key].spelling()
+	out := make([]string, len(picked))
+	for i, p := range picked {
+		out[i], _ = p.spelling()
 	}
-	return picked
+	return out
 }
 
 type scoredPhrase struct {
-	key      string
+	*phrase
 	score    float64
 	rejected bool
 }
@@ -357,54 +531,57 @@ type scoredPhrase struct {
 // choose adds to the picked phrases, up to n, of those of at least least documents. With a least of
 // 1 it picks single words only, because several words of one document are a part of a sentence more
 // often than a name.
-func (r *reading) choose(k *class, least int, picked []string, n int) []string {
+func (r *reading) choose(k *class, least int, picked []*phrase, n int) []*phrase {
 	var list []scoredPhrase
-	for _, key := range slices.Sorted(maps.Keys(k.phrases)) {
-		p := k.phrases[key]
-		if len(p.in) < least || p.words > 1 && (least == 1 || !p.whole()) {
+	for i := range k.list {
+		p := &k.list[i]
+		words := p.words()
+		if len(p.in) < least || words > 1 && (least == 1 || !p.whole()) {
 			continue
 		}
-		if p.words > 1 && 2*p.plain < len(p.in) && 2*k.plain >= k.documents {
+		if words > 1 && 2*p.plain < len(p.in) && 2*k.plain >= k.documents {
 			continue // a part of a headline in capitals that few sentences have
 		}
+		p.text = lowered(p.spellings[0].text())
 		share := p.weight / (titleWeight * float64(k.documents))
-		rarity := math.Log1p(float64(r.documents) / float64(r.all[key].documents))
-		list = append(list, scoredPhrase{key: key, score: share * rarity * (1 + 0.25*float64(p.words-1)) * specific(key, r.Common)})
+		rarity := math.Log1p(float64(r.documents) / float64(r.all[p.key].documents))
+		list = append(list, scoredPhrase{phrase: p, score: share * rarity * (1 + 0.25*float64(words-1)) * specific(p.text, r.Common)})
 	}
-	slices.SortStableFunc(list, func(a, b scoredPhrase) int { return cmp.Compare(b.score, a.score) })
+	slices.SortFunc(list, func(a, b scoredPhrase) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(a.text, b.text))
+	})
 	longer := k.covered(least)
 	covered := make([]bool, k.documents)
-	for _, key := range picked {
-		for _, d := range k.phrases[key].in {
+	for _, p := range picked {
+		for _, d := range p.in {
 			covered[d] = true
 		}
 	}
 	var first float64
 	for len(picked) < n && len(list) > 0 {
 		best, at := 0.0, -1
-		for i, s := range list {
-			if s.rejected {
+		for i, p := range list {
+			if p.rejected {
 				continue
 			}
-			if s.score <= best {
+			if p.score <= best {
 				break // none of the rest has a greater score
 			}
-			p := k.phrases[s.key]
 			known := 0
 			for _, d := range p.in {
 				if covered[d] {
 					known++
 				}
 			}
-			score := s.score * (1 - coveredLoss*float64(known)/float64(len(p.in)))
+			score := p.score * (1 - coveredLoss*float64(known)/float64(len(p.in)))
 			if score <= best {
 				continue
 			}
-			fragment := float64(len(p.in)) < fragmentShare*float64(longer[s.key]) || p.inside > partOfNames*p.alone
-			if fragment || slices.ContainsFunc(picked, func(p string) bool {
-				return repeats(s.key, p) || repeats(p, s.key) || acronym(s.key, p) || acronym(p, s.key)
+			fragment := float64(len(p.in)) < fragmentShare*float64(longer[p.key]) || p.inside > partOfNames*p.alone
+			if fragment || slices.ContainsFunc(picked, func(other *phrase) bool {
+				return repeats(p.text, other.text) || repeats(other.text, p.text) || acronym(p.text, other.text) || acronym(other.text, p.text)
 			}) ||
-				!nominal(s.key, p.isName(), r.usage) {
+				!nominal(p.text, p.isName(), r.usage) {
 				list[i].rejected = true
 				continue
 			}
@@ -414,8 +591,9 @@ func (r *reading) choose(k *class, least int, picked []string, n int) []string {
 			break
 		}
 		first = max(first, best)
-		picked = append(picked, list[at].key)
-		for _, d := range k.phrases[list[at].key].in {
+		chosen := list[at].phrase
+		picked = append(picked, chosen)
+		for _, d := range chosen.in {
 			covered[d] = true
 		}
 		list = slices.DeleteFunc(slices.Delete(list, at, at+1), func(s scoredPhrase) bool { return s.rejected })
@@ -425,8 +603,8 @@ func (r *reading) choose(k *class, least int, picked []string, n int) []string {
 
 // isName reports whether sentences spell a phrase with capitals.
 func (p *phrase) isName() bool {
-	s := p.spelling()
-	return capital(s) && p.spellings[s] >= sentenceCase
+	s, weight := p.spelling()
+	return capital(s) && weight >= sentenceCase
 }
 
 // specific returns how rare the words of a phrase are in the language, on a logarithmic scale: 1
@@ -451,8 +629,9 @@ func specific(key string, common func(string) float64) float64 {
 // whole reports whether a phrase of several words is entirely a name or has no capitals. "Alaska
 // Airlines jet" and "approved Casgevy" are parts of sentences.
 func (p *phrase) whole() bool {
+	s, _ := p.spelling()
 	capitals, small := 0, 0
-	for _, w := range strings.Fields(p.spelling()) {
+	for w := range strings.FieldsSeq(s) {
 		switch r, _ := utf8.DecodeRuneInString(w); {
 		case unicode.IsUpper(r):
 			capitals++
@@ -465,25 +644,25 @@ func (p *phrase) whole() bool {
 
 // covered returns, for every phrase that is part of longer ones, the number of documents with the
 // most frequent of these.
-func (k *class) covered(least int) map[string]int {
-	most := make(map[string]int)
-	cover := func(longer string, documents int) {
-		words := strings.Fields(longer)
-		for i := range words {
-			for n := 1; n < len(words) && n <= phraseWords && i+n <= len(words); n++ {
-				part := strings.Join(words[i:i+n], " ")
+func (k *class) covered(least int) map[phraseKey]int {
+	most := make(map[phraseKey]int)
+	cover := func(longer []int32, documents int) {
+		for i := range longer {
+			for n := 1; n < len(longer) && n <= phraseWords && i+n <= len(longer); n++ {
+				var part phraseKey
+				copy(part[:], longer[i:i+n])
 				most[part] = max(most[part], documents)
 			}
 		}
 	}
-	for longer, q := range k.phrases {
-		if q.words > 1 && len(q.in) >= least && q.whole() {
-			cover(longer, len(q.in))
+	for i := range k.list {
+		if p := &k.list[i]; p.words() > 1 && len(p.in) >= least && p.whole() {
+			cover(p.key[:p.words()], len(p.in))
 		}
 	}
-	for longer, documents := range k.names {
-		if documents >= least {
-			cover(longer, documents)
+	for key, name := range k.names {
+		if name.documents >= least {
+			cover(key[:name.words], name.documents)
 		}
 	}
 	return most
@@ -530,15 +709,18 @@ func alike(a, b string) bool {
 	return n >= 4 && len(x)-n <= 3 && len(y)-n <= 3
 }
 
-// spelling returns the most frequent spelling, the first in order among equals.
-func (p *phrase) spelling() string {
-	best := ""
-	for _, s := range slices.Sorted(maps.Keys(p.spellings)) {
-		if best == "" || p.spellings[s] > p.spellings[best] {
-			best = s
+// spelling returns the most frequent spelling, the first in order among equals, and its weight.
+func (p *phrase) spelling() (text string, weight int) {
+	for i := range p.spellings {
+		s := &p.spellings[i]
+		if s.weight < weight {
+			continue
+		}
+		if t := s.text(); s.weight > weight || t < text {
+			text, weight = t, s.weight
 		}
 	}
-	return best
+	return text, weight
 }
 
 // stopWords neither begin nor end a phrase: function words of English and words of every news

@@ -23,19 +23,19 @@ func (u *usage) add(v usage) {
 }
 
 // note counts the occurrence of words i to j of a run.
-func (u *usage) note(lower []string, owned bool, i, j int) {
-	before, next := "", ""
+func (u *usage) note(run []*word, owned bool, i, j int) {
+	var before, next word
 	led := i == 0 && owned
 	if i > 0 {
-		before = lower[i-1]
-		led = determines(before)
+		before = *run[i-1]
+		led = before.determines
 	}
-	if j < len(lower) {
-		next = lower[j]
+	if j < len(run) {
+		next = *run[j]
 	}
-	content := func(w string) bool { return w != "" && !stopWords[w] && !determines(w) }
-	described := content(before) && (i > 1 && determines(lower[i-2]) || i == 1 && owned) // "the strong earthquake"
-	closed := !content(next)
+	content := func(w *word) bool { return w.number > 0 && !w.stop && !w.determines }
+	described := content(&before) && (i > 1 && run[i-2].determines || i == 1 && owned) // "the strong earthquake"
+	closed := !content(&next)
 	u.all++
 	if led {
 		u.led++
@@ -45,9 +45,9 @@ func (u *usage) note(lower []string, owned bool, i, j int) {
 		u.determined++
 	case led:
 		u.modifies++
-	case verbal[before], before == "to" && (j-i > 1 || !closed), content(before) && determiners[next]:
+	case before.verbal, before.to && (j-i > 1 || !closed), content(&before) && next.determiner:
 		u.verb++
-	case prepositions[before] && closed:
+	case before.preposition && closed:
 		u.governed++
 	}
 }

@@ -59,10 +59,11 @@ func TestUseInSentences(t *testing.T) {
 		{"4-year-old", "The 4-year-old was found. They saw a 4-year-old.", false},
 		{"assembly", "The assembly of Orlu met. He left the assembly.", true},
 	} {
-		k := readClass([]Document{{"", c.text}})
+		r := newReading(KeywordOptions{})
+		k := r.read([]Document{{"", c.text}})
 		u := usage{}
-		if p := k.phrases[c.word]; p != nil {
-			u = p.use
+		if at, ok := k.phrases[phraseKey{r.word(c.word).number}]; ok {
+			u = k.list[at].use
 		}
 		if got := isNoun(c.word, u); got != c.noun {
 			t.Errorf("%q in %q is a noun: got %v, want %v (%+v)", c.word, c.text, got, c.noun, u)
