@@ -28,7 +28,8 @@ type Options struct {
 	Batch    int // ingest.Config.BatchSections
 	Now      func() time.Time
 	Faults   *storetest.Faults
-	Unfiled  bool // ingested articles stay pending
+	Path     string // of the file of the store; empty: in memory
+	Unfiled  bool   // ingested articles stay pending
 }
 
 // Product is a store with everything that works on it. It is closed at the end of the test.
@@ -56,7 +57,7 @@ func New(t storetest.T, o Options) *Product {
 		}
 	}
 	log := slog.New(slog.DiscardHandler)
-	p := &Product{Store: storetest.Open(t, storetest.Options{Space: o.Embedder.Space(), Now: o.Now, Faults: o.Faults})}
+	p := &Product{Store: storetest.Open(t, storetest.Options{Space: o.Embedder.Space(), Now: o.Now, Faults: o.Faults, Path: o.Path})}
 	var err error
 	p.States, err = state.New(state.Config{Store: p.Store, Model: score.Default(), Background: score.DefaultBackground(), Embedder: o.Embedder, Logger: log, Now: o.Now, Workers: o.Workers})
 	must(err)

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,7 +51,7 @@ type harness struct {
 	model    *score.Model
 	ids      int
 	now      time.Time
-	later    time.Duration // that processes which died are ago
+	later    atomic.Int64  // nanoseconds that have passed; leases are renewed meanwhile
 	removed  *store.Stored // the last that was dropped
 }
 
@@ -63,7 +64,10 @@ func newHarness(t storetest.T, embedder embed.Embedder, model *score.Model) *har
 
 func setUp(t storetest.T) *harness { return newHarness(t, &embedtest.Hashed{}, byWords()) }
 
-func (h *harness) clock() time.Time { return h.now.Add(h.later) }
+func (h *harness) clock() time.Time { return h.now.Add(time.Duration(h.later.Load())) }
+
+// pass lets time pass.
+func (h *harness) pass(d time.Duration) { h.later.Add(int64(d)) }
 
 func (h *harness) must(err error) {
 	h.Helper()
@@ -75,7 +79,7 @@ func (h *harness) must(err error) {
 // restart makes everything anew, as a new process does after the last one died.
 func (h *harness) restart() {
 	h.Helper()
-	h.later += time.Hour
+	h.pass(time.Hour)
 	h.store = h.server.Open(h, storetest.Options{Space: h.embedder.Space(), Now: h.clock, Faults: h.faults})
 	log := slog.New(slog.DiscardHandler)
 	var err error

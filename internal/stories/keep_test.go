@@ -78,7 +78,7 @@ func TestArticlesAreKeptArranged(t *testing.T) {
 		t.Errorf("an article has just arrived, and there were %d writes", n)
 	}
 	before := h.article("m9")
-	h.later += arrangeQuiet
+	h.pass(arrangeQuiet)
 	if n := keep(); n == 0 {
 		t.Error("it is quiet, and nothing was written")
 	}
@@ -89,7 +89,7 @@ func TestArticlesAreKeptArranged(t *testing.T) {
 	if last, all := h.states.Arranged(); last.Asked == nil || *last.Asked != *target || last.Topics != 2 || !all {
 		t.Errorf("arranged by %+v, %d topics, all: %v", last.Asked, last.Topics, all)
 	}
-	h.later += arrangeQuiet
+	h.pass(arrangeQuiet)
 	if n := keep(); n != 0 {
 		t.Errorf("nothing has changed, and there were %d writes", n)
 	}
@@ -97,7 +97,7 @@ func TestArticlesAreKeptArranged(t *testing.T) {
 		t.Errorf("an unknown article: %v, %d articles to arrange", err, h.unarranged.articles)
 	}
 	h.must(h.delete("m9"))
-	h.later += arrangeQuiet
+	h.pass(arrangeQuiet)
 	if keep(); h.unarranged.articles != 0 {
 		t.Error("an article has gone, and the others were not arranged")
 	}
@@ -204,7 +204,7 @@ func TestTheLatestArticlesAreArranged(t *testing.T) {
 	undated.Published = time.Time{}
 	h.putArticle(undated, told("trial", 1))
 	h.file("undated")
-	h.later++
+	h.pass(1)
 	for _, id := range []string{"old0", "old1", "new0"} { // as if filing had not seen where they belong
 		h.must(h.store.Apply(t.Context(), &store.Plan{Memberships: []store.Membership{{ArticleID: id, Membership: news.Membership{TopicID: h.article(id).TopicID}}}}))
 	}
