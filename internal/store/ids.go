@@ -24,9 +24,10 @@ func pointID(space uuid.UUID, name string) *qdrant.PointId {
 }
 
 // ScanOrder compares two ids of articles by the order in which Scan visits them.
-func ScanOrder(a, b string) int {
-	return strings.Compare(articlePoint(a).GetUuid(), articlePoint(b).GetUuid())
-}
+func ScanOrder(a, b string) int { return strings.Compare(ScanKey(a), ScanKey(b)) }
+
+// ScanKey returns what Scan orders the article with an id by. It costs a hash.
+func ScanKey(id string) string { return articlePoint(id).GetUuid() }
 
 func articlePoint(id string) *qdrant.PointId { return pointID(articleSpace, id) }
 func storyPoint(id string) *qdrant.PointId   { return pointID(storySpace, id) }

@@ -2,6 +2,7 @@ package stories
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -26,9 +27,10 @@ func describe(s *store.Story, members []*store.Stored) {
 	s.First, s.Last = span(members)
 	s.Sources = sources(members)
 	s.Dense = meanDense(members)
-	s.Lex.Full = meanSparse(members, func(v *lexical.Vectors) vector.Sparse { return v.Full })
-	s.Lex.Lead = meanSparse(members, func(v *lexical.Vectors) vector.Sparse { return v.Lead })
-	s.Lex.Names = meanSparse(members, func(v *lexical.Vectors) vector.Sparse { return v.Names })
+	some := sampled(members)
+	s.Lex.Full = meanSparse(some, func(v *lexical.Vectors) vector.Sparse { return v.Full })
+	s.Lex.Lead = meanSparse(some, func(v *lexical.Vectors) vector.Sparse { return v.Lead })
+	s.Lex.Names = meanSparse(some, func(v *lexical.Vectors) vector.Sparse { return v.Names })
 	r := representative(members, s.Dense, s.Representative)
 	s.Representative = r.Article.ID
 	s.IndependentReports, s.IndependentSources = independent(articles(members))
@@ -183,6 +185,20 @@ func meanDense(members []*store.Stored) []float32 {
 		sum[i] /= float32(len(members))
 	}
 	return sum
+}
+
+// sampled returns the articles whose words stand for a story: all, or store.MaxSampled that hardly
+// change as the story grows. Adding up the words of thousands takes longer than filing an article.
+func sampled(members []*store.Stored) []*store.Stored {
+	if len(members) <= store.MaxSampled {
+		return members
+	}
+	keys := make(map[*store.Stored]string, len(members))
+	for _, m := range members {
+		keys[m] = store.ScanKey(m.Article.ID)
+	}
+	some := slices.SortedFunc(maps.Keys(keys), func(a, b *store.Stored) int { return strings.Compare(keys[a], keys[b]) })
+	return some[:store.MaxSampled]
 }
 
 func meanSparse(members []*store.Stored, of func(*lexical.Vectors) vector.Sparse) vector.Sparse {

@@ -1,9 +1,12 @@
 package stories
 
 import (
+	"fmt"
+	"maps"
 	"testing"
 	"time"
 
+	"throughline/cluster/vector"
 	"throughline/internal/news"
 	"throughline/internal/store"
 )
@@ -25,6 +28,36 @@ func TestIndependent(t *testing.T) {
 		if reports, sources := independent(c.articles); reports != c.reports || sources != c.sources {
 			t.Errorf("%s: %d reports of %d sources, want %d of %d", c.name, reports, sources, c.reports, c.sources)
 		}
+	}
+}
+
+// The words of a large story are those of a sample, which an article more hardly changes.
+func TestWordsOfALargeStory(t *testing.T) {
+	var members []*store.Stored
+	for i := range 3 * store.MaxSampled {
+		a := &store.Stored{Article: news.Article{ID: fmt.Sprint(i)}, Vectors: store.Vectors{Dense: []float32{1}}}
+		a.Vectors.Lex.Full = vector.Sparse{Terms: []uint32{7, uint32(1000 + i)}, Weights: []float32{1, 1}}
+		members = append(members, a)
+	}
+	terms := func(members []*store.Stored) map[uint32]bool {
+		var s store.Story
+		describe(&s, members)
+		if s.Articles != len(members) {
+			t.Errorf("%d articles, want %d", s.Articles, len(members))
+		}
+		out := make(map[uint32]bool)
+		for _, term := range s.Lex.Full.Terms {
+			out[term] = true
+		}
+		return out
+	}
+	all, fewer := terms(members), terms(members[1:])
+	if len(all) != store.MaxSampled+1 || !all[7] {
+		t.Errorf("%d terms, want %d", len(all), store.MaxSampled+1)
+	}
+	maps.DeleteFunc(fewer, func(term uint32, _ bool) bool { return all[term] })
+	if len(fewer) > 1 {
+		t.Errorf("an article fewer brings %d other terms", len(fewer))
 	}
 }
 
