@@ -1,9 +1,10 @@
 // Package qdrantlite is an embedded vector store that serves the part of Qdrant 1.17's gRPC API
 // that this project's store calls.
 //
-// It serves Qdrant's own services in process, over an in-memory connection ([Server.DialOptions]),
-// or on any listener ([Server.Register]). So the program has one storage code path: the same client
-// calls reach a file on a laptop and a production cluster. The methods are
+// It serves Qdrant's own services to clients in its process, whose calls need no connection and are
+// not encoded ([Server.DialOptions]), or on any listener ([Server.Register]). So the program has
+// one storage code path: the same client calls reach a file on a laptop and a production cluster.
+// The methods are
 //
 //	qdrant.Qdrant       HealthCheck
 //	qdrant.Collections  Create, Delete, Get, List, CollectionExists, UpdateAliases, ListAliases

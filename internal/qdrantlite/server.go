@@ -1,24 +1,20 @@
 package qdrantlite
 
 import (
-	"context"
 	"errors"
 	"log/slog"
-	"math"
-	"net"
 	"sync"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
 )
 
 // Version is the release of Qdrant whose behaviour this server follows; health checks report it.
 const Version = "1.17.1"
 
-// MaxRequestSize is the largest request in bytes that in-process clients may send. It is Qdrant's
-// default.
+// MaxRequestSize is the largest request in bytes that a gRPC server of these services should accept.
+// It is Qdrant's default.
 const MaxRequestSize = 32 << 20
 
 // Options say where a store lives.
@@ -47,11 +43,6 @@ type Server struct {
 	closing sync.RWMutex // held for reading while a job is handed over
 	closed  bool
 	close   sync.Once
-
-	dial     sync.Mutex
-	local    *grpc.Server // serves listener; nil until the first connection
-	listener *bufconn.Listener
-	served   chan struct{} // closed when local has ended
 }
 
 // Open opens the store at a path, or creates it. It reads the whole store once to build what is
@@ -96,46 +87,11 @@ func (s *Server) Register(gs grpc.ServiceRegistrar) {
 // resolving.
 const Target = "passthrough:///qdrantlite"
 
-// DialOptions connect a client to this server in process, whatever address it is given; see Target.
-// Closing the server ends the connections.
+// DialOptions connect a client in this process, whatever address it is given; see Target. Its calls
+// need no connection: an interceptor carries them out, so give these options after those with other
+// interceptors. After Close they fail with Unavailable.
 func (s *Server) DialOptions() []grpc.DialOption {
-	return []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			listener, err := s.serveLocal()
-			if err != nil {
-				return nil, err
-			}
-			return listener.DialContext(ctx)
-		}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
-	}
-}
-
-// serveLocal starts the in-process listener with the first client.
-func (s *Server) serveLocal() (*bufconn.Listener, error) {
-	s.dial.Lock()
-	defer s.dial.Unlock()
-	s.closing.RLock()
-	defer s.closing.RUnlock()
-	if s.closed {
-		return nil, ErrClosed
-	}
-	if s.local != nil {
-		return s.listener, nil
-	}
-	s.listener = bufconn.Listen(1 << 20)
-	s.served = make(chan struct{})
-	local := grpc.NewServer(grpc.MaxRecvMsgSize(MaxRequestSize), grpc.MaxSendMsgSize(math.MaxInt32))
-	s.Register(local)
-	s.local = local
-	go func(l net.Listener, served chan struct{}) {
-		defer close(served)
-		if err := local.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-			s.log.Error("in-process server ended", "error", err)
-		}
-	}(s.listener, s.served)
-	return s.listener, nil
+	return []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithChainUnaryInterceptor(s.direct())}
 }
 
 // Close waits for the requests that are under way, makes the last writes durable and closes the
@@ -148,12 +104,6 @@ func (s *Server) Close() error {
 		close(s.jobs)
 		s.closing.Unlock()
 		<-s.stopped
-		s.dial.Lock()
-		defer s.dial.Unlock()
-		if s.local != nil {
-			s.local.GracefulStop()
-			<-s.served
-		}
 		err = s.backend.close()
 	})
 	return err

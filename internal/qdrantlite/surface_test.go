@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -57,11 +58,19 @@ func TestSurface(t *testing.T) {
 func servedMethods(t *testing.T) (methods []string) {
 	t.Helper()
 	s := open(t, "")
-	conn, err := grpc.NewClient(Target, s.DialOptions()...)
-	must(t, err)
-	defer conn.Close()
 	registered := grpc.NewServer()
 	s.Register(registered)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	served := make(chan error, 1)
+	go func() { served <- registered.Serve(listener) }()
+	defer func() {
+		registered.Stop()
+		must(t, <-served)
+	}()
+	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	must(t, err)
+	defer conn.Close()
 	for service, info := range registered.GetServiceInfo() {
 		for _, m := range info.Methods {
 			method := "/" + service + "/" + m.Name

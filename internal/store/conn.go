@@ -86,9 +86,10 @@ func newConn(cfg qdrant.Config, apiKey string, timeout time.Duration, log *slog.
 	if apiKey != "" {
 		chain = append(chain, authenticator(apiKey))
 	}
-	cfg.GrpcOptions = append(cfg.GrpcOptions,
+	cfg.GrpcOptions = append([]grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(append(chain, extra...)...),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+	}, cfg.GrpcOptions...)
 	client, err := qdrant.NewClient(&cfg)
 	if err != nil {
 		return nil, err

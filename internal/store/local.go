@@ -14,10 +14,7 @@ import (
 // server. logger may be nil. Interceptors see every attempt of every request.
 func Embedded(srv *qdrantlite.Server, logger *slog.Logger, interceptors ...grpc.UnaryClientInterceptor) (*Conn, error) {
 	conn, err := newConn(qdrant.Config{
-		Host: qdrantlite.Target,
-		// The server closes connections that ping too often, and there is no network to watch.
-		KeepAliveTime: -1,
-		GrpcOptions:   srv.DialOptions(),
+		Host: qdrantlite.Target, GrpcOptions: srv.DialOptions(),
 	}, "", 0, orDiscard(logger), interceptors...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the embedded store: %w", err)
