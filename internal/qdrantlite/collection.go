@@ -135,13 +135,13 @@ func (c *collection) payloadOf(r reader, slot uint64, fields payloadSelector) (p
 	return decodePayload(record, fields)
 }
 
-// vectorsOf reads the vectors in a slot.
-func (c *collection) vectorsOf(r reader, slot uint64) (*vectorSet, error) {
+// vectorsOf reads the wanted vectors in a slot; nil means all.
+func (c *collection) vectorsOf(r reader, slot uint64, wanted *fieldSet) (*vectorSet, error) {
 	record := r.get(c.table(tableVectors), slotKey(slot))
 	if record == nil {
 		return nil, fmt.Errorf("%w: collection %q: vectors record %d is missing", ErrCorrupt, c.name, slot)
 	}
-	_, v, err := decodeVectors(c.schema, record)
+	_, v, err := decodeVectors(c.schema, record, wanted)
 	return v, err
 }
 

@@ -17,6 +17,7 @@ type fieldIndex struct {
 	points int    // rows with a value of the type
 	other  bitset // rows with a value of another type
 	others int    // how many these are
+	odd    bitset // rows whose value is there and no single value of the type
 }
 
 // newFieldIndex checks a request to index a field.
@@ -61,6 +62,7 @@ type cell struct {
 	text  []string
 	whole []int64
 	other bool // a value that is neither null nor of the index's type
+	odd   bool // a value that is a list, null, or of another type
 }
 
 func (f *fieldIndex) cellOf(p payload) cell {
@@ -78,6 +80,8 @@ func (f *fieldIndex) cellOf(p payload) cell {
 		}
 		return false
 	})
+	_, list := p[f.key].GetKind().(*qdrant.Value_ListValue)
+	c.odd = p[f.key] != nil && (list || len(c.text)+len(c.whole) == 0)
 	return c
 }
 
@@ -86,6 +90,9 @@ func (f *fieldIndex) put(row uint32, c cell) {
 	if c.other {
 		f.other.set(row)
 		f.others++
+	}
+	if c.odd {
+		f.odd.set(row)
 	}
 	if len(c.text)+len(c.whole) > 0 {
 		f.points++
@@ -103,6 +110,7 @@ func (f *fieldIndex) drop(row uint32) {
 		f.other.unset(row)
 		f.others--
 	}
+	f.odd.unset(row)
 	if f.text != nil && f.text.drop(row) || f.whole != nil && f.whole.drop(row) {
 		f.points--
 	}

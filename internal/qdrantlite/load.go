@@ -160,7 +160,7 @@ func (c *collection) load(r reader) (orphans []mutation, err error) {
 		loaders[i].to = c.sparse[i]
 	}
 	orphans, err = c.join(r, tableVectors, vectors, func(row uint32, record []byte) error {
-		id, v, err := decodeVectors(c.schema, record)
+		id, v, err := decodeVectors(c.schema, record, nil)
 		if err != nil {
 			return err
 		}

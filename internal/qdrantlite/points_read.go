@@ -8,63 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// contents reads the parts of a point that a reply carries beside its id.
-func (c *collection) contents(r reader, row uint32, fields payloadSelector, with *qdrant.WithVectorsSelector) (payload, *qdrant.VectorsOutput, error) {
-	var p payload
-	if !fields.none() {
-		var err error
-		if p, err = c.payloadOf(r, c.records[row].payload, fields); err != nil {
-			return nil, nil, err
-		}
-	}
-	wanted := func(string) bool { return true }
-	switch sel := with.GetSelectorOptions().(type) {
-	case nil:
-		return p, nil, nil
-	case *qdrant.WithVectorsSelector_Enable:
-		if !sel.Enable {
-			return p, nil, nil
-		}
-	case *qdrant.WithVectorsSelector_Include:
-		for _, name := range sel.Include.GetNames() {
-			if _, _, ok := c.schema.field(name); !ok {
-				return nil, nil, noVector(name)
-			}
-		}
-		wanted = func(name string) bool { return slices.Contains(sel.Include.GetNames(), name) }
-	}
-	v, err := c.vectorsOf(r, c.records[row].vectors)
-	if err != nil {
-		return nil, nil, err
-	}
-	return p, c.schema.output(v, wanted), nil
-}
-
-// output writes the wanted vectors of a point.
-func (s *schema) output(v *vectorSet, wanted func(string) bool) *qdrant.VectorsOutput {
-	named := make(map[string]*qdrant.VectorOutput)
-	for i, d := range v.dense {
-		if d != nil && wanted(s.dense[i].name) {
-			named[s.dense[i].name] = &qdrant.VectorOutput{Vector: &qdrant.VectorOutput_Dense{Dense: &qdrant.DenseVector{Data: d}}}
-		}
-	}
-	for i, d := range v.sparse {
-		if d != nil && wanted(s.sparse[i].name) {
-			named[s.sparse[i].name] = &qdrant.VectorOutput{
-				Vector: &qdrant.VectorOutput_Sparse{Sparse: &qdrant.SparseVector{Indices: d.Terms, Values: d.Weights}}}
-		}
-	}
-	return &qdrant.VectorsOutput{VectorsOptions: &qdrant.VectorsOutput_Vectors{Vectors: &qdrant.NamedVectorsOutput{Vectors: named}}}
-}
-
-func (c *collection) retrieved(r reader, row uint32, fields payloadSelector, with *qdrant.WithVectorsSelector) (*qdrant.RetrievedPoint, error) {
-	p, vectors, err := c.contents(r, row, fields, with)
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.RetrievedPoint{Id: c.ids[row].proto(), Payload: p, Vectors: vectors}, nil
-}
-
 // Get returns the points that exist, each once, in the order in which they are asked for.
 func (s *pointsService) Get(_ context.Context, req *qdrant.GetPoints) (*qdrant.GetResponse, error) {
 	out := &qdrant.GetResponse{}
@@ -80,21 +23,17 @@ func (s *pointsService) Get(_ context.Context, req *qdrant.GetPoints) (*qdrant.G
 	if err != nil {
 		return nil, err
 	}
-	return out, s.s.view(req.GetCollectionName(), func(c *collection, r reader) error {
-		done := make(map[pointID]bool, len(ids))
+	return out, s.s.view(req.GetCollectionName(), func(c *collection, r reader) (err error) {
+		rows := make([]uint32, 0, len(ids))
+		done := make(map[uint32]bool, len(ids))
 		for _, id := range ids {
-			row, ok := c.order.find(c.ids, id)
-			if !ok || done[id] {
-				continue
+			if row, ok := c.order.find(c.ids, id); ok && !done[row] {
+				done[row] = true
+				rows = append(rows, row)
 			}
-			done[id] = true
-			point, err := c.retrieved(r, row, fields, req.GetWithVectors())
-			if err != nil {
-				return err
-			}
-			out.Result = append(out.Result, point)
 		}
-		return nil
+		out.Result, err = c.retrieved(r, rows, fields, req.GetWithVectors())
+		return err
 	})
 }
 
@@ -136,14 +75,8 @@ func (s *pointsService) Scroll(ctx context.Context, req *qdrant.ScrollPoints) (*
 			out.NextPageOffset = c.ids[rows[limit]].proto()
 			rows = rows[:limit]
 		}
-		for _, row := range rows {
-			point, err := c.retrieved(r, row, fields, req.GetWithVectors())
-			if err != nil {
-				return err
-			}
-			out.Result = append(out.Result, point)
-		}
-		return nil
+		out.Result, err = c.retrieved(r, rows, fields, req.GetWithVectors())
+		return err
 	})
 }
 

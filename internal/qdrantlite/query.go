@@ -145,15 +145,18 @@ func (c *collection) answer(ctx context.Context, r reader, q *query) ([]*qdrant.
 			return nil, err
 		}
 	}
-	out := make([]*qdrant.ScoredPoint, len(hits))
+	w, err := c.newReplyWriter(r, len(hits), q.payload, q.vectors)
+	if err != nil {
+		return nil, err
+	}
+	points, out := make([]qdrant.ScoredPoint, len(hits)), make([]*qdrant.ScoredPoint, len(hits))
 	for i, h := range hits {
-		fields, vectors, err := c.contents(r, h.row, q.payload, q.vectors)
-		if err != nil {
+		p := &points[i]
+		p.Id, p.Score, p.Version = w.id(h.row), h.score, c.records[h.row].version
+		if p.Payload, p.Vectors, err = w.contents(h.row); err != nil {
 			return nil, err
 		}
-		out[i] = &qdrant.ScoredPoint{
-			Id: c.ids[h.row].proto(), Payload: fields, Score: h.score, Version: c.records[h.row].version, Vectors: vectors,
-		}
+		out[i] = p
 	}
 	return out, nil
 }

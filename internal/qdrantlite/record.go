@@ -132,9 +132,9 @@ func readFloats(b []byte, out []float32) {
 	}
 }
 
-// decodeVectors reads a vectors record of a collection with the schema s. It checks all lengths and
-// positions, so a damaged record is always an error.
-func decodeVectors(s *schema, record []byte) (pointID, *vectorSet, error) {
+// decodeVectors reads the wanted fields of a vectors record of a collection with the schema s; a nil
+// wanted means all. It checks all lengths and positions, so a damaged record is always an error.
+func decodeVectors(s *schema, record []byte, wanted *fieldSet) (pointID, *vectorSet, error) {
 	bad := func(why string) (pointID, *vectorSet, error) {
 		return pointID{}, nil, fmt.Errorf("%w: a vectors record %s", ErrCorrupt, why)
 	}
@@ -163,12 +163,18 @@ func decodeVectors(s *schema, record []byte) (pointID, *vectorSet, error) {
 			if position >= len(s.dense) || count != s.dense[position].size {
 				return bad("does not fit its collection")
 			}
+			if wanted != nil && !wanted.dense[position] {
+				continue
+			}
 			v.dense[position] = make([]float32, count)
 			readFloats(data, v.dense[position])
 			continue
 		}
 		if position &^= sparseFlag; position >= len(s.sparse) {
 			return bad("does not fit its collection")
+		}
+		if wanted != nil && !wanted.sparse[position] {
+			continue
 		}
 		one := &vector.Sparse{Terms: make([]uint32, count), Weights: make([]float32, count)}
 		for j := range one.Terms {

@@ -52,7 +52,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id, v := drawPointID(t), drawVectorSet(t)
 		record := encodeVectors(id, v)
-		gotID, got, err := decodeVectors(recordSchema, record)
+		gotID, got, err := decodeVectors(recordSchema, record, nil)
 		if err != nil || gotID != id {
 			t.Fatalf("got %v, %v; want %v", gotID, err, id)
 		}
@@ -72,7 +72,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 		// One flipped bit is noticed wherever it is.
 		bit := rapid.IntRange(0, 8*len(record)-1).Draw(t, "bit")
 		record[bit/8] ^= 1 << (bit % 8)
-		if _, _, err := decodeVectors(recordSchema, record); !errors.Is(err, ErrCorrupt) {
+		if _, _, err := decodeVectors(recordSchema, record, nil); !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("a flipped bit: %v", err)
 		}
 	})
@@ -106,14 +106,14 @@ func FuzzDecodeVectors(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		record := seal(bytes.Clone(body))
 		denseOf(record, 0, make([]float32, 2))
-		id, v, err := decodeVectors(recordSchema, record)
+		id, v, err := decodeVectors(recordSchema, record, nil)
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) {
 				t.Fatal(err)
 			}
 			return
 		}
-		againID, again, err := decodeVectors(recordSchema, encodeVectors(id, v))
+		againID, again, err := decodeVectors(recordSchema, encodeVectors(id, v), nil)
 		if err != nil || againID != id {
 			t.Fatalf("%v came back as %v, %v", id, againID, err)
 		}

@@ -42,6 +42,9 @@ func (s *schema) newVectors() *vectorSet {
 	return &vectorSet{dense: make([][]float32, len(s.dense)), sparse: make([]*vector.Sparse, len(s.sparse))}
 }
 
+// fieldSet is a choice of vector fields, by position.
+type fieldSet struct{ dense, sparse []bool }
+
 // field finds a vector field by name: its position and kind.
 func (s *schema) field(name string) (position int, sparse, ok bool) {
 	for i := range s.dense {

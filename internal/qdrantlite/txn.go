@@ -209,7 +209,7 @@ func (b *batch) readOld(c *collection, p *staged) (err error) {
 		p.old = c.schema.newVectors()
 		return nil
 	}
-	if p.old, err = c.vectorsOf(b.r, p.before.vectors); err != nil {
+	if p.old, err = c.vectorsOf(b.r, p.before.vectors, nil); err != nil {
 		return fmt.Errorf("point %s: %w", p.id, err)
 	}
 	return nil
