@@ -16,6 +16,7 @@ import (
 	"throughline/embed"
 	"throughline/embed/minilm"
 	"throughline/internal/chunk"
+	"throughline/internal/features"
 	"throughline/internal/ingest"
 	"throughline/internal/related"
 	"throughline/internal/score"
@@ -105,7 +106,8 @@ func (p *program) connect(ctx context.Context, readOnly bool) (*store.Conn, erro
 // purpose is what an engine is opened for.
 type purpose struct {
 	readOnly bool
-	scoring  bool // articles are compared, which needs the State
+	scoring  bool  // articles are compared, which needs the State
+	memory   int64 // bytes for the features of articles; 0: they are read again for every question
 }
 
 // openEngine opens the store of the flags. Close the result.
@@ -186,7 +188,9 @@ func assemble(ctx context.Context, conn *store.Conn, embedder embed.Embedder, s 
 	if e.stories, err = stories.New(cfg); err != nil {
 		return nil, err
 	}
-	if e.related, err = related.New(related.Config{Store: opened, States: e.states, Embedder: embedder, Logger: s.logger, Now: time.Now}); err != nil {
+	if e.related, err = related.New(related.Config{
+		Store: opened, Features: features.New(opened, s.memory), States: e.states, Embedder: embedder, Logger: s.logger, Now: time.Now,
+	}); err != nil {
 		return nil, err
 	}
 	if e.ingest, err = ingest.NewPipeline(ingest.Config{

@@ -36,6 +36,7 @@ type serveCmd struct {
 	ArrangeWithin age           `default:"30d" placeholder:"AGE" help:"Of a larger store arrange the stories with articles of this age."`
 	Keep          age           `placeholder:"AGE" help:"Delete articles older than this, such as 90d. Default: keep all."`
 	KeepBy        string        `enum:"published,arrived" default:"published" help:"Count --keep from when an article was published or arrived."`
+	Memory        size          `default:"256MB" placeholder:"SIZE" help:"Most memory for what articles are compared by; 0: none."`
 	Drain         time.Duration `default:"10s" help:"Time that running calls have to end at shutdown."`
 }
 
@@ -92,7 +93,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) (err error) {
 		}
 		defer httpListener.Close()
 	}
-	e, err := p.openEngine(ctx, purpose{readOnly: c.ReadOnly, scoring: true})
+	e, err := p.openEngine(ctx, purpose{readOnly: c.ReadOnly, scoring: true, memory: int64(c.Memory)})
 	if err != nil {
 		return err
 	}

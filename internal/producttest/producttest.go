@@ -11,6 +11,7 @@ import (
 
 	"throughline/embed"
 	"throughline/embed/embedtest"
+	"throughline/internal/features"
 	"throughline/internal/ingest"
 	"throughline/internal/news"
 	"throughline/internal/related"
@@ -70,7 +71,7 @@ func New(t storetest.T, o Options) *Product {
 	must(err)
 	t.Cleanup(p.Stories.Close)
 	must(p.Stories.Start(context.Background()))
-	p.Related, err = related.New(related.Config{Store: p.Store, States: p.States, Embedder: o.Embedder, Logger: log, Now: o.Now})
+	p.Related, err = related.New(related.Config{Store: p.Store, Features: features.New(p.Store, 16<<20), States: p.States, Embedder: o.Embedder, Logger: log, Now: o.Now})
 	must(err)
 	cfg := ingest.Config{Store: p.Store, Lister: p.Store, Embedder: o.Embedder, States: p.States, Filer: p.Stories, Logger: log, Now: o.Now, BatchSections: o.Batch}
 	if o.Unfiled {

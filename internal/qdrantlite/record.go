@@ -132,8 +132,8 @@ func readFloats(b []byte, out []float32) {
 	}
 }
 
-// decodeVectors reads the wanted fields of a vectors record of a collection with the schema s; a nil
-// wanted means all. It checks all lengths and positions, so a damaged record is always an error.
+// decodeVectors reads the wanted fields of a vectors record of a collection with the schema s; nil
+// means all. It checks all lengths and positions, so a damaged record is always an error.
 func decodeVectors(s *schema, record []byte, wanted *fieldSet) (pointID, *vectorSet, error) {
 	bad := func(why string) (pointID, *vectorSet, error) {
 		return pointID{}, nil, fmt.Errorf("%w: a vectors record %s", ErrCorrupt, why)

@@ -13,8 +13,8 @@ import (
 // Version is the release of Qdrant whose behaviour this server follows; health checks report it.
 const Version = "1.17.1"
 
-// MaxRequestSize is the largest request in bytes that a gRPC server of these services should accept.
-// It is Qdrant's default.
+// MaxRequestSize is the largest request in bytes that a gRPC server of these services should
+// accept. It is Qdrant's default.
 const MaxRequestSize = 32 << 20
 
 // Options say where a store lives.

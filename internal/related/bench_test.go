@@ -21,6 +21,7 @@ import (
 
 	"throughline/cluster/vector"
 	"throughline/embed"
+	"throughline/internal/features"
 	"throughline/internal/news"
 	"throughline/internal/score"
 	"throughline/internal/store"
@@ -81,7 +82,7 @@ func synthetic(b *testing.B, n int) *harness {
 	h.store = storetest.Open(b, storetest.Options{Space: embedder.Space(), Path: filepath.Join(b.TempDir(), "store"), Now: h.clock})
 	h.states = &fixed{score.NewState(score.Default(), h.stats.Stats(score.DefaultBackground()))}
 	var err error
-	h.Engine, err = New(Config{Store: h.store, States: h.states, Embedder: embedder, Logger: slog.New(slog.DiscardHandler), Now: h.clock})
+	h.Engine, err = New(Config{Store: h.store, Features: features.New(h.store, 256<<20), States: h.states, Embedder: embedder, Logger: slog.New(slog.DiscardHandler), Now: h.clock})
 	h.must(err)
 
 	random := rand.New(rand.NewPCG(1, 2))
@@ -137,9 +138,9 @@ func idOf(i int) string { return fmt.Sprintf("a%06d", i) }
 // -bench 'Related/^20000$'.
 var sizes = []int{2000, 20_000, 200_000}
 
-// called runs calls from several callers at once, and reports calls a second, the times within which
-// half and 99 of 100 calls were answered, and the time on processors, which depends little on what
-// else the machine does. call gets the number of the call.
+// called runs calls from several callers at once, and reports calls a second, the times within
+// which half and 99 of 100 calls were answered, and the time on processors, which depends little on
+// what else the machine does. call gets the number of the call.
 func called(b *testing.B, callers int, call func(i int) error) {
 	b.ReportAllocs()
 	times := make([]time.Duration, b.N)

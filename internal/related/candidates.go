@@ -4,17 +4,18 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
 	"throughline/cluster/vector"
+	"throughline/internal/features"
 	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
 type candidate struct {
-	stored      *store.Stored
-	weighted    *score.Weighted
+	*features.Article
 	section     float64       // largest cosine between a section of the seed and one of its sections, among those that were compared
 	signals     score.Signals // between item and article; of a story, means over its articles
 	logit       float64       // the same
@@ -38,14 +39,14 @@ const (
 	minPerQuery = 20
 )
 
-// maxCandidates is the number of articles that are fetched and compared for one question: somewhat
-// more than Depth, and as many as the store reads in one request.
+// maxCandidates is the number of articles that are compared for one question: somewhat more than
+// Depth, and as many as the store reads in one request.
 const maxCandidates = 256
 
-// gather finds candidates by vector and by words, among articles and among sections, and fetches
-// their vectors. If the query of sections fails because the store is not available, it returns
-// partial; if that of articles fails, an error. byWords has the ids of articles with a section that
-// contains words of the seed, best first.
+// gather finds candidates by vector and by words, among articles and among sections, and reads what
+// they are compared by. If the query of sections fails because the store is not available, it
+// returns partial; if that of articles fails, an error. byWords has the ids of articles with a
+// section that contains words of the seed, best first.
 func (e *Engine) gather(ctx context.Context, s *seed, f ListOptions) (found []candidate, byWords []string, partial bool, err error) {
 	filter := f.Filter
 	filter.ExcludeArticleIDs = slices.Concat(filter.ExcludeArticleIDs, f.ExcludeArticles, s.exclude)
@@ -75,13 +76,13 @@ func (e *Engine) gather(ctx context.Context, s *seed, f ListOptions) (found []ca
 			add(&bySection, store.Query{Of: store.Sections, Dense: section.Dense, Limit: sectionLimit}, words)
 		}
 	}
-	hits, sectionHits, partial, err := e.query(ctx, byArticle, bySection)
+	hits, sectionHits, marks, partial, err := e.query(ctx, byArticle, bySection)
 	if err != nil {
 		return nil, nil, false, err
 	}
 	ids := interleave(slices.Concat(hits, sectionHits)...)
 	ids = ids[:min(len(ids), maxCandidates)]
-	best := make(map[string]float64)
+	best := make(map[string]float64, len(ids))
 	for i, list := range sectionHits {
 		if bySection[i].Dense == nil {
 			byWords = append(byWords, interleave(list)...)
@@ -91,17 +92,15 @@ func (e *Engine) gather(ctx context.Context, s *seed, f ListOptions) (found []ca
 			best[h.ArticleID] = max(best[h.ArticleID], float64(h.Score))
 		}
 	}
-	stored, err := e.cfg.Store.Get(ctx, ids, store.WithVectors)
+	articles, err := e.cfg.Features.Read(ctx, s.state, ids, marks)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	found = make([]candidate, 0, len(stored))
-	for i, a := range stored {
-		if a == nil {
-			continue // deleted since the query
+	found = make([]candidate, 0, len(articles))
+	for i, a := range articles {
+		if a != nil { // not deleted since the query
+			found = append(found, candidate{Article: a, section: best[ids[i]]})
 		}
-		f := a.Features()
-		found = append(found, candidate{stored: a, weighted: s.state.Weigh(&f), section: best[ids[i]]})
 	}
 	return found, byWords, partial, nil
 }
@@ -136,25 +135,27 @@ func upTo(n int) []int {
 	return numbers
 }
 
-// query queries articles and sections at the same time.
-func (e *Engine) query(ctx context.Context, byArticle, bySection []store.Query) (hits, sectionHits [][]store.Hit, partial bool, err error) {
+// query queries articles and sections at the same time. marks has the marks of all that it found.
+func (e *Engine) query(ctx context.Context, byArticle, bySection []store.Query) (hits, sectionHits [][]store.Hit, marks map[string]store.Mark, partial bool, err error) {
 	var failed error
+	var ofSections map[string]store.Mark
 	var wait sync.WaitGroup
 	if len(bySection) > 0 {
-		wait.Go(func() { sectionHits, failed = e.cfg.Store.Query(ctx, bySection) })
+		wait.Go(func() { sectionHits, ofSections, failed = e.cfg.Store.QueryMarks(ctx, bySection) })
 	}
-	hits, err = e.cfg.Store.Query(ctx, byArticle)
+	hits, marks, err = e.cfg.Store.QueryMarks(ctx, byArticle)
 	wait.Wait()
 	switch {
 	case err != nil:
-		return nil, nil, false, err
+		return nil, nil, nil, false, err
 	case errors.Is(failed, store.ErrUnavailable) || errors.Is(failed, store.ErrOverloaded):
 		e.cfg.Logger.WarnContext(ctx, "sections not searched; the list is partial", "error", failed)
-		return hits, nil, true, nil
+		return hits, nil, marks, true, nil
 	case failed != nil:
-		return nil, nil, false, failed
+		return nil, nil, nil, false, failed
 	}
-	return hits, sectionHits, false, nil
+	maps.Copy(marks, ofSections)
+	return hits, sectionHits, marks, false, nil
 }
 
 // interleave merges lists of hits into one list of article ids, each once: the first hit of each

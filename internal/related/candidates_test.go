@@ -17,11 +17,11 @@ type recorder struct {
 	queries []store.Query
 }
 
-func (r *recorder) Query(ctx context.Context, queries []store.Query) ([][]store.Hit, error) {
+func (r *recorder) QueryMarks(ctx context.Context, queries []store.Query) ([][]store.Hit, map[string]store.Mark, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queries = append(r.queries, queries...)
-	return r.Store.Query(ctx, queries)
+	return r.Store.QueryMarks(ctx, queries)
 }
 
 // Candidates are looked for by meaning and by words, among articles and among sections.

@@ -7,7 +7,10 @@ import (
 	"maps"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"throughline/embed"
+	"throughline/internal/features"
 	"throughline/internal/news"
 	"throughline/internal/score"
 	"throughline/internal/store"
@@ -18,7 +21,8 @@ import (
 type Store interface {
 	Get(ctx context.Context, ids []string, with store.With) ([]*store.Stored, error)
 	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]store.Section, error)
-	Query(ctx context.Context, queries []store.Query) ([][]store.Hit, error)
+	SectionVectors(ctx context.Context, articleIDs []string) (map[string][]store.Section, error)
+	QueryMarks(ctx context.Context, queries []store.Query) ([][]store.Hit, map[string]store.Mark, error)
 	Stories(ctx context.Context, ids []string, with store.With) ([]*store.Story, error)
 	Scan(ctx context.Context, filter news.Filter, with store.With, fn func(*store.Stored) error) error
 }
@@ -31,6 +35,7 @@ type States interface {
 // Config has the parts of an Engine; every field is required.
 type Config struct {
 	Store    Store
+	Features *features.Cache // of the articles of Store
 	States   States
 	Embedder embed.Embedder
 	Logger   *slog.Logger
@@ -42,8 +47,8 @@ type Engine struct{ cfg Config }
 
 // New makes an engine.
 func New(cfg Config) (*Engine, error) {
-	if cfg.Store == nil || cfg.States == nil || cfg.Embedder == nil || cfg.Logger == nil || cfg.Now == nil {
-		return nil, errors.New("related: Config needs Store, States, Embedder, Logger and Now")
+	if cfg.Store == nil || cfg.Features == nil || cfg.States == nil || cfg.Embedder == nil || cfg.Logger == nil || cfg.Now == nil {
+		return nil, errors.New("related: Config needs Store, Features, States, Embedder, Logger and Now")
 	}
 	return &Engine{cfg: cfg}, nil
 }
@@ -124,9 +129,9 @@ func validateOptions(req Request) error {
 }
 
 // List is a ranking after exclusions, caps and diversification, best first; equal scores are
-// ordered by article id, so that two runs agree. It does not change: Page only adds the evidence of
-// the results that it returns. Of vectors it keeps only those of the sections of the seed, so that
-// many lists can be cached.
+// ordered by article id, so that two runs agree. It does not change: Page only adds what it shows
+// of the results that it returns. Of vectors it keeps only those of the sections of the seed, so
+// that many lists can be cached.
 type List struct {
 	engine  *Engine
 	state   int64             // version
@@ -135,7 +140,7 @@ type List struct {
 	partial bool
 }
 
-// ranked is a result without its evidence.
+// ranked is a result without its evidence. Its Article is as it was when it was compared.
 type ranked struct {
 	Result
 	item int // index of the query item that it is closest to
@@ -147,7 +152,9 @@ func (e *Engine) list(s *seed, found []candidate, explained, partial bool) *List
 		l.seeds = append(l.seeds, it.sections)
 	}
 	for i, c := range found {
-		l.ranked[i] = ranked{Result{Article: c.stored.Article, Score: c.score, Probability: c.probability, Relation: c.relation}, c.item}
+		article := *c.Fields
+		article.Membership = c.Membership
+		l.ranked[i] = ranked{Result{Article: article, Score: c.score, Probability: c.probability, Relation: c.relation}, c.item}
 		if explained {
 			l.ranked[i].Signals, l.ranked[i].Contributions = s.explain(&c)
 		}
@@ -165,8 +172,8 @@ func (l *List) Len() int { return len(l.ranked) }
 // be missing.
 func (l *List) Partial() bool { return l.partial }
 
-// Page returns at most n results from offset, which counts from 0, with their evidence. An article
-// that was deleted since has no evidence.
+// Page returns at most n results from offset, which counts from 0, with their evidence and with
+// their articles as they are stored now. An article that was deleted since has no evidence.
 func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 	from := min(max(offset, 0), len(l.ranked))
 	page := l.ranked[from:min(from+min(max(n, 0), len(l.ranked)), len(l.ranked))]
@@ -177,13 +184,26 @@ func (l *List) Page(ctx context.Context, offset, n int) ([]Result, error) {
 	for i, c := range page {
 		ids[i] = c.Article.ID
 	}
-	sections, err := l.engine.cfg.Store.Sections(ctx, ids, true)
-	if err != nil {
+	var articles []*store.Stored
+	var sections map[string][]store.Section
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		articles, err = l.engine.cfg.Store.Get(ctx, ids, store.WithNothing)
+		return err
+	})
+	g.Go(func() (err error) {
+		sections, err = l.engine.cfg.Store.Sections(ctx, ids, true)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	results := make([]Result, len(page))
 	for i, c := range page {
 		r := c.Result
+		if articles[i] != nil {
+			r.Article = articles[i].Article
+		}
 		r.Evidence = pairs(l.seeds[c.item], sections[ids[i]])
 		if r.Signals != nil && len(r.Evidence) > 0 {
 			r.Signals = maps.Clone(r.Signals) // other pages share it

@@ -16,6 +16,7 @@ import (
 
 	"throughline/embed"
 	"throughline/embed/embedtest"
+	"throughline/internal/features"
 	"throughline/internal/formats"
 	"throughline/internal/lexical"
 	"throughline/internal/news"
@@ -65,7 +66,7 @@ func setUp(t testing.TB) *harness {
 	h.faulty = &faulty{Store: h.store}
 	h.states = &fixed{score.NewState(byWords(), h.stats.Stats(score.DefaultBackground()))}
 	var err error
-	h.Engine, err = New(Config{Store: h.faulty, States: h.states, Embedder: hashed, Logger: slog.New(slog.DiscardHandler), Now: h.clock})
+	h.Engine, err = New(Config{Store: h.faulty, Features: features.New(h.store, 1<<20), States: h.states, Embedder: hashed, Logger: slog.New(slog.DiscardHandler), Now: h.clock})
 	h.must(err)
 	return h
 }
@@ -176,15 +177,22 @@ type faulty struct {
 	reads    error // of Sections
 }
 
-func (f *faulty) Query(ctx context.Context, queries []store.Query) ([][]store.Hit, error) {
+func (f *faulty) QueryMarks(ctx context.Context, queries []store.Query) ([][]store.Hit, map[string]store.Mark, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, q := range queries {
 		if err := map[store.Collection]error{store.Sections: f.sections, store.Articles: f.articles}[q.Of]; err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return f.Store.Query(ctx, queries)
+	return f.Store.QueryMarks(ctx, queries)
+}
+
+func (f *faulty) SectionVectors(ctx context.Context, ids []string) (map[string][]store.Section, error) {
+	if f.reads != nil {
+		return nil, f.reads
+	}
+	return f.Store.SectionVectors(ctx, ids)
 }
 
 func (f *faulty) Sections(ctx context.Context, ids []string, vectors bool) (map[string][]store.Section, error) {

@@ -22,7 +22,7 @@ func rerank(found []candidate, s *seed, req Request, now time.Time) []candidate 
 		case c.probability < req.MinProbability:
 		case len(req.Relations) > 0 && !slices.Contains(req.Relations, c.relation):
 		default:
-			c.score *= decay(now, c.stored.Article.Published, req.HalfLife)
+			c.score *= decay(now, c.Fields.Published, req.HalfLife)
 			kept = append(kept, c)
 		}
 	}
@@ -73,16 +73,16 @@ func (p *picker) pick(sorted []candidate) []candidate {
 
 // take reports whether the caps admit the candidate, and counts it if so.
 func (p *picker) take(c candidate) bool {
-	source, story := strings.ToLower(c.stored.Article.Source), c.stored.Article.StoryID
+	source, story := strings.ToLower(c.Fields.Source), c.StoryID
 	switch {
 	case p.req.MaxPerSource > 0 && source != "" && p.sources[source] >= p.req.MaxPerSource,
 		p.req.MaxPerStory > 0 && story != "" && p.stories[story] >= p.req.MaxPerStory,
-		!p.wantCopies && p.copies[c.stored.Article.CopyGroup()]:
+		!p.wantCopies && p.copies[c.CopyGroup()]:
 		return false
 	}
 	p.sources[source]++
 	p.stories[story]++
-	p.copies[c.stored.Article.CopyGroup()] = true
+	p.copies[c.CopyGroup()] = true
 	return true
 }
 
@@ -107,8 +107,8 @@ func (p *picker) pickDiverse(sorted []candidate) []candidate {
 		}
 		c.score = max(bestValue, 0)
 		for i := range left {
-			if d := left[i].stored.Vectors.Dense; len(d) == len(c.stored.Vectors.Dense) {
-				nearest[i] = max(nearest[i], float64(vector.Dot(d, c.stored.Vectors.Dense)))
+			if d := left[i].Vectors.Dense; len(d) == len(c.Vectors.Dense) {
+				nearest[i] = max(nearest[i], float64(vector.Dot(d, c.Vectors.Dense)))
 			}
 		}
 		picked = append(picked, c)

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"throughline/cluster/vector"
+	"throughline/internal/features"
 	"throughline/internal/lexical"
-	"throughline/internal/news"
 	"throughline/internal/score"
 )
 
@@ -50,7 +50,7 @@ func (s *seed) scoreCandidate(c *candidate) {
 	c.score = (1-relatednessWeight)/(1+math.Exp(-c.orderLogit/logitTemperature)) + relatednessWeight*relatedness(c.ordered)
 	closest := 0.0
 	for _, w := range s.disliked {
-		closest = max(closest, relatedness(score.Compare(w, c.weighted)))
+		closest = max(closest, relatedness(score.Compare(w, c.Weighted)))
 	}
 	c.score = min(max(c.score*(1-dislikedWeight*closest), 0), 1)
 }
@@ -59,7 +59,7 @@ func (s *seed) scoreCandidate(c *candidate) {
 // copy is closest, then an article of the same story; otherwise the more probable is closer.
 func (s *seed) closeness(a, b *candidate) int {
 	kind := func(c *candidate) int {
-		filed, _ := s.items[c.item].filed(&c.stored.Article)
+		filed, _ := s.items[c.item].filed(c.Article)
 		switch {
 		case c.signals.Copy:
 			return 2
@@ -81,21 +81,21 @@ func (it *queryItem) others(id string) []*score.Weighted {
 
 // compare measures a candidate against the item.
 func (it *queryItem) compare(st *score.State, c *candidate) {
-	a := &c.stored.Article
 	if it.members == nil {
-		c.signals = score.Compare(it.articles[0], c.weighted)
-		c.signals.Copy = c.signals.Copy || it.copyGroup == a.CopyGroup()
+		c.signals = score.Compare(it.articles[0], c.Weighted)
+		c.signals.Copy = c.signals.Copy || it.copyGroup == c.CopyGroup()
 		c.logit = st.Logit(c.signals)
 	} else {
-		c.signals, c.logit = mean(st, it.others(a.ID), c.weighted)
-		near := it.nearest(a.Published)
-		c.signals.Dated = !a.Published.IsZero() && !near.IsZero()
-		c.signals.Days = daysBetween(a.Published, near)
+		c.signals, c.logit = mean(st, it.others(c.ArticleID), c.Weighted)
+		published := c.Fields.Published
+		near := it.nearest(published)
+		c.signals.Dated = !published.IsZero() && !near.IsZero()
+		c.signals.Days = daysBetween(published, near)
 	}
 	c.signals.Section = c.section
 	c.ordered, c.orderLogit = c.signals, c.logit
 	if it.part != nil {
-		c.ordered = score.Compare(it.part, c.weighted)
+		c.ordered = score.Compare(it.part, c.Weighted)
 		c.orderLogit, c.ordered.Section = st.Logit(c.ordered), c.section
 	}
 }
@@ -122,8 +122,8 @@ func mean(st *score.State, of []*score.Weighted, w *score.Weighted) (m score.Sig
 // relate gives a candidate the probability and the relation that follow from its signals and its
 // item. They depend on nothing else: not on how the item was asked for, and not on the score.
 func (s *seed) relate(c *candidate) {
-	it, a := &s.items[c.item], &c.stored.Article
-	filed, sameTopic := it.filed(a)
+	it, published := &s.items[c.item], c.Fields.Published
+	filed, sameTopic := it.filed(c.Article)
 	switch {
 	case it.members != nil:
 		c.probability = s.state.StoryProbability(c.logit, filed)
@@ -132,16 +132,16 @@ func (s *seed) relate(c *candidate) {
 	default:
 		c.probability = s.state.Probability(c.signals, filed)
 	}
-	c.relation = score.Relate(c.signals, c.probability, filed, sameTopic, it.nearest(a.Published), a.Published)
+	c.relation = score.Relate(c.signals, c.probability, filed, sameTopic, it.nearest(published), published)
 }
 
 // contributions returns what each signal gave to the logit, by name; of a story, means over its
 // articles.
 func (it *queryItem) contributions(st *score.State, c *candidate) map[string]float64 {
 	sum := make(map[string]float64)
-	others := it.others(c.stored.Article.ID)
+	others := it.others(c.ArticleID)
 	for _, w := range others {
-		for name, x := range st.Model.Contributions(score.Compare(w, c.weighted)) {
+		for name, x := range st.Model.Contributions(score.Compare(w, c.Weighted)) {
 			sum[name] += x / float64(len(others))
 		}
 	}
@@ -149,7 +149,7 @@ func (it *queryItem) contributions(st *score.State, c *candidate) map[string]flo
 }
 
 // filed reports whether the item and an article are in one story, and whether in one topic.
-func (it *queryItem) filed(a *news.Article) (filed score.Filed, sameTopic bool) {
+func (it *queryItem) filed(a *features.Article) (filed score.Filed, sameTopic bool) {
 	switch {
 	case it.storyID == "" || a.StoryID == "":
 	case it.storyID == a.StoryID:
@@ -210,23 +210,23 @@ func (e *Engine) scoreQuery(ctx context.Context, s *seed, found []candidate, byW
 		c.score = min(max((max(c.signals.Dense, c.section)+words[i])/2, 0), 1)
 	}
 	for i := range found {
-		found[i].signals = score.Compare(s.items[0].articles[0], found[i].weighted)
-		words[i] = share(s.terms, weights, whole, found[i].stored.Vectors.Lex.Full)
+		found[i].signals = score.Compare(s.items[0].articles[0], found[i].Weighted)
+		words[i] = share(s.terms, weights, whole, found[i].Vectors.Lex.Full)
 		update(i)
 	}
 	best := upTo(len(found))
 	slices.SortFunc(best, func(a, b int) int { return compareCandidates(&found[a], &found[b]) })
 	at := make(map[string]int)
 	for _, i := range best[:min(len(best), maxRefined)] {
-		at[found[i].stored.Article.ID] = i
+		at[found[i].ArticleID] = i
 	}
 	byWords = byWords[:min(len(byWords), maxRefined/2)]
 	for i := range found {
-		if id := found[i].stored.Article.ID; slices.Contains(byWords, id) {
+		if id := found[i].ArticleID; slices.Contains(byWords, id) {
 			at[id] = i
 		}
 	}
-	sections, err := e.cfg.Store.Sections(ctx, slices.Sorted(maps.Keys(at)), true)
+	sections, err := e.cfg.Store.SectionVectors(ctx, slices.Sorted(maps.Keys(at)))
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func (e *Engine) scoreQuery(ctx context.Context, s *seed, found []candidate, byW
 
 // compareCandidates orders by score, best first, then by id.
 func compareCandidates(a, b *candidate) int {
-	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.stored.Article.ID, b.stored.Article.ID))
+	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.ArticleID, b.ArticleID))
 }
 
 // queryWeights returns the weight of each term of a query in this corpus: its own weight times its

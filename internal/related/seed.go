@@ -11,6 +11,7 @@ import (
 	"throughline/cluster/vector"
 	"throughline/embed"
 	"throughline/internal/chunk"
+	"throughline/internal/features"
 	"throughline/internal/lexical"
 	"throughline/internal/news"
 	"throughline/internal/score"
@@ -116,31 +117,40 @@ func (e *Engine) countStories(ctx context.Context, items []queryItem) error {
 	return nil
 }
 
-func itemOf(st *score.State, s *store.Stored) queryItem {
-	f, a := s.Features(), &s.Article
-	it := newItem(st, &f, s.Vectors.Lex.Full)
-	it.first, it.last = a.Published, a.Published
+func itemOf(a *features.Article) queryItem {
+	words := a.Vectors.Lex.Full
+	it := queryItem{
+		dense: a.Vectors.Dense, lexical: words, articles: []*score.Weighted{a.Weighted},
+		sections: []store.Section{{Index: noSection, Dense: a.Vectors.Dense, Lexical: words}},
+	}
+	it.first, it.last = a.Fields.Published, a.Fields.Published
 	it.file(a)
 	return it
 }
 
 // file gives an item the membership of an article.
-func (it *queryItem) file(a *news.Article) {
+func (it *queryItem) file(a *features.Article) {
 	it.copyGroup, it.storyID, it.topicID = a.CopyGroup(), a.StoryID, a.TopicID
 }
 
 func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {
-	found, err := e.stored(ctx, []string{q.ArticleID})
+	current, ids := e.cfg.States.Current(), []string{q.ArticleID}
+	found, err := e.stored(ctx, current, ids)
 	if err != nil {
 		return nil, err
 	}
-	sections, err := e.cfg.Store.Sections(ctx, []string{q.ArticleID}, true)
+	read := e.cfg.Store.SectionVectors
+	if q.Section != nil { // the text of the section is compared too
+		read = func(ctx context.Context, ids []string) (map[string][]store.Section, error) {
+			return e.cfg.Store.Sections(ctx, ids, true)
+		}
+	}
+	sections, err := read(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	own := sections[q.ArticleID]
-	current := e.cfg.States.Current()
-	it := itemOf(current, found[0])
+	it := itemOf(found[0])
 	if q.Section != nil {
 		at := slices.IndexFunc(own, func(s store.Section) bool { return s.Index == *q.Section })
 		if len(own) == 0 {
@@ -159,14 +169,14 @@ func (e *Engine) resolveArticle(ctx context.Context, q Seed) (*seed, error) {
 	return &seed{state: current, items: []queryItem{it}, exclude: []string{q.ArticleID}}, nil
 }
 
-// stored returns articles with vectors, or a *store.NotFoundError for the first unknown id.
-func (e *Engine) stored(ctx context.Context, ids []string) ([]*store.Stored, error) {
-	found, err := e.cfg.Store.Get(ctx, ids, store.WithVectors)
+// stored returns articles, or a *store.NotFoundError for the first unknown id.
+func (e *Engine) stored(ctx context.Context, st *score.State, ids []string) ([]*features.Article, error) {
+	found, err := e.cfg.Features.Read(ctx, st, ids, nil)
 	if err != nil {
 		return nil, err
 	}
-	for i, s := range found {
-		if s == nil {
+	for i, a := range found {
+		if a == nil {
 			return nil, &store.NotFoundError{Kind: "article", ID: ids[i]}
 		}
 	}
@@ -213,13 +223,13 @@ func (e *Engine) resolveStory(ctx context.Context, id string) (*seed, error) {
 func (e *Engine) resolveLiked(ctx context.Context, liked, disliked []string) (*seed, error) {
 	liked = distinct(liked)
 	all := slices.Concat(liked, distinct(disliked))
-	found, err := e.stored(ctx, all)
+	s := &seed{state: e.cfg.States.Current(), exclude: all}
+	found, err := e.stored(ctx, s.state, all)
 	if err != nil {
 		return nil, err
 	}
-	s := &seed{state: e.cfg.States.Current(), exclude: all}
-	for i, f := range found {
-		it := itemOf(s.state, f)
+	for i, a := range found {
+		it := itemOf(a)
 		if i < len(liked) {
 			s.items = append(s.items, it)
 		} else {
@@ -284,35 +294,33 @@ func (e *Engine) identify(ctx context.Context, st *score.State, it *queryItem) e
 	if len(it.lexical.Terms) > 0 {
 		queries = append(queries, store.Query{Of: store.Articles, Sparse: it.lexical, Limit: nearTexts})
 	}
-	hits, err := e.cfg.Store.Query(ctx, queries)
+	hits, marks, err := e.cfg.Store.QueryMarks(ctx, queries)
 	if err != nil {
 		return err
 	}
-	near, err := e.cfg.Store.Get(ctx, interleave(hits...), store.WithVectors)
+	near, err := e.cfg.Features.Read(ctx, st, interleave(hits...), marks)
 	if err != nil {
 		return err
 	}
-	var best *store.Stored
+	var best *features.Article
 	bestShare, same := 0.0, false
-	for _, s := range near {
-		if s == nil {
+	for _, a := range near {
+		if a == nil {
 			continue // deleted since the query
 		}
-		f := s.Features()
-		w := st.Weigh(&f)
-		signals := score.Compare(it.articles[0], w)
-		share, one := score.SameWords(it.articles[0], w)
+		signals := score.Compare(it.articles[0], a.Weighted)
+		share, one := score.SameWords(it.articles[0], a.Weighted)
 		one = one && (it.first.IsZero() || signals.Dated && signals.Days == 0)
 		if (one || signals.Copy) && (best == nil || one && !same || one == same && share > bestShare) {
-			best, bestShare, same = s, share, one
+			best, bestShare, same = a, share, one
 		}
 	}
 	if best == nil {
 		return nil
 	}
-	it.file(&best.Article)
+	it.file(best)
 	if same {
-		stored := itemOf(st, best)
+		stored := itemOf(best)
 		it.articles, it.first, it.last = stored.articles, stored.first, stored.last
 	}
 	return nil

@@ -3,6 +3,7 @@ package score
 import (
 	"math"
 	"time"
+	"unsafe"
 
 	"throughline/cluster/vector"
 	"throughline/internal/lexical"
@@ -64,6 +65,15 @@ const fullWords = 300
 // lengthOf maps a number of words to 0..1 on a logarithmic scale.
 func lengthOf(words int) float64 {
 	return math.Log1p(float64(min(words, fullWords))) / math.Log1p(fullWords)
+}
+
+// Size returns the bytes that w takes in memory beside the features that it was made of.
+func (w *Weighted) Size() int {
+	n := int(unsafe.Sizeof(*w)) + 4*len(w.Subject)
+	for _, v := range []vector.Sparse{w.Full, w.lead, w.names, w.own} {
+		n += 4 * len(v.Weights)
+	}
+	return n
 }
 
 // WordCount returns the number of words of the article, at most the 300 beyond which more text adds

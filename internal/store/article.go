@@ -107,3 +107,11 @@ type Hit struct {
 	Section   int // index of the section; 0 of an article
 	Score     float32
 }
+
+// Mark is the part of a stored article that changes while its text stays: what else is stored of it
+// is always the same for one ArticleID and Revision.
+type Mark struct {
+	ArticleID       string
+	Revision        int64
+	news.Membership // without Probability
+}

@@ -17,6 +17,8 @@ import (
 var (
 	knownFields          = []string{fieldArticle, fieldHash, fieldFiled}
 	commitFields         = []string{fieldArticle, fieldRevision, fieldSections}
+	markFields           = []string{fieldArticle, fieldRevision, fieldStory, fieldTopic, fieldTheme, fieldCopyOf}
+	hitFields            = []string{fieldArticle, fieldIndex, fieldRevision} // of sections
 	membershipReadFields = []string{fieldArticle, fieldRevision, fieldFiled, fieldSections, fieldStory, fieldTopic, fieldTheme, fieldCopyOf, fieldProbability}
 )
 
@@ -36,6 +38,11 @@ func decodeArticle(p payload) news.Article {
 		a.FiledRevision = a.Revision
 	}
 	return a
+}
+
+func decodeMark(p payload) Mark {
+	return Mark{p.text(fieldArticle), p.number(fieldRevision),
+		news.Membership{StoryID: p.text(fieldStory), TopicID: p.text(fieldTopic), ThemeID: p.text(fieldTheme), CopyOf: p.text(fieldCopyOf)}}
 }
 
 // encodeNumbers is the base64 of little-endian numbers.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -17,16 +18,22 @@ import (
 const maxQueries = 1024
 
 // Query sends all queries in one batched request per collection, side by side, and then reads the
-// articles of the sections that were found, to check them. Result i belongs to query i, best first;
-// equal scores are ordered by article id, then section. The server decides which of several equal
-// hits are inside the limit. While articles are being put, a query over sections may return a few
-// hits fewer than its limit.
+// marks of the articles of the sections that were found, to check them. Result i belongs to query
+// i, best first; equal scores are ordered by article id, then section. The server decides which of
+// several equal hits are inside the limit. While articles are being put, a query over sections may
+// return a few hits fewer than its limit.
 func (s *Store) Query(ctx context.Context, queries []Query) ([][]Hit, error) {
+	hits, _, err := s.QueryMarks(ctx, queries)
+	return hits, err
+}
+
+// QueryMarks is Query. It also returns the marks of all articles that it found, by their ids.
+func (s *Store) QueryMarks(ctx context.Context, queries []Query) ([][]Hit, map[string]Mark, error) {
 	if err := s.readable(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(queries) > maxQueries {
-		return nil, &InvalidError{Field: "queries", Reason: fmt.Sprintf("too many (got %d, want at most %d)", len(queries), maxQueries)}
+		return nil, nil, &InvalidError{Field: "queries", Reason: fmt.Sprintf("too many (got %d, want at most %d)", len(queries), maxQueries)}
 	}
 	queries, err := s.resolveTopics(ctx, queries)
 	if err != nil {
@@ -38,9 +45,9 @@ func (s *Store) Query(ctx context.Context, queries []Query) ([][]Hit, error) {
 		request, err := s.request(q)
 		if err != nil {
 			if invalid, ok := errors.AsType[*InvalidError](err); ok {
-				return nil, &InvalidError{Field: fmt.Sprintf("queries[%d].%s", i, invalid.Field), Reason: invalid.Reason}
+				return nil, nil, &InvalidError{Field: fmt.Sprintf("queries[%d].%s", i, invalid.Field), Reason: invalid.Reason}
 			}
-			return nil, err
+			return nil, nil, err
 		}
 		if request == nil {
 			continue
@@ -55,24 +62,28 @@ func (s *Store) Query(ctx context.Context, queries []Query) ([][]Hit, error) {
 	hits := make([][]uncheckedHit, len(queries))
 	var wait sync.WaitGroup
 	for of, b := range batches {
-		wait.Go(func() { b.err = s.run(ctx, s.collectionOf(of), b, hits) })
+		wait.Go(func() { b.err = s.run(ctx, of, b, hits) })
 	}
 	wait.Wait()
+	marks := make(map[string]Mark)
 	for _, b := range batches {
 		if b.err != nil {
-			return nil, b.err
+			return nil, nil, b.err
+		}
+		for _, mark := range b.marks {
+			marks[mark.ArticleID] = mark
 		}
 	}
-	if batches[Sections] != nil {
-		if err := s.dropInvisible(ctx, queries, batches[Sections].at, hits); err != nil {
-			return nil, err
+	if b := batches[Sections]; b != nil {
+		if err := s.dropInvisible(ctx, queries, b.at, hits, marks); err != nil {
+			return nil, nil, err
 		}
 	}
 	out := make([][]Hit, len(queries))
 	for i := range queries {
 		out[i] = rank(hits[i], queries[i].Limit)
 	}
-	return out, nil
+	return out, marks, nil
 }
 
 // resolveTopics adds to the topics in filters those that they were merged into.
@@ -97,6 +108,7 @@ func (s *Store) resolveTopics(ctx context.Context, queries []Query) ([]Query, er
 type queryBatch struct {
 	at       []int // index of each in the arguments of Query
 	requests []*qdrant.QueryPoints
+	marks    []Mark // of the articles that were found as such
 	err      error
 }
 
@@ -145,10 +157,10 @@ func (s *Store) request(q *Query) (*qdrant.QueryPoints, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit, fields := q.Limit, []string{fieldArticle}
+	limit, fields := q.Limit, markFields
 	if q.Of == Sections {
 		limit += spare(limit)
-		fields = []string{fieldArticle, fieldIndex, fieldRevision}
+		fields = hitFields
 	}
 	request := &qdrant.QueryPoints{Filter: filter, Limit: qdrant.PtrOf(uint64(limit)), WithPayload: withPayload(fields), CollectionName: s.collectionOf(q.Of)}
 	switch {
@@ -162,18 +174,21 @@ func (s *Store) request(q *Query) (*qdrant.QueryPoints, error) {
 	return request, nil
 }
 
-// run sends one batch and sets out[i] of each of its queries i.
-func (s *Store) run(ctx context.Context, collection string, b *queryBatch, out [][]uncheckedHit) error {
-	results, err := s.conn.query(ctx, collection, b.requests)
+// run sends one batch, sets out[i] of each of its queries i, and keeps the marks of articles.
+func (s *Store) run(ctx context.Context, of Collection, b *queryBatch, out [][]uncheckedHit) error {
+	results, err := s.conn.query(ctx, s.collectionOf(of), b.requests)
 	if err != nil {
 		return err
 	}
 	for i, result := range results {
-		hits := make([]uncheckedHit, 0, len(result.GetResult()))
-		for _, point := range result.GetResult() {
+		hits := make([]uncheckedHit, len(result.GetResult()))
+		for j, point := range result.GetResult() {
 			f := payload(point.GetPayload())
-			hits = append(hits, uncheckedHit{revision: f.number(fieldRevision), Hit: Hit{ArticleID: f.text(fieldArticle),
-				Section: int(f.number(fieldIndex)), Score: point.GetScore()}})
+			hits[j] = uncheckedHit{revision: f.number(fieldRevision), Hit: Hit{ArticleID: f.text(fieldArticle),
+				Section: int(f.number(fieldIndex)), Score: point.GetScore()}}
+			if of == Articles {
+				b.marks = append(b.marks, decodeMark(f))
+			}
 		}
 		out[b.at[i]] = hits
 	}
@@ -181,15 +196,20 @@ func (s *Store) run(ctx context.Context, collection string, b *queryBatch, out [
 }
 
 // dropInvisible removes the sections whose article does not name their revision, and those that
-// passed a filter only by their own copy of the membership: the article's counts.
-func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hits [][]uncheckedHit) error {
+// passed a filter only by their own copy of the membership: the article's counts. It adds the marks
+// of all articles of sections.
+func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hits [][]uncheckedHit, marks map[string]Mark) error {
+	seen := make(map[string]bool)
 	var ids []string
 	for _, i := range at {
 		for _, hit := range hits[i] {
-			ids = append(ids, hit.ArticleID)
+			if id := hit.ArticleID; !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
 		}
 	}
-	articles, err := s.stored(ctx, ids)
+	articles, err := s.Marks(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -203,12 +223,13 @@ func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hi
 		}
 		hits[i] = visible
 	}
+	maps.Copy(marks, articles)
 	return nil
 }
 
 // passesMembership reports whether an article passes the part of a filter that is about
 // memberships.
-func passesMembership(f *news.Filter, a *news.Article) bool {
+func passesMembership(f *news.Filter, a *Mark) bool {
 	if len(f.StoryIDs) > 0 && !slices.Contains(f.StoryIDs, a.StoryID) {
 		return false
 	}

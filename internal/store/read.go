@@ -112,6 +112,22 @@ func (s *Store) Get(ctx context.Context, ids []string, with With) ([]*Stored, er
 	return byID(ctx, s, s.names.articles, ids, articlePoint, with, decodeStored, func(s *Stored) string { return s.Article.ID })
 }
 
+// Marks returns the marks of articles by their ids. Ids that are not stored are absent.
+func (s *Store) Marks(ctx context.Context, ids []string) (map[string]Mark, error) {
+	if err := s.readable(); err != nil {
+		return nil, err
+	}
+	out := make(map[string]Mark, len(ids))
+	err := s.read(ctx, ids, markFields, func(p payload) {
+		mark := decodeMark(p)
+		out[mark.ArticleID] = mark
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func decodeStored(p *qdrant.RetrievedPoint) *Stored {
 	fields := payload(p.GetPayload())
 	stored := &Stored{Article: decodeArticle(fields), Vectors: decodeVectors(p.GetVectors())}
@@ -130,17 +146,26 @@ func decodeStored(p *qdrant.RetrievedPoint) *Stored {
 // without vectors unless asked for. Unknown articles are absent, those without sections have an
 // empty list.
 func (s *Store) Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]Section, error) {
+	if !vectors {
+		return s.sections(ctx, articleIDs, nil, WithNothing)
+	}
+	return s.sections(ctx, articleIDs, nil, WithDense|WithFull)
+}
+
+// SectionVectors is Sections with the vectors and without the text.
+func (s *Store) SectionVectors(ctx context.Context, articleIDs []string) (map[string][]Section, error) {
+	return s.sections(ctx, articleIDs, hitFields, WithDense|WithFull)
+}
+
+// sections reads sections with fields of their payload; nil means all.
+func (s *Store) sections(ctx context.Context, articleIDs []string, fields []string, with With) (map[string][]Section, error) {
 	if err := s.readable(); err != nil {
 		return nil, err
-	}
-	with := WithNothing
-	if vectors {
-		with = WithDense | WithFull
 	}
 	out := make(map[string][]Section, len(articleIDs))
 	tried := map[string]int64{} // revision of which sections were missing
 	for ids := distinct(articleIDs); len(ids) > 0; {
-		incomplete, err := s.readSections(ctx, ids, with, out)
+		incomplete, err := s.readSections(ctx, ids, fields, with, out)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +186,7 @@ func (s *Store) Sections(ctx context.Context, articleIDs []string, vectors bool)
 
 // readSections reads the sections that the articles name now. It returns the articles of which
 // sections are missing, with their revision.
-func (s *Store) readSections(ctx context.Context, ids []string, with With, out map[string][]Section) (map[string]int64, error) {
+func (s *Store) readSections(ctx context.Context, ids, fields []string, with With, out map[string][]Section) (map[string]int64, error) {
 	marks := map[string]news.Article{}
 	var points []*qdrant.PointId
 	err := s.read(ctx, ids, commitFields, func(p payload) {
@@ -178,7 +203,7 @@ func (s *Store) readSections(ctx context.Context, ids []string, with With, out m
 	for id, a := range marks {
 		found[id] = make([]*Section, a.SectionCount)
 	}
-	err = s.getAll(ctx, s.names.sections, points, nil, with, func(p *qdrant.RetrievedPoint) {
+	err = s.getAll(ctx, s.names.sections, points, fields, with, func(p *qdrant.RetrievedPoint) {
 		section := decodeSection(p)
 		if list := found[section.ArticleID]; section.Index >= 0 && section.Index < len(list) {
 			list[section.Index] = &section

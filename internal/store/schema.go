@@ -19,7 +19,7 @@ type collection struct {
 	name   string // after the prefix
 	dense  bool
 	sparse []string
-	index  map[string]qdrant.FieldType // every field that a filter uses
+	index  map[string]qdrant.FieldType // every field that a filter uses, and those that are read of every candidate
 }
 
 const (
@@ -31,10 +31,10 @@ const (
 var schema = []collection{
 	{name: "articles", dense: true, sparse: []string{lexicalName, leadName, namesName}, index: map[string]qdrant.FieldType{
 		fieldArticle: keyword, fieldSource: keyword, fieldLanguage: keyword, fieldStory: keyword, fieldTopic: keyword, fieldTheme: keyword,
-		fieldPublished: integer, fieldRevision: integer, fieldFiled: integer}},
+		fieldCopyOf: keyword, fieldPublished: integer, fieldRevision: integer, fieldFiled: integer}},
 	{name: "sections", dense: true, sparse: []string{lexicalName}, index: map[string]qdrant.FieldType{
 		fieldArticle: keyword, fieldSource: keyword, fieldLanguage: keyword, fieldStory: keyword, fieldTopic: keyword, fieldTheme: keyword,
-		fieldPublished: integer, fieldRevision: integer}},
+		fieldIndex: integer, fieldPublished: integer, fieldRevision: integer}},
 	{name: "stories", dense: true, sparse: []string{lexicalName, leadName, namesName}, index: map[string]qdrant.FieldType{
 		fieldStory: keyword, fieldTopic: keyword, fieldTheme: keyword, fieldState: keyword, fieldFirst: integer, fieldLast: integer,
 		fieldArticles: integer}},
