@@ -10,7 +10,7 @@ import (
 	"throughline/internal/news"
 )
 
-// TestAnswersDoNotDependOnTheCache asks engines without a cache, with one that holds a few articles,
+// TestAnswersDoNotDependOnTheCache asks engines without a cache, with one that holds few articles,
 // and with one that holds all, twice: scores and evidence are equal to the last bit.
 func TestAnswersDoNotDependOnTheCache(t *testing.T) {
 	h := setUp(t)
