@@ -188,32 +188,37 @@ func (b *boltBackend) read() (reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", b.db.Path(), err)
 	}
-	return &boltReader{tx: tx, buckets: make(map[table]*bolt.Bucket, 4)}, nil
+	return &boltReader{tx: tx, cursors: make(map[table]*bolt.Cursor, 4)}, nil
 }
 
 type boltReader struct {
 	tx      *bolt.Tx
-	buckets map[table]*bolt.Bucket
+	cursors map[table]*bolt.Cursor // nil: there is no such bucket
 }
 
-func (r *boltReader) bucket(t table) *bolt.Bucket {
-	bucket, ok := r.buckets[t]
+// cursor returns the cursor of a table, which is used again so that a lookup allocates nothing.
+func (r *boltReader) cursor(t table) *bolt.Cursor {
+	cursor, ok := r.cursors[t]
 	if !ok {
-		bucket = r.tx.Bucket(bucketName(t))
-		r.buckets[t] = bucket
+		if bucket := r.tx.Bucket(bucketName(t)); bucket != nil {
+			cursor = bucket.Cursor()
+		}
+		r.cursors[t] = cursor
 	}
-	return bucket
+	return cursor
 }
 
 func (r *boltReader) get(t table, key []byte) []byte {
-	if bucket := r.bucket(t); bucket != nil {
-		return bucket.Get(key)
+	if cursor := r.cursor(t); cursor != nil {
+		if found, value := cursor.Seek(key); bytes.Equal(found, key) {
+			return value
+		}
 	}
 	return nil
 }
 
 func (r *boltReader) scan(t table, fn func(key, value []byte) error) error {
-	if bucket := r.bucket(t); bucket != nil {
+	if bucket := r.tx.Bucket(bucketName(t)); bucket != nil {
 		return bucket.ForEach(fn)
 	}
 	return nil

@@ -159,6 +159,22 @@ func (c *collection) match(ctx context.Context, r reader, cond *condition) (sele
 	if cond == nil {
 		return selection{c.alive, c.live}, nil
 	}
+	if cond.except != nil {
+		if rows, ok := cond.except(); ok {
+			s, check := selection{slices.Clone(c.alive), c.live}, c.checker(r, cond)
+			for _, row := range rows {
+				ok, err := check(row)
+				if err != nil {
+					return selection{}, err
+				}
+				if !ok && s.rows.has(row) {
+					s.rows.unset(row)
+					s.count--
+				}
+			}
+			return s, nil
+		}
+	}
 	s := selection{rows: make(bitset, len(c.alive))}
 	err := c.each(ctx, r, cond, func(row uint32) bool {
 		s.rows.set(row)

@@ -40,6 +40,9 @@ type condition struct {
 	// of them, or returns false when it cannot. It is nil for a condition that never can.
 	rows     func() ([]uint32, bool)
 	estimate int
+	// except lists a superset of the rows in memory for which the condition does not hold, or
+	// returns false when it cannot. It is nil for a condition that never can.
+	except func() ([]uint32, bool)
 }
 
 // compileFilter checks a filter and prepares it. The result is for the collection as it is now.
@@ -72,7 +75,7 @@ func compileDepth(c *collection, f *qdrant.Filter, depth int) (*condition, error
 		all = append(all, anyOf(should))
 	}
 	for _, one := range not {
-		all = append(all, &condition{costly: one.costly, eval: func(s *subject) bool { return !one.eval(s) }})
+		all = append(all, &condition{costly: one.costly, except: one.rows, eval: func(s *subject) bool { return !one.eval(s) }})
 	}
 	return allOf(all), nil
 }
@@ -82,6 +85,11 @@ func allOf(conditions []*condition) *condition {
 		return conditions[0]
 	}
 	out := &condition{}
+	if !slices.ContainsFunc(conditions, func(one *condition) bool { return one.except == nil }) {
+		out.except = func() ([]uint32, bool) {
+			return union(conditions, func(one *condition) ([]uint32, bool) { return one.except() })
+		}
+	}
 	for _, one := range conditions {
 		out.costly = out.costly || one.costly
 		if one.rows != nil && (out.rows == nil || one.estimate < out.estimate) {
@@ -110,16 +118,7 @@ func anyOf(conditions []*condition) *condition {
 	}
 	if listable {
 		out.rows = func() ([]uint32, bool) {
-			var rows []uint32
-			for _, one := range conditions {
-				more, ok := one.rows()
-				if !ok {
-					return nil, false
-				}
-				rows = append(rows, more...)
-			}
-			slices.Sort(rows)
-			return slices.Compact(rows), true
+			return union(conditions, func(one *condition) ([]uint32, bool) { return one.rows() })
 		}
 	}
 	cheapFirst(conditions)
@@ -127,6 +126,20 @@ func anyOf(conditions []*condition) *condition {
 		return slices.ContainsFunc(conditions, func(one *condition) bool { return one.eval(s) })
 	}
 	return out
+}
+
+// union joins the lists of rows that conditions have, unless one has none.
+func union(conditions []*condition, list func(*condition) ([]uint32, bool)) ([]uint32, bool) {
+	var rows []uint32
+	for _, one := range conditions {
+		more, ok := list(one)
+		if !ok {
+			return nil, false
+		}
+		rows = append(rows, more...)
+	}
+	slices.Sort(rows)
+	return slices.Compact(rows), true
 }
 
 func cheapFirst(conditions []*condition) {

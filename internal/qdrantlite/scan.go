@@ -28,7 +28,12 @@ func (c *collection) scan(ctx context.Context, searches []*denseSearch) ([]*topK
 	d := c.dense[searches[0].field]
 	size := d.params.size
 	workers := min(runtime.GOMAXPROCS(0), len(d.chunks), 1+len(searches)*d.count*size/parallelWork)
-	quantized := make([]int8, len(searches)*size)
+	// A kernel takes four queries at once, and costs hardly more for three: the rest are zeros.
+	padded := len(searches)
+	if padded%4 > 1 {
+		padded = (padded + 3) &^ 3
+	}
+	quantized := make([]int8, padded*size)
 	scales := make([]float32, len(searches))
 	for i, s := range searches {
 		scales[i] = vector.Quantize(s.query, quantized[i*size:(i+1)*size])
@@ -94,14 +99,14 @@ func (s *chunkScanner) scan(chunk int) {
 			}
 			continue
 		}
-		products := s.products[:n*chunkRows]
 		if n == 1 {
-			vector.DotsInt8(s.queries[from*size:(from+1)*size], rows, products)
+			vector.DotsInt8(s.queries[from*size:(from+1)*size], rows, s.products[:chunkRows])
 		} else {
-			vector.DotsManyInt8(s.queries[from*size:(from+n)*size], rows, size, products)
+			queries := s.queries[from*size : min((from+tileQueries)*size, len(s.queries))]
+			vector.DotsManyInt8(queries, rows, size, s.products[:len(queries)/size*chunkRows])
 		}
 		for i := range n {
-			s.collect(from+i, chunk, products[i*chunkRows:(i+1)*chunkRows])
+			s.collect(from+i, chunk, s.products[i*chunkRows:(i+1)*chunkRows])
 		}
 	}
 }

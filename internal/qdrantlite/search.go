@@ -2,9 +2,9 @@ package qdrantlite
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 
 	"throughline/cluster/vector"
 )
@@ -42,7 +42,11 @@ func (c *collection) searchDense(ctx context.Context, r reader, searches []*dens
 		}
 		s.candidates = min(max(s.limit*oversampling, leastCandidates), s.rows.count)
 		if s.exact || s.candidates == s.rows.count {
-			if err := c.rescore(ctx, r, s, slices.Collect(s.rows.rows.all())); err != nil {
+			all := make([]hit, 0, s.rows.count)
+			for row := range s.rows.rows.all() {
+				all = append(all, hit{row, float32(math.Inf(1))})
+			}
+			if _, err := c.rescore(ctx, r, s, all, 0); err != nil {
 				return err
 			}
 			continue
@@ -56,14 +60,13 @@ func (c *collection) searchDense(ctx context.Context, r reader, searches []*dens
 		}
 		var again []*denseSearch
 		for i, s := range scans {
-			rows := make([]uint32, 0, len(found[i].heap))
-			for _, h := range found[i].heap {
-				rows = append(rows, h.row)
-			}
-			if err := c.rescore(ctx, r, s, rows); err != nil {
+			doubt := certainty * scanError(c.dense[s.field], s.query)
+			hits := found[i].sorted()
+			certain, err := c.rescore(ctx, r, s, hits, doubt)
+			if err != nil {
 				return err
 			}
-			if len(rows) == s.candidates && s.candidates < mostCandidates && c.doubtful(s, found[i].floor()) {
+			if !certain && len(hits) == s.candidates && s.candidates < mostCandidates {
 				s.candidates = min(s.candidates*widening, mostCandidates)
 				again = append(again, s)
 			}
@@ -71,16 +74,6 @@ func (c *collection) searchDense(ctx context.Context, r reader, searches []*dens
 		scans = again
 	}
 	return nil
-}
-
-// doubtful says whether a row that the scan scored no higher than floor could still be nearer than
-// the last result.
-func (c *collection) doubtful(s *denseSearch, floor float32) bool {
-	last := float32(math.Inf(-1))
-	if len(s.hits) == s.limit {
-		last = s.hits[len(s.hits)-1].score
-	}
-	return floor+certainty*scanError(c.dense[s.field], s.query) > last
 }
 
 // scanError is the standard deviation of a product in eight bits. Rounding moves each element of a
@@ -92,24 +85,30 @@ func scanError(d *denseRows, query []float32) float32 {
 }
 
 // rescore scores rows in float32 by the vectors in the file and keeps the best as the search's
-// result.
-func (c *collection) rescore(ctx context.Context, r reader, s *denseSearch, rows []uint32) error {
+// result. The rows come with their scores in eight bits, best first. It stops, and is certain, when
+// no later row could be nearer than the last result: when doubt does not lift its score above that.
+func (c *collection) rescore(ctx context.Context, r reader, s *denseSearch, rows []hit, doubt float32) (certain bool, err error) {
 	d := c.dense[s.field]
 	best := topK{ids: c.ids, k: min(s.limit, len(rows))}
 	stored := make([]float32, d.params.size)
-	for i, row := range rows {
+	var key [8]byte
+	for i, h := range rows {
 		if i%cancelEvery == cancelEvery-1 && ctx.Err() != nil {
-			return ctx.Err()
+			return false, ctx.Err()
 		}
-		if !d.present.has(row) {
+		if !d.present.has(h.row) {
 			continue
 		}
-		record := r.get(c.table(tableVectors), slotKey(c.records[row].vectors))
-		if !denseOf(record, s.field, stored) {
-			return fmt.Errorf("%w: collection %q: the vectors record of point %s", ErrCorrupt, c.name, c.ids[row])
+		if certain = len(best.heap) == s.limit && h.score+doubt <= best.floor(); certain {
+			break
 		}
-		best.push(hit{row, vector.Dot(s.query, stored)})
+		binary.BigEndian.PutUint64(key[:], c.records[h.row].vectors)
+		record := r.get(c.table(tableVectors), key[:])
+		if !denseOf(record, s.field, stored) {
+			return false, fmt.Errorf("%w: collection %q: the vectors record of point %s", ErrCorrupt, c.name, c.ids[h.row])
+		}
+		best.push(hit{h.row, vector.Dot(s.query, stored)})
 	}
 	s.hits = best.sorted()
-	return nil
+	return certain, nil
 }

@@ -2,6 +2,8 @@ package qdrantlite
 
 import (
 	"context"
+	"math"
+	"math/bits"
 	"sync"
 
 	"throughline/cluster/vector"
@@ -15,21 +17,48 @@ type sparseSearch struct {
 	limit int
 }
 
-// sums are buffers of searchSparse: a partial score per row, all zero between uses.
-var sums = sync.Pool{New: func() any { return new([]float32) }}
+// sums has buffers of searchSparse: a partial score per row, untouched between uses.
+var sums = sync.Pool{New: func() any { return new(sparseSums) }}
+
+type sparseSums struct {
+	sum     []float32
+	touched []uint32
+}
+
+// untouched marks a row that no term has touched: -0, to which any number adds up as to 0. Products
+// have 0 added to them, because one that is -0 would leave the mark.
+var untouched = math.Float32frombits(1 << 31)
+
+func isUntouched(x float32) bool { return math.Float32bits(x) == 1<<31 }
+
+// room makes room for n rows.
+func (s *sparseSums) room(n int) {
+	for len(s.sum) < n {
+		s.sum = append(s.sum, untouched)
+	}
+}
+
+// fewPostings is the share of the rows below which the rows that a query touches are listed rather
+// than found among all.
+const fewPostings = 1. / 8
 
 // searchSparse adds up postings, term by term in ascending order, in float32. It does not find rows
-// that share no term with the query.
+// that share no term with the query. Postings of dropped rows, and of rows that the filter leaves
+// out, are added up too: it is cheaper to pass over their sums in the end.
 func (c *collection) searchSparse(ctx context.Context, s *sparseSearch) ([]hit, error) {
 	field := c.sparse[s.field]
-	scratch := sums.Get().(*[]float32)
+	scratch := sums.Get().(*sparseSums)
 	defer sums.Put(scratch)
-	if len(*scratch) < len(c.ids) {
-		*scratch = make([]float32, len(c.ids)+len(c.ids)/4)
+	scratch.room(len(c.ids))
+	sum := scratch.sum
+	postings := 0
+	for _, term := range s.query.Terms {
+		if list := field.lists[term]; list != nil {
+			postings += len(list.entries)
+		}
 	}
-	sum := *scratch
-	var touched []uint32
-	seen := make(bitset, len(c.alive))
+	few := float64(postings) < fewPostings*float64(len(c.ids))
+	touched := scratch.touched[:0]
 	for i, term := range s.query.Terms {
 		list := field.lists[term]
 		if list == nil || ctx.Err() != nil {
@@ -39,22 +68,44 @@ func (c *collection) searchSparse(ctx context.Context, s *sparseSearch) ([]hit, 
 		if field.params.idf {
 			weight *= field.idf(term)
 		}
-		for _, entry := range list.entries {
-			row := entry.row
-			if !s.rows.rows.has(row) || !field.present.has(row) {
-				continue
+		if few {
+			for _, entry := range list.entries {
+				if isUntouched(sum[entry.row]) {
+					touched = append(touched, entry.row)
+				}
+				sum[entry.row] += weight*entry.weight + 0
 			}
-			if !seen.has(row) {
-				seen.set(row)
-				touched = append(touched, row)
+		} else {
+			for _, entry := range list.entries {
+				sum[entry.row] += weight*entry.weight + 0
 			}
-			sum[row] += weight * entry.weight
 		}
 	}
-	best := topK{ids: c.ids, k: min(s.limit, len(touched))}
-	for _, row := range touched {
-		best.push(hit{row, sum[row]})
-		sum[row] = 0
+	best := topK{ids: c.ids, k: s.limit}
+	floor := best.floor()
+	offer := func(row uint32) {
+		if score := sum[row]; score >= floor && !isUntouched(score) {
+			best.push(hit{row, score})
+			floor = best.floor()
+		}
+	}
+	if few {
+		for _, row := range touched {
+			if s.rows.rows.has(row) && field.present.has(row) {
+				offer(row)
+			}
+			sum[row] = untouched
+		}
+		scratch.touched = touched
+		return best.sorted(), ctx.Err()
+	}
+	for i := range field.present {
+		for mask := s.rows.rows.word(i) & field.present[i]; mask != 0; mask &= mask - 1 {
+			offer(uint32(i*64 + bits.TrailingZeros64(mask)))
+		}
+	}
+	for i := range c.ids {
+		sum[i] = untouched
 	}
 	return best.sorted(), ctx.Err()
 }
