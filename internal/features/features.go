@@ -21,7 +21,7 @@ import (
 
 // Articles are stored articles; *store.Store has them.
 type Articles interface {
-	Marks(ctx context.Context, ids []string) (map[string]store.Mark, error)
+	Marks(ctx context.Context, ids []string) (map[string]*store.Mark, error)
 	Get(ctx context.Context, ids []string, with store.With) ([]*store.Stored, error)
 }
 
@@ -76,7 +76,7 @@ func (c *Cache) Size() int64 {
 
 // Read returns the articles in the order of ids, weighted by a State; nil for those not stored.
 // marks are marks that the caller has just read, by id; the others are read.
-func (c *Cache) Read(ctx context.Context, st *score.State, ids []string, marks map[string]store.Mark) ([]*Article, error) {
+func (c *Cache) Read(ctx context.Context, st *score.State, ids []string, marks map[string]*store.Mark) ([]*Article, error) {
 	entries := make([]*entry, len(ids))
 	var unmarked, missing []string
 	c.mu.Lock()
@@ -94,7 +94,7 @@ func (c *Cache) Read(ctx context.Context, st *score.State, ids []string, marks m
 	}
 	c.mu.Unlock()
 
-	var read map[string]store.Mark
+	var read map[string]*store.Mark
 	if len(unmarked) > 0 {
 		var err error
 		if read, err = c.articles.Marks(ctx, unmarked); err != nil {
@@ -119,7 +119,7 @@ func (c *Cache) Read(ctx context.Context, st *score.State, ids []string, marks m
 			missing = append(missing, id)
 			continue
 		}
-		articles[i].Mark, out[i] = mark, &articles[i]
+		articles[i].Mark, out[i] = *mark, &articles[i]
 	}
 	if len(missing) > 0 {
 		if err := c.fetch(ctx, ids, missing, entries, articles, out); err != nil {

@@ -43,7 +43,7 @@ func stateOf(version int64) *score.State {
 	return st
 }
 
-func read(t *testing.T, c *Cache, st *score.State, marks map[string]store.Mark, ids ...string) []*Article {
+func read(t *testing.T, c *Cache, st *score.State, marks map[string]*store.Mark, ids ...string) []*Article {
 	t.Helper()
 	found, err := c.Read(context.Background(), st, ids, marks)
 	if err != nil {

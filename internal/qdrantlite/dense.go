@@ -59,6 +59,7 @@ type denseRows struct {
 	chunks  [][]int8
 	scale   []float32
 	present bitset
+	queue   scanQueue
 	count   int // rows that have the vector
 	// The greatest scale and squared length that a row ever had, for scanError.
 	maxScale, maxSquare float32

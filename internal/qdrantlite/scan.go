@@ -22,9 +22,69 @@ const (
 	gatherBelow = chunkRows / 8
 )
 
-// scan finds each search's candidates by their scores in eight bits. Goroutines share the chunks of
-// rows when there is enough to do; the result is the same for any number of them.
+// scanQueue lets requests that come while a field is scanned share the next pass over it: a pass
+// mostly waits for memory, and takes little longer for more queries.
+type scanQueue struct {
+	mu      sync.Mutex
+	passes  int // that are running
+	waiting []*scanRequest
+}
+
+// scanRequest is what one request asks of a pass.
+type scanRequest struct {
+	searches []*denseSearch
+	found    []*topK
+	wake     chan []*scanRequest // the requests of a pass to run; nil: found is there
+}
+
+// mostPasses is how many passes over one field may run at once.
+func mostPasses() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+
+// scan finds each search's candidates by their scores in eight bits, in a pass of its own or one
+// that it shares. All requests of a pass hold the collection's lock, so they see the same rows.
 func (c *collection) scan(ctx context.Context, searches []*denseSearch) ([]*topK, error) {
+	q := &c.dense[searches[0].field].queue
+	own := &scanRequest{searches: searches, wake: make(chan []*scanRequest, 1)}
+	var shared []*scanRequest
+	q.mu.Lock()
+	q.waiting = append(q.waiting, own)
+	if q.passes < mostPasses() {
+		q.passes++
+		shared, q.waiting = q.waiting, nil
+	}
+	q.mu.Unlock()
+	if shared == nil {
+		// Not for ctx: the pass reads what belongs to this request. It takes milliseconds.
+		if shared = <-own.wake; shared == nil {
+			return own.found, ctx.Err()
+		}
+	}
+	var all []*denseSearch
+	for _, request := range shared {
+		all = append(all, request.searches...)
+	}
+	found := c.pass(all)
+	for _, request := range shared {
+		n := len(request.searches)
+		request.found, found = found[:n:n], found[n:]
+		if request != own {
+			request.wake <- nil
+		}
+	}
+	q.mu.Lock()
+	if next := q.waiting; len(next) > 0 {
+		q.waiting = nil
+		next[0].wake <- next
+	} else {
+		q.passes--
+	}
+	q.mu.Unlock()
+	return own.found, ctx.Err()
+}
+
+// pass scores all rows of a field for some searches. Goroutines share the chunks of rows when there
+// is enough to do; the result is the same for any number of them.
+func (c *collection) pass(searches []*denseSearch) []*topK {
 	d := c.dense[searches[0].field]
 	size := d.params.size
 	workers := min(runtime.GOMAXPROCS(0), len(d.chunks), 1+len(searches)*d.count*size/parallelWork)
@@ -46,7 +106,7 @@ func (c *collection) scan(ctx context.Context, searches []*denseSearch) ([]*topK
 			scanner.found = append(scanner.found, &topK{ids: c.ids, k: s.candidates})
 		}
 		found[w] = scanner.found
-		for ctx.Err() == nil {
+		for {
 			chunk := int(next.Add(1) - 1)
 			if chunk >= len(d.chunks) {
 				return
@@ -67,7 +127,7 @@ func (c *collection) scan(ctx context.Context, searches []*denseSearch) ([]*topK
 			}
 		}
 	}
-	return found[0], ctx.Err()
+	return found[0]
 }
 
 // chunkScanner scores chunks for a list of searches.

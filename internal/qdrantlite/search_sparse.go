@@ -82,26 +82,24 @@ func (c *collection) searchSparse(ctx context.Context, s *sparseSearch) ([]hit, 
 		}
 	}
 	best := topK{ids: c.ids, k: s.limit}
-	floor := best.floor()
-	offer := func(row uint32) {
-		if score := sum[row]; score >= floor && !isUntouched(score) {
-			best.push(hit{row, score})
-			floor = best.floor()
-		}
-	}
 	if few {
 		for _, row := range touched {
-			if s.rows.rows.has(row) && field.present.has(row) {
-				offer(row)
+			if score := sum[row]; !isUntouched(score) && s.rows.rows.has(row) && field.present.has(row) {
+				best.push(hit{row, score})
 			}
 			sum[row] = untouched
 		}
 		scratch.touched = touched
 		return best.sorted(), ctx.Err()
 	}
-	for i := range field.present {
-		for mask := s.rows.rows.word(i) & field.present[i]; mask != 0; mask &= mask - 1 {
-			offer(uint32(i*64 + bits.TrailingZeros64(mask)))
+	floor := best.floor()
+	for i, present := range field.present {
+		for mask := s.rows.rows.word(i) & present; mask != 0; mask &= mask - 1 {
+			row := i*64 + bits.TrailingZeros64(mask)
+			if score := sum[row]; score >= floor && !isUntouched(score) {
+				best.push(hit{uint32(row), score})
+				floor = best.floor()
+			}
 		}
 	}
 	for i := range c.ids {

@@ -42,6 +42,9 @@ func (t *topK) floor() float32 {
 
 func (t *topK) push(h hit) {
 	if len(t.heap) < t.k {
+		if t.heap == nil {
+			t.heap = make([]hit, 0, min(t.k, len(t.ids)))
+		}
 		t.heap = append(t.heap, h)
 		for i := len(t.heap) - 1; i > 0; {
 			parent := (i - 1) / 2

@@ -136,9 +136,9 @@ func upTo(n int) []int {
 }
 
 // query queries articles and sections at the same time. marks has the marks of all that it found.
-func (e *Engine) query(ctx context.Context, byArticle, bySection []store.Query) (hits, sectionHits [][]store.Hit, marks map[string]store.Mark, partial bool, err error) {
+func (e *Engine) query(ctx context.Context, byArticle, bySection []store.Query) (hits, sectionHits [][]store.Hit, marks map[string]*store.Mark, partial bool, err error) {
 	var failed error
-	var ofSections map[string]store.Mark
+	var ofSections map[string]*store.Mark
 	var wait sync.WaitGroup
 	if len(bySection) > 0 {
 		wait.Go(func() { sectionHits, ofSections, failed = e.cfg.Store.QueryMarks(ctx, bySection) })
@@ -161,8 +161,11 @@ func (e *Engine) query(ctx context.Context, byArticle, bySection []store.Query) 
 // interleave merges lists of hits into one list of article ids, each once: the first hit of each
 // list, then the second of each, so that its beginning has the best of every list.
 func interleave(lists ...[]store.Hit) []string {
-	var ids []string
-	seen := make(map[string]bool)
+	longest := 0
+	for _, list := range lists {
+		longest = max(longest, len(list))
+	}
+	ids, seen := make([]string, 0, 2*longest), make(map[string]bool, 2*longest)
 	for rank, more := 0, true; more; rank++ {
 		more = false
 		for _, list := range lists {

@@ -17,7 +17,7 @@ type recorder struct {
 	queries []store.Query
 }
 
-func (r *recorder) QueryMarks(ctx context.Context, queries []store.Query) ([][]store.Hit, map[string]store.Mark, error) {
+func (r *recorder) QueryMarks(ctx context.Context, queries []store.Query) ([][]store.Hit, map[string]*store.Mark, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queries = append(r.queries, queries...)

@@ -22,7 +22,7 @@ type Store interface {
 	Get(ctx context.Context, ids []string, with store.With) ([]*store.Stored, error)
 	Sections(ctx context.Context, articleIDs []string, vectors bool) (map[string][]store.Section, error)
 	SectionVectors(ctx context.Context, articleIDs []string) (map[string][]store.Section, error)
-	QueryMarks(ctx context.Context, queries []store.Query) ([][]store.Hit, map[string]store.Mark, error)
+	QueryMarks(ctx context.Context, queries []store.Query) ([][]store.Hit, map[string]*store.Mark, error)
 	Stories(ctx context.Context, ids []string, with store.With) ([]*store.Story, error)
 	Scan(ctx context.Context, filter news.Filter, with store.With, fn func(*store.Stored) error) error
 }

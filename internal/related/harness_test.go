@@ -177,7 +177,7 @@ type faulty struct {
 	reads    error // of Sections
 }
 
-func (f *faulty) QueryMarks(ctx context.Context, queries []store.Query) ([][]store.Hit, map[string]store.Mark, error) {
+func (f *faulty) QueryMarks(ctx context.Context, queries []store.Query) ([][]store.Hit, map[string]*store.Mark, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, q := range queries {

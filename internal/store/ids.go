@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -20,7 +21,12 @@ var (
 
 // pointID makes the id of a point, a UUIDv5 of a name.
 func pointID(space uuid.UUID, name string) *qdrant.PointId {
-	return qdrant.NewIDUUID(uuid.NewSHA1(space, []byte(name)).String())
+	var buffer [128]byte // long enough for most names, so that nothing is allocated
+	sum := sha1.Sum(append(append(buffer[:0], space[:]...), name...))
+	id := uuid.UUID(sum[:16])
+	id[6] = id[6]&0x0f | 0x50 // version 5
+	id[8] = id[8]&0x3f | 0x80 // variant of RFC 9562
+	return qdrant.NewIDUUID(id.String())
 }
 
 // ScanOrder compares two ids of articles by the order in which Scan visits them.

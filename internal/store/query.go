@@ -28,7 +28,7 @@ func (s *Store) Query(ctx context.Context, queries []Query) ([][]Hit, error) {
 }
 
 // QueryMarks is Query. It also returns the marks of all articles that it found, by their ids.
-func (s *Store) QueryMarks(ctx context.Context, queries []Query) ([][]Hit, map[string]Mark, error) {
+func (s *Store) QueryMarks(ctx context.Context, queries []Query) ([][]Hit, map[string]*Mark, error) {
 	if err := s.readable(); err != nil {
 		return nil, nil, err
 	}
@@ -65,13 +65,13 @@ func (s *Store) QueryMarks(ctx context.Context, queries []Query) ([][]Hit, map[s
 		wait.Go(func() { b.err = s.run(ctx, of, b, hits) })
 	}
 	wait.Wait()
-	marks := make(map[string]Mark)
+	marks := make(map[string]*Mark)
 	for _, b := range batches {
 		if b.err != nil {
 			return nil, nil, b.err
 		}
-		for _, mark := range b.marks {
-			marks[mark.ArticleID] = mark
+		for i := range b.marks {
+			marks[b.marks[i].ArticleID] = &b.marks[i]
 		}
 	}
 	if b := batches[Sections]; b != nil {
@@ -180,6 +180,13 @@ func (s *Store) run(ctx context.Context, of Collection, b *queryBatch, out [][]u
 	if err != nil {
 		return err
 	}
+	if of == Articles {
+		found := 0
+		for _, result := range results {
+			found += len(result.GetResult())
+		}
+		b.marks = make([]Mark, 0, found)
+	}
 	for i, result := range results {
 		hits := make([]uncheckedHit, len(result.GetResult()))
 		for j, point := range result.GetResult() {
@@ -198,7 +205,7 @@ func (s *Store) run(ctx context.Context, of Collection, b *queryBatch, out [][]u
 // dropInvisible removes the sections whose article does not name their revision, and those that
 // passed a filter only by their own copy of the membership: the article's counts. It adds the marks
 // of all articles of sections.
-func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hits [][]uncheckedHit, marks map[string]Mark) error {
+func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hits [][]uncheckedHit, marks map[string]*Mark) error {
 	seen := make(map[string]bool)
 	var ids []string
 	for _, i := range at {
@@ -217,7 +224,7 @@ func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hi
 		visible := hits[i][:0]
 		for _, hit := range hits[i] {
 			a, ok := articles[hit.ArticleID]
-			if ok && hit.revision == a.Revision && passesMembership(&queries[i].Filter, &a) {
+			if ok && hit.revision == a.Revision && passesMembership(&queries[i].Filter, a) {
 				visible = append(visible, hit)
 			}
 		}

@@ -40,8 +40,8 @@ func distinct(ids []string) []string {
 	return out
 }
 
-// A page is read by up to mostParts requests at once, of leastPart points or more: decoding vectors
-// is most of the work, and each answer is decoded on a core of its own.
+// A page with vectors is read by up to mostParts requests at once, of leastPart points or more:
+// decoding vectors is most of the work, and each answer is decoded on a core of its own.
 const (
 	mostParts = 4
 	leastPart = 64
@@ -53,6 +53,9 @@ func (s *Store) getAll(ctx context.Context, collection string, ids []*qdrant.Poi
 	vectors := with.names()
 	for page := range slices.Chunk(ids, pageSize(with)) {
 		n := min(max(1, len(page)/leastPart), mostParts)
+		if with == WithNothing {
+			n = 1
+		}
 		parts := slices.Collect(slices.Chunk(page, (len(page)+n-1)/n))
 		points := make([][]*qdrant.RetrievedPoint, len(parts))
 		g, ctx := errgroup.WithContext(ctx)
@@ -113,14 +116,15 @@ func (s *Store) Get(ctx context.Context, ids []string, with With) ([]*Stored, er
 }
 
 // Marks returns the marks of articles by their ids. Ids that are not stored are absent.
-func (s *Store) Marks(ctx context.Context, ids []string) (map[string]Mark, error) {
+func (s *Store) Marks(ctx context.Context, ids []string) (map[string]*Mark, error) {
 	if err := s.readable(); err != nil {
 		return nil, err
 	}
-	out := make(map[string]Mark, len(ids))
+	out := make(map[string]*Mark, len(ids))
+	marks := make([]Mark, 0, len(ids)) // in one block
 	err := s.read(ctx, ids, markFields, func(p payload) {
-		mark := decodeMark(p)
-		out[mark.ArticleID] = mark
+		marks = append(marks, decodeMark(p))
+		out[marks[len(marks)-1].ArticleID] = &marks[len(marks)-1]
 	})
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -53,6 +54,15 @@ func TestGetInParts(t *testing.T) {
 		failing.Store(part + 1)
 		if got, err := s.Get(t.Context(), ids, WithVectors); err == nil || got != nil {
 			t.Errorf("request %d failed: got %d articles, %v", part+1, len(got), err)
+		}
+	}
+}
+
+// TestPointIDsAreUUIDv5 compares them with another implementation: stored points are found by them.
+func TestPointIDsAreUUIDv5(t *testing.T) {
+	for _, name := range []string{"", "a", strings.Repeat("long", 100)} {
+		if got, want := articlePoint(name).GetUuid(), uuid.NewSHA1(articleSpace, []byte(name)).String(); got != want {
+			t.Errorf("%.10q: got %s, want %s", name, got, want)
 		}
 	}
 }
