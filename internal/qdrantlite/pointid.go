@@ -3,6 +3,7 @@ package qdrantlite
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -62,11 +63,24 @@ func (p pointID) proto() *qdrant.PointId {
 	return qdrant.NewIDUUID(p.String())
 }
 
+// uuidLength is the length of a UUID as text.
+const uuidLength = 36
+
+// appendUUID appends the text of a UUID.
+func (p *pointID) appendUUID(to []byte) []byte {
+	u := p[1:]
+	to = hex.AppendEncode(to, u[:4])
+	for _, part := range [...][]byte{u[4:6], u[6:8], u[8:10], u[10:]} {
+		to = hex.AppendEncode(append(to, '-'), part)
+	}
+	return to
+}
+
 func (p pointID) String() string {
 	if p[0] == 0 {
 		return fmt.Sprint(p.number())
 	}
-	return uuid.UUID(p[1:]).String()
+	return string(p.appendUUID(nil))
 }
 
 func idFromKey(key []byte) (pointID, error) {

@@ -145,7 +145,7 @@ func (c *collection) answer(ctx context.Context, r reader, q *query) ([]*qdrant.
 			return nil, err
 		}
 	}
-	w, err := c.newReplyWriter(r, len(hits), q.payload, q.vectors)
+	w, err := c.newReplyWriter(r, len(hits), func(i int) uint32 { return hits[i].row }, q.payload, q.vectors)
 	if err != nil {
 		return nil, err
 	}

@@ -15,14 +15,22 @@ type replyWriter struct {
 
 	ids    []qdrant.PointId
 	uuids  []qdrant.PointId_Uuid
+	names  string // of uuids that no point has yet
 	values []qdrant.Value
 	texts  []qdrant.Value_StringValue
 	wholes []qdrant.Value_IntegerValue
 }
 
-// newReplyWriter prepares a reply of n points.
-func (c *collection) newReplyWriter(r reader, n int, fields payloadSelector, with *qdrant.WithVectorsSelector) (*replyWriter, error) {
+// newReplyWriter prepares a reply of n points; row names each, in their order.
+func (c *collection) newReplyWriter(r reader, n int, row func(i int) uint32, fields payloadSelector, with *qdrant.WithVectorsSelector) (*replyWriter, error) {
 	w := &replyWriter{c: c, r: r, payload: fields, ids: make([]qdrant.PointId, 0, n), uuids: make([]qdrant.PointId_Uuid, 0, n)}
+	names := make([]byte, 0, n*uuidLength)
+	for i := range n {
+		if id := &c.ids[row(i)]; id[0] != 0 {
+			names = id.appendUUID(names)
+		}
+	}
+	w.names = string(names)
 	for _, key := range fields.keys {
 		index := c.indexes[key]
 		if index == nil {
@@ -77,13 +85,14 @@ func next[T any](block *[]T) *T {
 	return &(*block)[len(*block)-1]
 }
 
+// id makes the id of the next point.
 func (w *replyWriter) id(row uint32) *qdrant.PointId {
 	id := w.c.ids[row]
 	if id[0] == 0 {
 		return id.proto()
 	}
 	text, out := next(&w.uuids), next(&w.ids)
-	text.Uuid = id.String()
+	text.Uuid, w.names = w.names[:uuidLength], w.names[uuidLength:]
 	out.PointIdOptions = text
 	return out
 }
@@ -154,7 +163,7 @@ func (s *schema) output(v *vectorSet) *qdrant.VectorsOutput {
 
 // retrieved makes the points of a reply that are not scored.
 func (c *collection) retrieved(r reader, rows []uint32, fields payloadSelector, with *qdrant.WithVectorsSelector) ([]*qdrant.RetrievedPoint, error) {
-	w, err := c.newReplyWriter(r, len(rows), fields, with)
+	w, err := c.newReplyWriter(r, len(rows), func(i int) uint32 { return rows[i] }, fields, with)
 	if err != nil {
 		return nil, err
 	}

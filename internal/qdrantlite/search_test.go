@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/qdrant/go-client/qdrant"
@@ -442,5 +443,69 @@ func TestAllOrNothing(t *testing.T) {
 			close(done)
 			wg.Wait()
 		})
+	}
+}
+
+// TestSharedPass makes requests wait for a pass, until all of them share the next one: each gets
+// what it gets alone.
+func TestSharedPass(t *testing.T) {
+	const requests = 7
+	s := open(t, "")
+	rng := rand.New(rand.NewPCG(5, 6))
+	vectors := units(clusters(rng, 3000, 24))
+	points := fill(t, s, vectors)
+	batch := func(i int) *qdrant.QueryBatchPoints {
+		b := &qdrant.QueryBatchPoints{CollectionName: "c"}
+		for j := range 1 + i%3 {
+			q := queryD(vectors[i*50+j]...)
+			if j == 1 {
+				q.Filter = &qdrant.Filter{MustNot: []*qdrant.Condition{qdrant.NewMatchInt("part", int64(i))}}
+			}
+			b.QueryPoints = append(b.QueryPoints, q)
+		}
+		return b
+	}
+	ask := func(i int) [][]uint64 {
+		reply, err := points.QueryBatch(t.Context(), batch(i))
+		if err != nil {
+			t.Error(err)
+		}
+		var ids [][]uint64
+		for _, r := range reply.GetResult() {
+			ids = append(ids, numbersOf(r.GetResult()))
+		}
+		return ids
+	}
+	var alone, together [requests][][]uint64
+	for i := range alone {
+		alone[i] = ask(i)
+	}
+	c, err := s.find("c")
+	must(t, err)
+	q := &c.dense[0].queue
+	q.mu.Lock()
+	q.passes = mostPasses() // as if they were running
+	q.mu.Unlock()
+	var wait sync.WaitGroup
+	for i := range together {
+		wait.Go(func() { together[i] = ask(i) })
+	}
+	for waiting := 0; waiting < requests; {
+		time.Sleep(time.Millisecond)
+		q.mu.Lock()
+		waiting = len(q.waiting)
+		q.mu.Unlock()
+	}
+	q.mu.Lock()
+	next := q.waiting
+	q.waiting = nil
+	q.mu.Unlock()
+	next[0].wake <- next
+	wait.Wait()
+	if diff := gocmp.Diff(alone, together); diff != "" {
+		t.Errorf("shared passes find something else (-alone +together):\n%s", diff)
+	}
+	if q.passes != mostPasses()-1 || len(q.waiting) > 0 {
+		t.Errorf("%d passes are running and %d requests wait, want %d and none", q.passes, len(q.waiting), mostPasses()-1)
 	}
 }
