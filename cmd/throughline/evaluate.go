@@ -234,6 +234,9 @@ func (e *engine) evaluated() evaluate.Engines {
 	return evaluate.Engines{Pipeline: e.ingest, Ranking: e.related, Stories: e.stories, Store: e.store}
 }
 
+// evaluateMemory is the memory for features of articles: each is compared many times.
+const evaluateMemory = 256 << 20
+
 // withEngine calls do with an engine on an empty store in memory.
 func (p *program) withEngine(ctx context.Context, embedder embed.Embedder, fixed bool, workers int, do func(*engine) error) (err error) {
 	conn, err := store.Local("", p.logger())
@@ -246,7 +249,7 @@ func (p *program) withEngine(ctx context.Context, embedder embed.Embedder, fixed
 	}
 	e, err := assemble(ctx, conn, embedder, settings{
 		background: background,
-		purpose:    purpose{scoring: true}, prefix: "evaluate", workers: workers, target: p.cli.target(), logger: p.logger(), fixed: fixed,
+		purpose:    purpose{scoring: true, memory: evaluateMemory}, prefix: "evaluate", workers: workers, target: p.cli.target(), logger: p.logger(), fixed: fixed,
 	})
 	if err != nil {
 		return errors.Join(err, conn.Close())
