@@ -45,8 +45,8 @@ const maxCandidates = 256
 
 // gather finds candidates by vector and by words, among articles and among sections, and reads what
 // they are compared by. If the query of sections fails because the store is not available, it
-// returns partial; if that of articles fails, an error. byWords has the ids of articles with a
-// section that contains words of the seed, best first.
+// returns partial; if that of articles fails, an error. Of a search, byWords has the ids of articles
+// with a section that contains words of the query, best first.
 func (e *Engine) gather(ctx context.Context, s *seed, f ListOptions) (found []candidate, byWords []string, partial bool, err error) {
 	filter := f.Filter
 	filter.ExcludeArticleIDs = slices.Concat(filter.ExcludeArticleIDs, f.ExcludeArticles, s.exclude)
@@ -85,7 +85,9 @@ func (e *Engine) gather(ctx context.Context, s *seed, f ListOptions) (found []ca
 	best := make(map[string]float64, len(ids))
 	for i, list := range sectionHits {
 		if bySection[i].Dense == nil {
-			byWords = append(byWords, interleave(list)...)
+			if s.query {
+				byWords = append(byWords, interleave(list)...)
+			}
 			continue
 		}
 		for _, h := range list {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -65,18 +64,21 @@ func (s *Store) QueryMarks(ctx context.Context, queries []Query) ([][]Hit, map[s
 		wait.Go(func() { b.err = s.run(ctx, of, b, hits) })
 	}
 	wait.Wait()
-	marks := make(map[string]*Mark)
 	for _, b := range batches {
 		if b.err != nil {
 			return nil, nil, b.err
 		}
-		for i := range b.marks {
-			marks[b.marks[i].ArticleID] = &b.marks[i]
+	}
+	marks := make(map[string]*Mark)
+	if b := batches[Sections]; b != nil {
+		var err error
+		if marks, err = s.dropInvisible(ctx, queries, b.at, hits); err != nil {
+			return nil, nil, err
 		}
 	}
-	if b := batches[Sections]; b != nil {
-		if err := s.dropInvisible(ctx, queries, b.at, hits, marks); err != nil {
-			return nil, nil, err
+	if b := batches[Articles]; b != nil {
+		for i := range b.marks {
+			marks[b.marks[i].ArticleID] = &b.marks[i]
 		}
 	}
 	out := make([][]Hit, len(queries))
@@ -203,22 +205,18 @@ func (s *Store) run(ctx context.Context, of Collection, b *queryBatch, out [][]u
 }
 
 // dropInvisible removes the sections whose article does not name their revision, and those that
-// passed a filter only by their own copy of the membership: the article's counts. It adds the marks
-// of all articles of sections.
-func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hits [][]uncheckedHit, marks map[string]*Mark) error {
-	seen := make(map[string]bool)
+// passed a filter only by their own copy of the membership: the article's counts. It returns the
+// marks of all articles of sections.
+func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hits [][]uncheckedHit) (map[string]*Mark, error) {
 	var ids []string
 	for _, i := range at {
 		for _, hit := range hits[i] {
-			if id := hit.ArticleID; !seen[id] {
-				seen[id] = true
-				ids = append(ids, id)
-			}
+			ids = append(ids, hit.ArticleID)
 		}
 	}
 	articles, err := s.Marks(ctx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, i := range at {
 		visible := hits[i][:0]
@@ -230,8 +228,7 @@ func (s *Store) dropInvisible(ctx context.Context, queries []Query, at []int, hi
 		}
 		hits[i] = visible
 	}
-	maps.Copy(marks, articles)
-	return nil
+	return articles, nil
 }
 
 // passesMembership reports whether an article passes the part of a filter that is about

@@ -120,10 +120,10 @@ func (s *Store) Marks(ctx context.Context, ids []string) (map[string]*Mark, erro
 	if err := s.readable(); err != nil {
 		return nil, err
 	}
-	out := make(map[string]*Mark, len(ids))
-	marks := make([]Mark, 0, len(ids)) // in one block
-	err := s.read(ctx, ids, markFields, func(p payload) {
-		marks = append(marks, decodeMark(p))
+	points := pointIDs(ids, articlePoint)
+	out, marks := make(map[string]*Mark, len(points)), make([]Mark, 0, len(points))
+	err := s.getAll(ctx, s.names.articles, points, markFields, WithNothing, func(p *qdrant.RetrievedPoint) {
+		marks = append(marks, decodeMark(payload(p.GetPayload())))
 		out[marks[len(marks)-1].ArticleID] = &marks[len(marks)-1]
 	})
 	if err != nil {
