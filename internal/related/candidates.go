@@ -45,8 +45,8 @@ const maxCandidates = 256
 
 // gather finds candidates by vector and by words, among articles and among sections, and reads what
 // they are compared by. If the query of sections fails because the store is not available, it
-// returns partial; if that of articles fails, an error. Of a search, byWords has the ids of articles
-// with a section that contains words of the query, best first.
+// returns partial; if that of articles fails, an error. Of a search, byWords has the ids of the
+// articles with a section that contains words of the query, best first.
 func (e *Engine) gather(ctx context.Context, s *seed, f ListOptions) (found []candidate, byWords []string, partial bool, err error) {
 	filter := f.Filter
 	filter.ExcludeArticleIDs = slices.Concat(filter.ExcludeArticleIDs, f.ExcludeArticles, s.exclude)

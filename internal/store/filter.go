@@ -11,13 +11,27 @@ import (
 	"throughline/internal/news"
 )
 
-// conditions is conditions of a filter whose topics may have been merged into others.
+// conditions is conditions of a filter whose stories and topics may have been merged into others.
 func (s *Store) conditions(ctx context.Context, f news.Filter) (*qdrant.Filter, error) {
-	var err error
-	if f.TopicIDs, err = s.withHeirs(ctx, f.TopicIDs); err != nil {
+	if err := s.resolve(ctx, &f); err != nil {
 		return nil, err
 	}
 	return conditions(&f)
+}
+
+// resolve adds to the stories and topics of a filter those that they were merged into.
+func (s *Store) resolve(ctx context.Context, f *news.Filter) error {
+	for _, list := range []struct {
+		ids  *[]string
+		find func(context.Context, []string) ([]string, error)
+	}{{&f.TopicIDs, s.topicHeirs}, {&f.StoryIDs, s.storyHeirs}, {&f.ExcludeStoryIDs, s.storyHeirs}} {
+		heirs, err := list.find(ctx, *list.ids)
+		if err != nil {
+			return err
+		}
+		*list.ids = heirs
+	}
+	return nil
 }
 
 // conditions translates a filter of articles or sections; nil lets everything pass. Both

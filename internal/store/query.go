@@ -34,9 +34,9 @@ func (s *Store) QueryMarks(ctx context.Context, queries []Query) ([][]Hit, map[s
 	if len(queries) > maxQueries {
 		return nil, nil, &InvalidError{Field: "queries", Reason: fmt.Sprintf("too many (got %d, want at most %d)", len(queries), maxQueries)}
 	}
-	queries, err := s.resolveTopics(ctx, queries)
+	queries, err := s.resolveQueries(ctx, queries)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	batches := map[Collection]*queryBatch{}
 	for i := range queries {
@@ -88,20 +88,19 @@ func (s *Store) QueryMarks(ctx context.Context, queries []Query) ([][]Hit, map[s
 	return out, marks, nil
 }
 
-// resolveTopics adds to the topics in filters those that they were merged into.
-func (s *Store) resolveTopics(ctx context.Context, queries []Query) ([]Query, error) {
+// resolveQueries resolves the filters of queries. Usually all have the same.
+func (s *Store) resolveQueries(ctx context.Context, queries []Query) ([]Query, error) {
 	queries = slices.Clone(queries)
-	var asked, all []string // of the query before: usually all have the same
+	var last, resolved news.Filter
 	for i := range queries {
 		f := &queries[i].Filter
-		if !slices.Equal(f.TopicIDs, asked) {
-			asked = f.TopicIDs
-			var err error
-			if all, err = s.withHeirs(ctx, asked); err != nil {
+		if !slices.Equal(f.TopicIDs, last.TopicIDs) || !slices.Equal(f.StoryIDs, last.StoryIDs) || !slices.Equal(f.ExcludeStoryIDs, last.ExcludeStoryIDs) {
+			last, resolved = *f, *f
+			if err := s.resolve(ctx, &resolved); err != nil {
 				return nil, err
 			}
 		}
-		f.TopicIDs = all
+		f.TopicIDs, f.StoryIDs, f.ExcludeStoryIDs = resolved.TopicIDs, resolved.StoryIDs, resolved.ExcludeStoryIDs
 	}
 	return queries, nil
 }

@@ -82,7 +82,7 @@ func (s *Store) ScanStories(ctx context.Context, filter news.StoryFilter, with W
 		return err
 	}
 	var err error
-	if filter.TopicIDs, err = s.withHeirs(ctx, filter.TopicIDs); err != nil {
+	if filter.TopicIDs, err = s.topicHeirs(ctx, filter.TopicIDs); err != nil {
 		return err
 	}
 	where, err := storyConditions(&filter)
@@ -101,7 +101,7 @@ func (s *Store) ScanTopics(ctx context.Context, filter news.TopicFilter, with Wi
 	var parents []string
 	if filter.ParentID != "" {
 		var err error
-		if parents, err = s.withHeirs(ctx, []string{filter.ParentID}); err != nil {
+		if parents, err = s.topicHeirs(ctx, []string{filter.ParentID}); err != nil {
 			return err
 		}
 	}
@@ -167,21 +167,30 @@ func resolve[T any](kind, id string, read func(id string) (*T, string, error)) (
 	return nil, fmt.Errorf("%s %q: merged in a circle (got no end after %d merges)", kind, id, maxMerges)
 }
 
-// withHeirs adds to the ids of topics those of the topics that these were merged into, so that a
+// topicHeirs adds to the ids of topics those of the topics that these were merged into, so that a
 // filter by a merged topic finds what is in its heir, at any point of the merge.
-func (s *Store) withHeirs(ctx context.Context, ids []string) ([]string, error) {
+func (s *Store) topicHeirs(ctx context.Context, ids []string) ([]string, error) {
+	return s.withHeirs(ctx, s.names.topics, topicPoint, ids)
+}
+
+// storyHeirs is topicHeirs for stories.
+func (s *Store) storyHeirs(ctx context.Context, ids []string) ([]string, error) {
+	return s.withHeirs(ctx, s.names.stories, storyPoint, ids)
+}
+
+func (s *Store) withHeirs(ctx context.Context, collection string, point func(id string) *qdrant.PointId, ids []string) ([]string, error) {
 	all := slices.Clone(ids)
 	for last := ids; len(last) > 0; {
-		found, err := s.Topics(ctx, last)
+		var next []string
+		err := s.getAll(ctx, collection, pointIDs(last, point), []string{fieldMergedInto}, WithNothing, func(p *qdrant.RetrievedPoint) {
+			if into := payload(p.GetPayload()).text(fieldMergedInto); into != "" && !slices.Contains(all, into) {
+				all, next = append(all, into), append(next, into)
+			}
+		})
 		if err != nil {
 			return nil, err
 		}
-		last = nil
-		for _, t := range found {
-			if t != nil && t.MergedInto != "" && !slices.Contains(all, t.MergedInto) {
-				all, last = append(all, t.MergedInto), append(last, t.MergedInto)
-			}
-		}
+		last = next
 	}
 	return all, nil
 }

@@ -164,6 +164,36 @@ func TestMergedTopics(t *testing.T) {
 	})
 }
 
+// A filter by a merged story selects, or leaves out, what is in its heir, and what is not moved to
+// it yet.
+func TestFiltersByMergedStories(t *testing.T) {
+	eachBackend(t, func(t *testing.T, e *env) {
+		s := e.open(t)
+		m := newMaker(54)
+		mustPut(t, s, m.put("a", 1, 1), m.put("b", 1, 1), m.put("c", 1, 1))
+		stories := []Story{story("s0", 2), story("s1", 2), story("s2", 2)}
+		stories[1].MergedInto, stories[2].MergedInto = "s0", "s1"
+		for i := range stories {
+			stories[i].Dense = m.unit()
+		}
+		mustApply(t, s, &Plan{NewStories: stories, Memberships: []Membership{
+			{ArticleID: "a", Membership: news.Membership{StoryID: "s0"}}, {ArticleID: "b", Membership: news.Membership{StoryID: "s1"}}}})
+		for id, want := range map[string]int{"s0": 1, "s1": 2, "s2": 2, "unknown": 0} {
+			in, out := news.Filter{StoryIDs: []string{id}}, news.Filter{ExcludeStoryIDs: []string{id}}
+			hits, err := s.Query(t.Context(), []Query{{Of: Articles, Dense: m.unit(), Filter: in, Limit: 10}, {Of: Sections, Dense: m.unit(), Filter: in, Limit: 10},
+				{Of: Articles, Dense: m.unit(), Filter: out, Limit: 10}, {Of: Sections, Dense: m.unit(), Filter: out, Limit: 10}})
+			if err != nil || len(hits[0]) != want || len(hits[1]) != want || len(hits[2]) != 3-want || len(hits[3]) != 3-want {
+				t.Errorf("%s: finds %v, %v, want %d and without them %d", id, hits, err, want, 3-want)
+			}
+			for want, f := range map[int]news.Filter{want: in, 3 - want: out} {
+				if listed, _, err := s.List(t.Context(), f, 10, ""); err != nil || len(listed) != want {
+					t.Errorf("%s: lists %d articles, %v, want %d", id, len(listed), err, want)
+				}
+			}
+		}
+	})
+}
+
 func TestStoryFilters(t *testing.T) {
 	eachBackend(t, func(t *testing.T, e *env) {
 		s := e.open(t)

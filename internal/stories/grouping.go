@@ -57,13 +57,13 @@ func (c *comparer) weigh(a *store.Stored) *score.Weighted {
 
 // logit returns the mean logit between two sets of articles.
 func (c *comparer) logit(as, bs []*store.Stored) float64 {
-	sum := 0.0
+	mean, n := 0.0, float64(len(as)*len(bs))
 	for _, a := range as {
 		for _, b := range bs {
-			sum += c.State.Logit(score.Compare(c.weigh(a), c.weigh(b)))
+			mean += c.State.Logit(score.Compare(c.weigh(a), c.weigh(b))) / n
 		}
 	}
-	return sum / float64(len(as)*len(bs))
+	return mean
 }
 
 // within returns the mean logit between articles, 0 if there is one.

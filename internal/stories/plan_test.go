@@ -237,7 +237,7 @@ func (w *world) anyGrouping(t *rapid.T, arrival string) (*Grouping, Surroundings
 			g.Groups = append(g.Groups, group)
 		}
 	}
-	if topic := rapid.SampledFrom(append(slices.Sorted(maps.Keys(w.topics)), "")).Draw(t, "topic"); topic != "" && w.topics[topic].Level == news.LevelTopic {
+	if topic := rapid.SampledFrom(append(slices.Sorted(maps.Keys(w.topics)), "")).Draw(t, "topic"); topic != "" && w.topics[topic].Level == news.LevelTopic && w.topics[topic].MergedInto == "" {
 		g.TopicID = topic
 	}
 	return g, s

@@ -2,16 +2,18 @@ package stories
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"throughline/internal/news"
+	"throughline/internal/store"
 )
 
 // WatchRequest selects the events of a watch.
 type WatchRequest struct {
 	After     int64    // sequence number of the last event seen; 0: from the beginning
-	StoryIDs  []string // only events that name one of these stories; empty: all
+	StoryIDs  []string // only events that name one of these stories, or what they were merged into; empty: all
 	StopAtEnd bool     // end after the last event instead of waiting for more
 }
 
@@ -24,7 +26,17 @@ const watchPoll = 2 * time.Second
 // Watch calls fn for every event after req.After, in order, and waits for new ones until ctx ends;
 // then it returns the error of ctx. An error of fn ends the watch and is returned unchanged.
 func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(news.LedgerEvent) error) error {
-	after := req.After
+	after, ids := req.After, slices.Clone(req.StoryIDs)
+	if after > 0 { // the merges before are not seen
+		for _, id := range req.StoryIDs {
+			switch heir, err := store.ResolveStory(ctx, e.cfg.Stories, id, store.WithNothing); {
+			case err == nil:
+				ids = append(ids, heir.ID)
+			case !errors.Is(err, store.ErrNotFound):
+				return err
+			}
+		}
+	}
 	poll := time.NewTicker(watchPoll)
 	defer poll.Stop()
 	for {
@@ -35,8 +47,11 @@ func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(news.Ledge
 		}
 		for _, event := range events {
 			after = event.Sequence
-			if len(req.StoryIDs) > 0 && !concerns(event, req.StoryIDs) {
+			if len(ids) > 0 && !concerns(event, ids) {
 				continue
+			}
+			if event.Kind == news.Merged && len(ids) > 0 && !slices.Contains(ids, event.ID) {
+				ids = append(ids, event.ID)
 			}
 			if err := fn(event); err != nil {
 				return err
