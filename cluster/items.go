@@ -165,8 +165,8 @@ func (s *sums) similarity(a, b int32, at spread) float32 {
 	return float32(dot/(float64(s.size[a])*float64(s.size[b])) + float64(s.offset))
 }
 
-// join adds cluster b to cluster a.
-func (s *sums) join(a, b int32) {
+// join adds cluster b to cluster a. room is scratch space.
+func (s *sums) join(a, b int32, room *vector.Sparse) {
 	if s.dense.Rows > 0 {
 		x, y := s.dense.Row(int(a)), s.dense.Row(int(b))
 		for d, v := range y[:len(x)] {
@@ -174,34 +174,41 @@ func (s *sums) join(a, b int32) {
 		}
 	}
 	if s.sparse != nil {
-		s.sparse[a] = s.added(s.sparse[a], s.sparse[b])
+		s.add(room, s.sparse[a], s.sparse[b])
+		x := s.sparse[a]
+		if n := len(room.Terms); n > cap(x.Terms) || n > cap(x.Weights) { // with room for the next ones
+			x = vector.Sparse{Terms: make([]uint32, 0, n+n/4), Weights: make([]float32, 0, n+n/4)}
+		}
+		s.sparse[a] = vector.Sparse{Terms: append(x.Terms[:0], room.Terms...), Weights: append(x.Weights[:0], room.Weights...)}
 		s.sparse[b] = vector.Sparse{}
 	}
 	s.size[a] += s.size[b]
 }
 
-// added returns the sum of the sparse vectors of two clusters that are joined.
-func (s *sums) added(a, b vector.Sparse) vector.Sparse {
+// add sets sum to the sum of the sparse vectors of two clusters that are joined.
+func (s *sums) add(sum *vector.Sparse, a, b vector.Sparse) {
 	room := len(a.Terms) + len(b.Terms)
-	sum := vector.Sparse{Terms: make([]uint32, 0, room), Weights: make([]float32, 0, room)}
-	add := func(t uint32, w float32) { sum.Terms, sum.Weights = append(sum.Terms, t), append(sum.Weights, w) }
-	i, j := 0, 0
+	terms, weights := slices.Grow(sum.Terms[:0], room)[:room], slices.Grow(sum.Weights[:0], room)[:room]
+	i, j, n := 0, 0, 0
 	for i < len(a.Terms) && j < len(b.Terms) {
 		switch t, u := a.Terms[i], b.Terms[j]; {
 		case t < u:
-			add(t, a.Weights[i])
-			i++
+			terms[n], weights[n] = t, a.Weights[i]
+			i, n = i+1, n+1
 		case u < t:
-			add(u, b.Weights[j])
-			j++
+			terms[n], weights[n] = u, b.Weights[j]
+			j, n = j+1, n+1
 		default:
 			if s.having[t].Add(-1) > 1 {
-				add(t, a.Weights[i]+b.Weights[j])
+				terms[n], weights[n] = t, a.Weights[i]+b.Weights[j]
+				n++
 			}
 			i, j = i+1, j+1
 		}
 	}
-	sum.Terms, sum.Weights = append(sum.Terms, a.Terms[i:]...), append(sum.Weights, a.Weights[i:]...)
-	sum.Terms, sum.Weights = append(sum.Terms, b.Terms[j:]...), append(sum.Weights, b.Weights[j:]...)
-	return sum
+	copy(weights[n:], a.Weights[i:])
+	n += copy(terms[n:], a.Terms[i:])
+	copy(weights[n:], b.Weights[j:])
+	n += copy(terms[n:], b.Terms[j:])
+	sum.Terms, sum.Weights = terms[:n], weights[:n]
 }

@@ -120,12 +120,11 @@ func (s *search) prepare() {
 			sample = append(sample, max(x, -x)*s.norms[i])
 		}
 	}
-	slices.Sort(sample)
 	if len(sample) > 0 {
-		s.limit = sample[(len(sample)-1)*9999/10000]
-	}
-	if s.limit == 0 && len(sample) > 0 {
-		s.limit = max(sample[len(sample)-1], 1e-3)
+		s.limit = greatest(sample, len(sample)-(len(sample)-1)*9999/10000)
+		if s.limit == 0 {
+			s.limit = max(slices.Max(sample), 1e-3)
+		}
 	}
 	s.rows = make([]int32, 0, s.Rows)
 	for i, norm := range s.norms {

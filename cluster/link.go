@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"sync/atomic"
+
+	"throughline/cluster/vector"
 )
 
 // LinkOptions adjusts Link.
@@ -180,6 +182,7 @@ type scratch struct {
 	list   []candidate
 	keys   []uint64
 	spread spread
+	sum    vector.Sparse
 	found  []int32 // clusters with a candidate that was joined
 	losing []int32 // those of them that may lose a candidate to the bound
 	long   bool    // some list is longer than the bound
@@ -303,9 +306,9 @@ func (l *linkage) round(ctx context.Context) (int, error) {
 		l.lowest[p.a] = l.lowest[first]
 		l.node[p.a] = int32(l.n + len(l.merges) - 1)
 	}
-	err := parallel(ctx, l.workers, len(l.pairs), grain, func(_, from, to int) {
+	err := parallel(ctx, l.workers, len(l.pairs), grain, func(worker, from, to int) {
 		for _, p := range l.pairs[from:to] {
-			l.join(p.a, p.b)
+			l.join(p.a, p.b, &l.scratch[worker].sum)
 		}
 	})
 	if err != nil {

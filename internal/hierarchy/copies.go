@@ -24,6 +24,9 @@ func copies(ws []*score.Weighted, g *cluster.Graph, story []int32) []int32 {
 		if story[i] < 0 || story[i] != story[j] {
 			continue
 		}
+		if _, copied := score.SameText(ws[i], ws[j]); !copied {
+			continue
+		}
 		if s := score.Compare(ws[i], ws[j]); s.Copy {
 			pairs = append(pairs, pair{i, j, s.Verbatim})
 		}
