@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -47,7 +48,7 @@ func KNNSparse(ctx context.Context, rows []vector.Sparse, opts KNNOptions) (*Gra
 	readers := make([]*reader, opts.Workers)
 	err = parallel(ctx, opts.Workers, n, 64, func(worker, from, to int) {
 		if readers[worker] == nil {
-			readers[worker] = &reader{index: x, scores: make([]float32, n)}
+			readers[worker] = &reader{index: x, scores: make([]float32, n), spread: make([]float32, len(x.most))}
 		}
 		for i := from; i < to; i++ {
 			if x.norms[i] != 0 && !x.copied[i] {
@@ -78,11 +79,11 @@ type index struct {
 	copied []bool    // by row: it is equal to the first of a group and not searched
 	signed bool      // some weight is negative, so that a term can lower a score
 
-	number map[uint32]int32 // by term: its index below
-	offset []int32          // by term: where its postings begin
-	most   []float32        // by term: the greatest magnitude of its weight in a unit row
-	row    []int32          // by posting
-	weight []float32        // by posting: in the unit row
+	numbered []vector.Sparse // the rows, with the numbers of terms
+	offset   []int32         // by term: where its postings begin
+	most     []float32       // by term: the greatest magnitude of its weight in a unit row
+	row      []int32         // by posting
+	weight   []float32       // by posting: in the unit row
 
 	ids     []int32 // k neighbours of every row, best first, -1 for none
 	weights []float32
@@ -128,38 +129,44 @@ func (x *index) cosine(i, j int32) float32 {
 	return min(1, max(-1, x.rows[i].Dot(x.rows[j])*x.norms[i]*x.norms[j]))
 }
 
-// build makes the postings of all rows that are searched, ordered by row.
+// build numbers the terms, in their order, and makes the postings of all rows that are searched,
+// ordered by row.
 func (x *index) build() {
-	x.number = map[uint32]int32{}
-	var counts []int32
-	for i, s := range x.rows {
-		if x.copied[i] {
-			continue
-		}
+	number, size := make(map[uint32]uint32), 0
+	for _, s := range x.rows {
+		size += len(s.Terms)
 		for _, t := range s.Terms {
-			at, ok := x.number[t]
-			if !ok {
-				at = int32(len(counts))
-				x.number[t] = at
-				counts = append(counts, 0)
-			}
-			counts[at]++
+			number[t] = 0
 		}
 	}
-	x.offset = make([]int32, len(counts)+1)
-	for t, c := range counts {
-		x.offset[t+1] = x.offset[t] + c
+	for i, t := range slices.Sorted(maps.Keys(number)) {
+		number[t] = uint32(i)
 	}
-	x.most = make([]float32, len(counts))
-	x.row = make([]int32, x.offset[len(counts)])
+	x.numbered = make([]vector.Sparse, len(x.rows))
+	x.offset = make([]int32, len(number)+1)
+	terms := make([]uint32, 0, size)
+	for i, s := range x.rows {
+		from := len(terms)
+		for _, t := range s.Terms {
+			terms = append(terms, number[t])
+			if !x.copied[i] {
+				x.offset[number[t]+1]++
+			}
+		}
+		x.numbered[i] = vector.Sparse{Terms: terms[from:], Weights: s.Weights}
+	}
+	for t := 1; t < len(x.offset); t++ {
+		x.offset[t] += x.offset[t-1]
+	}
+	x.most = make([]float32, len(number))
+	x.row = make([]int32, x.offset[len(number)])
 	x.weight = make([]float32, len(x.row))
 	next := slices.Clone(x.offset)
-	for i, s := range x.rows {
+	for i, s := range x.numbered {
 		if x.copied[i] {
 			continue
 		}
-		for e, term := range s.Terms {
-			t := x.number[term]
+		for e, t := range s.Terms {
 			w := s.Weights[e] * x.norms[i]
 			x.row[next[t]], x.weight[next[t]] = int32(i), w
 			x.most[t] = max(x.most[t], w, -w)
@@ -173,6 +180,7 @@ func (x *index) build() {
 type reader struct {
 	*index
 	scores  []float32 // by row: the sum of the terms read so far; zero between calls
+	spread  []float32 // by term: its weight in the row; zero between calls
 	met     []int32   // rows with a score
 	sorted  []float32 // scratch space
 	queries []query
@@ -180,19 +188,24 @@ type reader struct {
 
 // query is a term of the row whose neighbours are searched.
 type query struct {
-	term   int32
+	term   uint32
 	weight float32
 }
 
 // costly is the number of postings from which checking whether a term must be read is worth it.
 const costly = 256
 
+// rescoreCost is the time to score one row anew, in postings that could be read instead. Each term
+// that is read leaves fewer rows to score anew.
+const rescoreCost = 16
+
 func (r *reader) find(i int32) {
-	s := r.rows[i]
+	s := r.numbered[i]
 	r.queries = r.queries[:0]
 	var left float32 // an upper bound of what the unread terms can add
 	for e, term := range s.Terms {
-		q := query{r.number[term], s.Weights[e] * r.norms[i]}
+		r.spread[term] = s.Weights[e]
+		q := query{term, s.Weights[e] * r.norms[i]}
 		r.queries = append(r.queries, q)
 		left += r.bound(q)
 	}
@@ -201,8 +214,10 @@ func (r *reader) find(i int32) {
 	})
 	r.met = r.met[:0]
 	for _, q := range r.queries {
-		if r.length(q.term) > costly && left < r.floor(left) {
-			break
+		if n := r.length(q.term); n > costly {
+			if floor := r.floor(left); left < floor && n > rescoreCost*r.above(floor-left-slack) {
+				break
+			}
 		}
 		from, to := r.offset[q.term], r.offset[q.term+1]
 		for p := from; p < to; p++ {
@@ -219,9 +234,22 @@ func (r *reader) find(i int32) {
 		left -= r.bound(q)
 	}
 	r.choose(i, max(left, 0))
+	for _, term := range s.Terms {
+		r.spread[term] = 0
+	}
 }
 
-func (r *reader) length(term int32) int32 { return r.offset[term+1] - r.offset[term] }
+// above returns how many rows have a score of at least bar.
+func (r *reader) above(bar float32) (n int32) {
+	for _, j := range r.met {
+		if r.scores[j] >= bar {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *reader) length(term uint32) int32 { return r.offset[term+1] - r.offset[term] }
 
 func (r *reader) bound(q query) float32 { return max(q.weight, -q.weight) * r.most[q.term] }
 
@@ -256,7 +284,9 @@ func (r *reader) choose(i int32, left float32) {
 	count := 0
 	for _, j := range r.met {
 		if score := r.scores[j]; j != i && score >= bar {
-			w := r.cosine(min(i, j), max(i, j))
+			// The same bits as cosine.
+			a, b := min(i, j), max(i, j)
+			w := min(1, max(-1, r.numbered[j].DotSpread(r.spread)*r.norms[a]*r.norms[b]))
 			if r.opts.keeps(w) {
 				count = insert(ids, weights, count, j, w)
 			}
