@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -87,23 +86,16 @@ func sumsOf(it Items) *sums {
 // number numbers the terms of the sparse vectors, in their order, and leaves out those of one
 // vector.
 func (s *sums) number() {
-	counts := make(map[uint32]int32)
-	for _, row := range s.sparse {
-		for _, t := range row.Terms {
-			counts[t]++
-		}
-	}
-	maps.DeleteFunc(counts, func(_ uint32, n int32) bool { return n == 1 })
+	table, counts := numberTerms(s.sparse, 2)
 	s.having = make([]atomic.Int32, len(counts))
-	for i, t := range slices.Sorted(maps.Keys(counts)) {
-		s.having[i].Store(counts[t])
-		counts[t] = int32(i)
+	for t, n := range counts {
+		s.having[t].Store(n)
 	}
 	for i, row := range s.sparse {
 		kept := vector.Sparse{Terms: row.Terms[:0], Weights: row.Weights[:0]}
 		for k, t := range row.Terms {
-			if number, ok := counts[t]; ok {
-				kept.Terms, kept.Weights = append(kept.Terms, uint32(number)), append(kept.Weights, row.Weights[k])
+			if number, ok := table.number(t); ok {
+				kept.Terms, kept.Weights = append(kept.Terms, number), append(kept.Weights, row.Weights[k])
 			}
 		}
 		s.sparse[i] = kept

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 
@@ -132,25 +131,21 @@ func (x *index) cosine(i, j int32) float32 {
 // build numbers the terms, in their order, and makes the postings of all rows that are searched,
 // ordered by row.
 func (x *index) build() {
-	number, size := make(map[uint32]uint32), 0
-	for _, s := range x.rows {
-		size += len(s.Terms)
-		for _, t := range s.Terms {
-			number[t] = 0
-		}
-	}
-	for i, t := range slices.Sorted(maps.Keys(number)) {
-		number[t] = uint32(i)
+	table, counts := numberTerms(x.rows, 1)
+	size := 0
+	for _, n := range counts {
+		size += int(n)
 	}
 	x.numbered = make([]vector.Sparse, len(x.rows))
-	x.offset = make([]int32, len(number)+1)
+	x.offset = make([]int32, len(counts)+1)
 	terms := make([]uint32, 0, size)
 	for i, s := range x.rows {
 		from := len(terms)
 		for _, t := range s.Terms {
-			terms = append(terms, number[t])
+			number, _ := table.number(t)
+			terms = append(terms, number)
 			if !x.copied[i] {
-				x.offset[number[t]+1]++
+				x.offset[number+1]++
 			}
 		}
 		x.numbered[i] = vector.Sparse{Terms: terms[from:], Weights: s.Weights}
@@ -158,8 +153,8 @@ func (x *index) build() {
 	for t := 1; t < len(x.offset); t++ {
 		x.offset[t] += x.offset[t-1]
 	}
-	x.most = make([]float32, len(number))
-	x.row = make([]int32, x.offset[len(number)])
+	x.most = make([]float32, len(counts))
+	x.row = make([]int32, x.offset[len(counts)])
 	x.weight = make([]float32, len(x.row))
 	next := slices.Clone(x.offset)
 	for i, s := range x.numbered {
