@@ -161,6 +161,8 @@ type Pipeline struct {
 	cfg   Config
 	limit chunk.Limit
 	busy  keyLock // ids of articles that are being ingested or deleted
+
+	outlets outlets
 }
 
 // NewPipeline makes a pipeline. The embedding space limits the length of a section.
@@ -171,7 +173,7 @@ func NewPipeline(cfg Config) (*Pipeline, error) {
 	if cfg.BatchSections <= 0 {
 		cfg.BatchSections = 96
 	}
-	return &Pipeline{cfg: cfg, limit: chunk.LimitFor(cfg.Embedder), busy: keyLock{held: make(map[string]chan struct{})}}, nil
+	return &Pipeline{cfg: cfg, limit: chunk.LimitFor(cfg.Embedder), busy: keyLock{held: make(map[string]chan struct{})}, outlets: outlets{of: make(map[string]*outlet)}}, nil
 }
 
 // Put takes one article in, and if there is a Filer waits until it is filed.
@@ -227,7 +229,7 @@ func (p *Pipeline) erase(ctx context.Context, id string) (*store.Stored, error) 
 // nothing: everything is stored.
 func (p *Pipeline) Run(ctx context.Context, items iter.Seq2[news.Valid, error], opts Options) (Summary, error) {
 	started := p.cfg.Now()
-	r := &run{Pipeline: p, opts: opts, outlets: make(map[string]*outlet)}
+	r := &run{Pipeline: p, opts: opts}
 	err := r.run(ctx, items)
 	err = cmp.Or(err, r.waitFiled(ctx))
 	r.summary.Took = p.cfg.Now().Sub(started)

@@ -22,7 +22,6 @@ type run struct {
 	*Pipeline
 	opts    Options
 	summary Summary
-	outlets map[string]*outlet            // by source
 	filed   []func(context.Context) error // wait for filing, of each commit
 }
 

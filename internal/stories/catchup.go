@@ -38,11 +38,18 @@ func (c *changes) note(p *store.Plan) {
 	}
 }
 
-// beginArranging begins to list what changes while an arrangement is made.
-func (e *Engine) beginArranging() {
+// beginArranging begins to list what changes while an arrangement is made. It waits for the lock of
+// writers: a plan that is being written would be neither on the list nor wholly in what is read.
+func (e *Engine) beginArranging(ctx context.Context) error {
+	unlock, err := e.write(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.since, e.unarranged.articles = newChanges(), 0
+	return nil
 }
 
 // endArranging ends the list. What is on it has not been arranged.

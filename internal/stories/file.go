@@ -41,7 +41,8 @@ func (e *Engine) fileBatch(ctx context.Context, ids []string) (err error) {
 	if err != nil {
 		return err
 	}
-	st := newComparer(e.cfg.States.Current(), read, e.cfg.Workers)
+	st := e.memory.comparer(e.cfg.States.Current())
+	st.weighAll(read, e.cfg.Workers)
 	neighbors := make([][]neighbor, len(arrivals))
 	var compare sync.WaitGroup
 	for i, a := range arrivals {

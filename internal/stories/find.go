@@ -40,7 +40,7 @@ func (e *Engine) Find(ctx context.Context, draft news.Valid, n int) (*Found, err
 	if err != nil {
 		return nil, err
 	}
-	c := newComparer(st, nil, 1)
+	c := &comparer{st, make(map[string]*score.Weighted)}
 	g, err := groupNear(ctx, from, c, seed, c.neighbors(seed, near[0]), near[0])
 	if err != nil {
 		return nil, err

@@ -32,17 +32,16 @@ type comparer struct {
 	weighted map[string]*score.Weighted
 }
 
-// newComparer weights articles on some goroutines; 0: as many as there are cores.
-func newComparer(st *score.State, articles []*store.Stored, workers int) *comparer {
-	c := &comparer{st, make(map[string]*score.Weighted, len(articles))}
+// weighAll weights articles on some goroutines; 0: as many as there are cores.
+func (c *comparer) weighAll(articles []*store.Stored, workers int) {
+	articles = slices.DeleteFunc(slices.Clone(articles), func(a *store.Stored) bool { return c.weighted[a.Article.ID] != nil })
 	fs := make([]score.Features, len(articles))
 	for i, a := range articles {
 		fs[i] = a.Features()
 	}
-	for i, w := range st.WeighAll(fs, workers) {
+	for i, w := range c.WeighAll(fs, workers) {
 		c.weighted[articles[i].Article.ID] = w
 	}
-	return c
 }
 
 func (c *comparer) weigh(a *store.Stored) *score.Weighted {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"throughline/internal/score"
 	"throughline/internal/store"
 )
 
@@ -29,8 +30,8 @@ func (s stored) members(ctx context.Context, storyID, but string, n int) ([]*sto
 }
 
 // mostRemembered is the most articles that a memory holds. With 384 dimensions and 150 words each
-// takes about 5 kB.
-const mostRemembered = 10_000
+// takes about 10 kB.
+const mostRemembered = 6000
 
 // mostListed is the number of articles on the lists of stories from which new lists are begun. An
 // id takes some 200 bytes.
@@ -48,7 +49,9 @@ type memory struct {
 	lists    map[string][]string      // the articles of a story in the order of a scan
 	in       map[string]string        // the story on whose list an article is
 	from     Stories
-	stories  map[string]*store.Story // with dense vectors; nil: not stored
+	stories  map[string]*store.Story    // with dense vectors; nil: not stored
+	weighted map[string]*score.Weighted // the articles by id, weighted by state; some are missing
+	state    *score.State
 }
 
 func newMemory(articles Articles, from Stories, most int) *memory {
@@ -62,6 +65,15 @@ func (m *memory) clear() {
 	m.articles, m.recent = make(map[string]*list.Element), list.New()
 	m.lists, m.in = make(map[string][]string), make(map[string]string)
 	m.stories = make(map[string]*store.Story)
+	m.weighted = make(map[string]*score.Weighted)
+}
+
+// comparer returns a comparer of the articles that are remembered.
+func (m *memory) comparer(st *score.State) *comparer {
+	if m.state != st {
+		m.state, m.weighted = st, make(map[string]*score.Weighted, len(m.weighted))
+	}
+	return &comparer{st, m.weighted}
 }
 
 // trim forgets what was used least, down to its limits. What has not been written yet must be
@@ -145,6 +157,7 @@ func (m *memory) members(ctx context.Context, storyID, but string, n int) ([]*st
 
 // remember keeps an article as it is stored.
 func (m *memory) remember(a *store.Stored) {
+	delete(m.weighted, a.Article.ID) // its text may have changed
 	if at := m.articles[a.Article.ID]; at != nil {
 		at.Value = a
 		m.recent.MoveToFront(at)
@@ -165,6 +178,7 @@ func (m *memory) forget(id string) {
 func (m *memory) drop(at *list.Element) {
 	a := m.recent.Remove(at).(*store.Stored)
 	delete(m.articles, a.Article.ID)
+	delete(m.weighted, a.Article.ID)
 }
 
 // refile moves an article to the list of a story.

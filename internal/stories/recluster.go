@@ -76,7 +76,9 @@ func (e *Engine) arrange(ctx context.Context, opts ReclusterOptions, progress Pr
 		return nil, ctx.Err()
 	}
 	started, extent := e.cfg.Now(), e.cfg.States.Extent()
-	e.beginArranging()
+	if err := e.beginArranging(ctx); err != nil {
+		return nil, err
+	}
 	defer func() { e.endArranging(e.cfg.Now().Sub(started), err) }()
 	found, err := e.find(ctx, opts, progress)
 	if err != nil {
