@@ -47,44 +47,72 @@ func BenchmarkPut(b *testing.B) {
 	for _, n := range []int{2000, 20_000, 200_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			const more = 20_000
-			p, articles := filled(b, n, more)
+			p, articles := filled(b, scoretest.News(1, n+more), n)
 			next := atomic.Int64{}
 			for name, wait := range map[string]time.Duration{"ack": 50 * time.Millisecond, "filed": ingest.UntilFiled} {
-				b.Run(name, func(b *testing.B) {
-					var wg sync.WaitGroup
-					times := make([]time.Duration, b.N)
-					var at atomic.Int64
-					b.ReportAllocs()
-					b.ResetTimer()
-					for range 8 {
-						wg.Go(func() {
-							for i := int(at.Add(1)) - 1; i < b.N; i = int(at.Add(1)) - 1 {
-								began := time.Now()
-								a := articles[next.Add(1)-1]
-								one := func(yield func(news.Valid, error) bool) { yield(a, nil) }
-								if _, err := p.Ingest.Run(b.Context(), one, ingest.Options{File: true, Wait: wait}); err != nil {
-									b.Error(err)
-								}
-								times[i] = time.Since(began)
-							}
-						})
-					}
-					wg.Wait()
-					b.StopTimer()
-					slices.Sort(times)
-					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "articles/s")
-					b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "p50-ms")
-					b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
-				})
+				b.Run(name, func(b *testing.B) { put(b, p, articles, &next, wait) })
 			}
 		})
 	}
 }
 
-// filled returns a store in a file with n articles that are arranged, and more that are not stored.
-func filled(b *testing.B, n, more int) (*producttest.Product, []news.Valid) {
+// BenchmarkPutIntoOneStory is BenchmarkPut of articles of one event, of which so many are stored.
+func BenchmarkPutIntoOneStory(b *testing.B) {
+	for _, n := range []int{50, 5000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			const more = 2000
+			samples := scoretest.News(1, 600)
+			event := samples[len(samples)-6:] // the last ones are in stories
+			var all []scoretest.Sample
+			for i := range n + more {
+				s := event[i%len(event)]
+				s.Article.ID, s.Article.Title = fmt.Sprintf("e%05d", i), fmt.Sprint(event[0].Article.Title, " ", i)
+				s.Article.Published, s.Dense = event[0].Article.Published, event[0].Dense
+				s.Article.Sections = slices.Concat(event[0].Article.Sections, s.Article.Sections[:1])
+				all = append(all, s)
+			}
+			p, articles := filled(b, all, n)
+			put(b, p, articles, new(atomic.Int64), ingest.UntilFiled)
+			found, err := p.Stories.List(b.Context(), stories.ListRequest{Order: stories.Largest})
+			if err != nil || len(found) == 0 || found[0].Articles < (n+b.N)/2 {
+				b.Fatalf("%v, no story has half of %d articles", err, n+b.N)
+			}
+		})
+	}
+}
+
+// put stores articles from eight callers.
+func put(b *testing.B, p *producttest.Product, articles []news.Valid, next *atomic.Int64, wait time.Duration) {
 	b.Helper()
-	samples := scoretest.News(1, n+more)
+	var wg sync.WaitGroup
+	times := make([]time.Duration, b.N)
+	var at atomic.Int64
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range 8 {
+		wg.Go(func() {
+			for i := int(at.Add(1)) - 1; i < b.N; i = int(at.Add(1)) - 1 {
+				began := time.Now()
+				a := articles[next.Add(1)-1]
+				one := func(yield func(news.Valid, error) bool) { yield(a, nil) }
+				if _, err := p.Ingest.Run(b.Context(), one, ingest.Options{File: true, Wait: wait}); err != nil {
+					b.Error(err)
+				}
+				times[i] = time.Since(began)
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	slices.Sort(times)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "articles/s")
+	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// filled returns a store in a file with n articles that are arranged, and the others.
+func filled(b *testing.B, samples []scoretest.Sample, n int) (*producttest.Product, []news.Valid) {
+	b.Helper()
 	rand.New(rand.NewPCG(1, 1)).Shuffle(len(samples), func(i, j int) { samples[i], samples[j] = samples[j], samples[i] })
 	model, valid := &made{make(map[string][]float32)}, make([]news.Valid, len(samples))
 	for i, s := range samples {

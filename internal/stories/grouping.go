@@ -12,8 +12,8 @@ import (
 
 const (
 	// nearArticles is the number of articles that are asked for around an arrival, by vector and by
-	// words each.
-	nearArticles = 40
+	// words each, as many as an arrangement has candidates. More are slower and no better.
+	nearArticles = 20
 	// nearStories and nearOneOffs are the most stories and one-offs that an arrival is linked with.
 	nearStories, nearOneOffs = 8, 16
 	// takenApart is the most articles of a story that are linked one by one. A larger story is
