@@ -182,7 +182,7 @@ func (c *clusterService) WatchStories(in *throughlinev1.WatchStoriesRequest, str
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	defer context.AfterFunc(c.server.draining, cancel)()
-	request := stories.WatchRequest{After: in.GetAfterSequence(), StoryIDs: in.GetStoryIds(), StopAtEnd: in.GetStopAtEnd()}
+	request := stories.WatchRequest{After: in.GetAfterSequence(), StoryIDs: in.GetStoryIds(), StopAtEnd: in.GetStopAtEnd(), Topics: in.GetIncludeTopics()}
 	err = engine.Watch(ctx, request, func(e news.LedgerEvent) error {
 		return stream.Send(&throughlinev1.WatchStoriesResponse{Event: fromEvent(e)})
 	})

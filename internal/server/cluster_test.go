@@ -192,7 +192,7 @@ func TestMergedTopic(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(related.GetResults(), func(r *throughlinev1.RelatedResult) bool { return r.GetStoryId() == fire }) {
 		t.Errorf("related %v, %v", related, err)
 	}
-	stream, err := s.clusters.WatchStories(ctx, &throughlinev1.WatchStoriesRequest{AfterSequence: 7, StopAtEnd: true})
+	stream, err := s.clusters.WatchStories(ctx, &throughlinev1.WatchStoriesRequest{AfterSequence: 7, StopAtEnd: true, IncludeTopics: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,10 +259,13 @@ func TestWatchStories(t *testing.T) {
 			got = append(got, e.GetEvent().GetSequence())
 		}
 	}
-	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true}); !slices.Equal(got, []int64{1, 2, 3, 4, 5, 6, 7}) {
+	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true}); !slices.Equal(got, []int64{1, 2, 3}) {
+		t.Errorf("of stories: %v", got)
+	}
+	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, IncludeTopics: true}); !slices.Equal(got, []int64{1, 2, 3, 4, 5, 6, 7}) {
 		t.Errorf("all: %v", got)
 	}
-	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, AfterSequence: 5}); !slices.Equal(got, []int64{6, 7}) {
+	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, AfterSequence: 5, IncludeTopics: true}); !slices.Equal(got, []int64{6, 7}) {
 		t.Errorf("after 5: %v", got)
 	}
 	if got := read(&throughlinev1.WatchStoriesRequest{StopAtEnd: true, StoryIds: []string{soup}}); !slices.Equal(got, []int64{3}) {

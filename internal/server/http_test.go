@@ -202,7 +202,7 @@ func TestStreamsOverHTTP(t *testing.T) {
 	if lines = jsonLines(t, body); code != 200 || len(lines) != 2 || lines[0]["response"] == nil || lines[1]["status"] == nil {
 		t.Errorf("%d %s", code, body)
 	}
-	code, _, body = exchange(t, "GET", s.http+"/v1/stories:watch?stop_at_end=true&afterSequence=6", "")
+	code, _, body = exchange(t, "GET", s.http+"/v1/stories:watch?stop_at_end=true&afterSequence=2", "")
 	if lines = jsonLines(t, body); code != 200 || len(lines) != 1 {
 		t.Errorf("%d %s", code, body)
 	}

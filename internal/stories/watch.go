@@ -14,6 +14,7 @@ import (
 type WatchRequest struct {
 	After     int64    // sequence number of the last event seen; 0: from the beginning
 	StoryIDs  []string // only events that name one of these stories, or what they were merged into; empty: all
+	Topics    bool     // the events of topics and themes too
 	StopAtEnd bool     // end after the last event instead of waiting for more
 }
 
@@ -47,10 +48,10 @@ func (e *Engine) Watch(ctx context.Context, req WatchRequest, fn func(news.Ledge
 		}
 		for _, event := range events {
 			after = event.Sequence
-			if len(ids) > 0 && !concerns(event, ids) {
+			if event.Level == "" && len(ids) > 0 && !concerns(event, ids) || event.Level != "" && !req.Topics {
 				continue
 			}
-			if event.Kind == news.Merged && len(ids) > 0 && !slices.Contains(ids, event.ID) {
+			if event.Level == "" && event.Kind == news.Merged && len(ids) > 0 && !slices.Contains(ids, event.ID) {
 				ids = append(ids, event.ID)
 			}
 			if err := fn(event); err != nil {

@@ -50,6 +50,14 @@ func TestWatch(t *testing.T) {
 	if got := h.watched(WatchRequest{StoryIDs: []string{"old"}}); len(got) < 9 || !slices.Equal(got[:3], []int64{11, 14, 17}) {
 		t.Errorf("of a story that was merged, and of what it was merged into: %v", got)
 	}
+	n := len(events)
+	h.must(h.store.Apply(context.Background(), &store.Plan{Events: []news.LedgerEvent{
+		{Kind: news.Created, Level: news.LevelTopic, ID: "t", Title: "T"}, {Kind: news.Deleted, ID: "s1"}}}))
+	for want, req := range map[int]WatchRequest{1: {After: int64(n)}, 2: {After: int64(n), Topics: true, StoryIDs: []string{"s1"}}} {
+		if got := h.watched(req); len(got) != want {
+			t.Errorf("%+v: %v, want %d", req, got, want)
+		}
+	}
 	stop := errors.New("enough")
 	if err := h.Watch(context.Background(), WatchRequest{}, func(e news.LedgerEvent) error {
 		if e.Sequence == 3 {
@@ -69,7 +77,7 @@ func TestWatchWaits(t *testing.T) {
 	defer cancel()
 	seen, ended := make(chan news.LedgerEvent), make(chan error, 1)
 	go func() {
-		ended <- h.Watch(ctx, WatchRequest{}, func(e news.LedgerEvent) error {
+		ended <- h.Watch(ctx, WatchRequest{Topics: true}, func(e news.LedgerEvent) error {
 			seen <- e
 			return nil
 		})

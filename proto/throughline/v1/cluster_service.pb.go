@@ -1311,11 +1311,13 @@ type WatchStoriesRequest struct {
 	// Start after this event; 0: from the beginning. A client that reconnects
 	// sends the number of the last event it saw.
 	AfterSequence int64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
-	// Only events that name one of these stories; empty: all, those of topics and
-	// themes too.
+	// Only events that name one of these stories, or a story that one of them was
+	// merged into; empty: all stories.
 	StoryIds []string `protobuf:"bytes,2,rep,name=story_ids,json=storyIds,proto3" json:"story_ids,omitempty"`
 	// End the stream after the last event instead of waiting for more.
-	StopAtEnd     bool `protobuf:"varint,3,opt,name=stop_at_end,json=stopAtEnd,proto3" json:"stop_at_end,omitempty"`
+	StopAtEnd bool `protobuf:"varint,3,opt,name=stop_at_end,json=stopAtEnd,proto3" json:"stop_at_end,omitempty"`
+	// The events of topics and themes too.
+	IncludeTopics bool `protobuf:"varint,4,opt,name=include_topics,json=includeTopics,proto3" json:"include_topics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1367,6 +1369,13 @@ func (x *WatchStoriesRequest) GetStoryIds() []string {
 func (x *WatchStoriesRequest) GetStopAtEnd() bool {
 	if x != nil {
 		return x.StopAtEnd
+	}
+	return false
+}
+
+func (x *WatchStoriesRequest) GetIncludeTopics() bool {
+	if x != nil {
+		return x.IncludeTopics
 	}
 	return false
 }
@@ -1988,11 +1997,12 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"topicLevel\x12\x19\n" +
 	"\btopic_id\x18\t \x01(\tR\atopicId\x12&\n" +
 	"\x0fother_topic_ids\x18\n" +
-	" \x03(\tR\rotherTopicIds\"\x8d\x01\n" +
+	" \x03(\tR\rotherTopicIds\"\xb4\x01\n" +
 	"\x13WatchStoriesRequest\x12.\n" +
 	"\x0eafter_sequence\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\rafterSequence\x12&\n" +
 	"\tstory_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bstoryIds\x12\x1e\n" +
-	"\vstop_at_end\x18\x03 \x01(\bR\tstopAtEnd\"I\n" +
+	"\vstop_at_end\x18\x03 \x01(\bR\tstopAtEnd\x12%\n" +
+	"\x0einclude_topics\x18\x04 \x01(\bR\rincludeTopics\"I\n" +
 	"\x14WatchStoriesResponse\x121\n" +
 	"\x05event\x18\x01 \x01(\v2\x1b.throughline.v1.LedgerEventR\x05event\"\x9b\x02\n" +
 	"\x10ReclusterRequest\x12\x17\n" +
