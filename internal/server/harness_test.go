@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,14 +65,7 @@ type product struct {
 	*producttest.Product
 	store    *storetest.Faults
 	embedder *embedtest.Hashed
-	clock    *clock
 }
-
-// clock is the time of the product.
-type clock struct{ ahead atomic.Int64 }
-
-func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
-func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // errOverloaded is an answer of the storage server after which nothing is tried again: overload by
 // this one request.
@@ -86,8 +78,8 @@ func empty(t testing.TB) *product {
 
 func assemble(t testing.TB, o producttest.Options) *product {
 	t.Helper()
-	p := &product{store: &storetest.Faults{}, embedder: &embedtest.Hashed{}, clock: &clock{}}
-	o.Faults, o.Embedder, o.Now = p.store, p.embedder, p.clock.now
+	p := &product{store: &storetest.Faults{}, embedder: &embedtest.Hashed{}}
+	o.Faults, o.Embedder = p.store, p.embedder
 	p.Product = producttest.New(t, o)
 	return p
 }

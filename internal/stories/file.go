@@ -78,7 +78,7 @@ func (e *Engine) planOne(ctx context.Context, st *comparer, id string, near []ne
 	if err != nil {
 		return nil, err
 	}
-	g, err := groupNear(ctx, e.memory, st, a, near, stored)
+	g, err := groupNear(ctx, e.memory, st, a, aroundOf(st, a, near, stored))
 	if err != nil {
 		return nil, err
 	}

@@ -41,12 +41,17 @@ func (e *Engine) Find(ctx context.Context, draft news.Valid, n int) (*Found, err
 		return nil, err
 	}
 	c := &comparer{st, make(map[string]*score.Weighted)}
-	g, err := groupNear(ctx, from, c, seed, c.neighbors(seed, near[0]), near[0])
+	around := aroundOf(c, seed, c.neighbors(seed, near[0]), near[0])
+	g, err := groupNear(ctx, from, c, seed, around)
+	if err != nil {
+		return nil, err
+	}
+	fits, err := fitsNear(ctx, from, c, seed, around)
 	if err != nil {
 		return nil, err
 	}
 	found := &Found{StoryID: g.storyID, State: st.Version}
-	closest := g.fits[:min(len(g.fits), max(n, 0))]
+	closest := fits[:min(len(fits), max(n, 0))]
 	ids := make([]string, len(closest))
 	for i, fit := range closest {
 		ids[i] = fit.storyID

@@ -107,7 +107,6 @@ type Grouping struct {
 	TopicID, ThemeID string
 
 	storyID string // most articles of the group of the arrival are in it; empty: they are in none
-	fits    []fit  // the stories near the arrival, best first
 }
 
 // Group is a group of articles that are one story.
@@ -132,24 +131,18 @@ type node struct {
 }
 
 // groupNear links an article anew with the stories and one-offs near it: by average linkage with
-// the threshold of the State, as Recluster links all articles. near has the articles near it,
-// compared with it, and stored has them as they are filed now. The cost depends on how many stories
+// the threshold of the State, as Recluster links all articles. The cost depends on how many stories
 // are near, not on how large they are.
-func groupNear(ctx context.Context, from source, st *comparer, a *store.Stored, near []neighbor, stored []*store.Stored) (*Grouping, error) {
-	around := surroundingsOf(st, a, near, stored)
-	g := &Grouping{Copies: around.copies, TopicID: around.topic, ThemeID: around.theme}
+func groupNear(ctx context.Context, from source, st *comparer, a *store.Stored, near around) (*Grouping, error) {
+	g := &Grouping{Copies: near.copies, TopicID: near.topic, ThemeID: near.theme}
 	nodes, apart := []node{{articles: []*store.Stored{a}}}, 0
-	for _, id := range around.stories {
+	for _, id := range near.stories {
+		if near.logits[id] < st.Threshold.Logit && id != a.Article.StoryID {
+			continue
+		}
 		members, err := from.members(ctx, id, a.Article.ID, store.MaxSampled)
 		if err != nil {
 			return nil, err
-		}
-		if len(members) == 0 {
-			continue
-		}
-		g.fits = append(g.fits, fit{id, st.logit([]*store.Stored{a}, members)})
-		if around.logits[id] < st.Threshold.Logit && id != a.Article.StoryID {
-			continue
 		}
 		if n := len(members); n > takenApart || apart+n > takenApartAll {
 			nodes = append(nodes, node{id, members, true})
@@ -160,20 +153,27 @@ func groupNear(ctx context.Context, from source, st *comparer, a *store.Stored, 
 			nodes = append(nodes, node{storyID: id, articles: []*store.Stored{m}})
 		}
 	}
-	slices.SortFunc(g.fits, func(a, b fit) int { return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.storyID, b.storyID)) })
-	for _, n := range around.oneOffs {
+	for _, n := range near.oneOffs {
 		nodes = append(nodes, node{articles: []*store.Stored{n}})
 	}
 	g.link(st, a, nodes)
 	return g, nil
 }
 
-func idsNear(near []neighbor) []string {
-	ids := make([]string, len(near))
-	for i, n := range near {
-		ids[i] = n.id
+// fitsNear returns how well an article fits the stories near it, best first.
+func fitsNear(ctx context.Context, from source, st *comparer, a *store.Stored, near around) ([]fit, error) {
+	var fits []fit
+	for _, id := range near.stories {
+		members, err := from.members(ctx, id, a.Article.ID, store.MaxSampled)
+		if err != nil {
+			return nil, err
+		}
+		if len(members) > 0 {
+			fits = append(fits, fit{id, st.logit([]*store.Stored{a}, members)})
+		}
 	}
-	return ids
+	slices.SortFunc(fits, func(a, b fit) int { return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.storyID, b.storyID)) })
+	return fits, nil
 }
 
 // around has what is near an arrival, nearest first.
@@ -185,8 +185,9 @@ type around struct {
 	topic, theme string
 }
 
-// surroundingsOf sorts the articles near an arrival by the stories and topics that they are in.
-func surroundingsOf(st *comparer, a *store.Stored, near []neighbor, stored []*store.Stored) around {
+// aroundOf sorts the articles near an arrival, compared with it, by the stories and topics that they
+// are in. stored has them as they are filed now.
+func aroundOf(st *comparer, a *store.Stored, near []neighbor, stored []*store.Stored) around {
 	byID := make(map[string]*store.Stored, len(stored))
 	for _, n := range stored {
 		byID[n.Article.ID] = n

@@ -247,10 +247,11 @@ func TestWindow(t *testing.T) {
 		in   string
 	}{
 		"by age":    {Window{Most: 9, Age: 30 * 24 * time.Hour}, day(-31), "a b c d e g"},
-		"by number": {Window{Most: 2, Age: 30 * 24 * time.Hour}, day(-10), "c d e g"},
+		"by number": {Window{Most: 3, Age: 30 * 24 * time.Hour}, day(-10), "c d e g"},
+		"one day":   {Window{Most: 1, Age: time.Hour}, day(900), "g"},
 	} {
-		got := c.w.since(now, all)
-		in := strings.Join(slices.Sorted(maps.Keys(inside(all, got))), " ")
+		latest, got := c.w.latest(now, all)
+		in := strings.Join(slices.Sorted(maps.Keys(withStories(latest, all))), " ")
 		if !got.Equal(c.want) || in != c.in {
 			t.Errorf("%s: since %v %s, want %v %s", name, got, in, c.want, c.in)
 		}

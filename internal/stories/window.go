@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"throughline/internal/news"
@@ -29,36 +30,30 @@ type aged struct {
 	storyID string
 }
 
-// since returns the time from which articles are arranged. Articles of the future, whose dates are
-// wrong, do not move it. In a store of old articles it counts from the newest.
-func (w Window) since(now time.Time, all []aged) time.Time {
-	times := make([]time.Time, 0, len(all))
+// latest returns the articles in the window, and the time from which they are. Articles of the
+// future, whose dates are wrong, do not move it. In a store of old articles it counts from the
+// newest.
+func (w Window) latest(now time.Time, all []aged) (in []aged, since time.Time) {
 	for _, a := range all {
-		if !a.at.After(now) {
-			times = append(times, a.at)
+		if !a.at.After(now) && a.at.After(since) {
+			since = a.at
 		}
 	}
-	if len(times) == 0 {
-		return time.Time{}
+	since = since.Add(-w.Age)
+	in = slices.DeleteFunc(slices.Clone(all), func(a aged) bool { return a.at.Before(since) })
+	if len(in) > w.Most {
+		slices.SortFunc(in, func(a, b aged) int { return cmp.Or(b.at.Compare(a.at), strings.Compare(a.id, b.id)) })
+		in = in[:w.Most]
+		since = in[w.Most-1].at
 	}
-	slices.SortFunc(times, func(a, b time.Time) int { return b.Compare(a) })
-	since := times[0].Add(-w.Age)
-	if len(times) > w.Most {
-		if last := times[max(w.Most, 1)-1]; last.After(since) {
-			since = last
-		}
-	}
-	return since
+	return in, since
 }
 
-// inside returns the articles from a time on, and those of their stories.
-func inside(all []aged, since time.Time) map[string]bool {
+// withStories returns the ids of some articles and of all in their stories.
+func withStories(some, all []aged) map[string]bool {
 	stories, in := make(map[string]bool), make(map[string]bool)
-	for _, a := range all {
-		if !a.at.Before(since) {
-			in[a.id] = true
-			stories[cmp.Or(a.storyID, a.id)] = true
-		}
+	for _, a := range some {
+		stories[cmp.Or(a.storyID, a.id)] = true
 	}
 	for _, a := range all {
 		if stories[cmp.Or(a.storyID, a.id)] {
@@ -92,15 +87,9 @@ func (e *Engine) windowInventory(ctx context.Context, w Window) (*Inventory, err
 	if err != nil {
 		return nil, err
 	}
-	inv.Since = w.since(e.cfg.Now(), all)
-	in := inside(all, inv.Since)
-	var ids []string
-	for _, a := range all {
-		if in[a.id] {
-			ids = append(ids, a.id)
-		}
-	}
-	slices.Sort(ids)
+	latest, since := w.latest(e.cfg.Now(), all)
+	inv.Since = since
+	ids := slices.Sorted(maps.Keys(withStories(latest, all)))
 	storyIDs := make(map[string]bool)
 	for page := range slices.Chunk(ids, storyPage) {
 		found, err := stored{e.cfg.Articles}.get(ctx, page)
