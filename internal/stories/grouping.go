@@ -185,8 +185,8 @@ type around struct {
 	topic, theme string
 }
 
-// aroundOf sorts the articles near an arrival, compared with it, by the stories and topics that they
-// are in. stored has them as they are filed now.
+// aroundOf sorts the articles near an arrival, compared with it, by the stories and topics that
+// they are in. stored has them as they are filed now.
 func aroundOf(st *comparer, a *store.Stored, near []neighbor, stored []*store.Stored) around {
 	byID := make(map[string]*store.Stored, len(stored))
 	for _, n := range stored {
