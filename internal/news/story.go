@@ -67,6 +67,18 @@ const (
 	Deleted EventKind = "deleted" // ID no longer exists
 )
 
+// Cause says why something happened to a story.
+type Cause string
+
+// The causes of events.
+const (
+	Filed    Cause = "filed"    // CauseArticleID arrived or changed
+	Gone     Cause = "gone"     // CauseArticleID was deleted
+	Arranged Cause = "arranged" // all articles, or the latest, were arranged anew
+	Repaired Cause = "repaired" // a write that had been interrupted was completed or taken back
+	Retitled Cause = "retitled" // a language model wrote a title
+)
+
 // LedgerEvent is one entry of the ledger. Events of topics and themes say what became of their ids
 // and titles, and not which articles they have.
 type LedgerEvent struct {
@@ -78,4 +90,7 @@ type LedgerEvent struct {
 	ArticleIDs []string
 	OtherIDs   []string // of the same level
 	Title      string
+	Cause      Cause // empty: written by an earlier version
+	// CauseArticleID is the article that the cause is about; empty: it is about none.
+	CauseArticleID string
 }

@@ -201,6 +201,13 @@ var (
 		news.Renamed: throughlinev1.StoryEventKind_STORY_EVENT_KIND_RENAMED,
 		news.Deleted: throughlinev1.StoryEventKind_STORY_EVENT_KIND_DELETED,
 	}
+	causes = map[news.Cause]throughlinev1.StoryEventCause{
+		news.Filed:    throughlinev1.StoryEventCause_STORY_EVENT_CAUSE_FILED,
+		news.Gone:     throughlinev1.StoryEventCause_STORY_EVENT_CAUSE_GONE,
+		news.Arranged: throughlinev1.StoryEventCause_STORY_EVENT_CAUSE_ARRANGED,
+		news.Repaired: throughlinev1.StoryEventCause_STORY_EVENT_CAUSE_REPAIRED,
+		news.Retitled: throughlinev1.StoryEventCause_STORY_EVENT_CAUSE_RETITLED,
+	}
 )
 
 // keyOf returns the key of a value; the zero key for UNSPECIFIED.
@@ -314,7 +321,8 @@ func fromTopic(t news.Topic) *throughlinev1.Topic {
 }
 
 func fromEvent(e news.LedgerEvent) *throughlinev1.LedgerEvent {
-	out := &throughlinev1.LedgerEvent{Sequence: e.Sequence, Time: fromTime(e.Time), Kind: kinds[e.Kind], ArticleIds: e.ArticleIDs, Title: e.Title}
+	out := &throughlinev1.LedgerEvent{Sequence: e.Sequence, Time: fromTime(e.Time), Kind: kinds[e.Kind], ArticleIds: e.ArticleIDs, Title: e.Title,
+		Cause: causes[e.Cause], CauseArticleId: e.CauseArticleID}
 	if out.TopicLevel = levels[e.Level]; e.Level == "" {
 		out.StoryId, out.OtherStoryIds = e.ID, e.OtherIDs
 	} else {

@@ -339,7 +339,7 @@ func TestRequestFieldsAreAllTested(t *testing.T) {
 		}
 	}
 	for typ, want := range map[reflect.Type]int{
-		reflect.TypeFor[related.Result](): 7, reflect.TypeFor[related.Evidence](): 5, reflect.TypeFor[news.LedgerEvent](): 8,
+		reflect.TypeFor[related.Result](): 7, reflect.TypeFor[related.Evidence](): 5, reflect.TypeFor[news.LedgerEvent](): 10,
 		reflect.TypeFor[news.Story](): 15, reflect.TypeFor[news.Topic](): 13,
 	} {
 		if got := typ.NumField(); got != want {
@@ -359,6 +359,7 @@ func TestEnums(t *testing.T) {
 	enum(t, levels, throughlinev1.TopicLevel_name, "", news.LevelTopic, news.LevelTheme)
 	enum(t, kinds, throughlinev1.StoryEventKind_name, "", news.Created, news.Joined, news.Left, news.Merged, news.Split,
 		news.Renamed, news.Deleted)
+	enum(t, causes, throughlinev1.StoryEventCause_name, "", news.Filed, news.Gone, news.Arranged, news.Repaired, news.Retitled)
 }
 
 // enum checks a table that has every value but none, which is UNSPECIFIED in the API.
@@ -450,10 +451,11 @@ func TestStoriesTopicsAndEvents(t *testing.T) {
 			t.Fatal(diff)
 		}
 		event := news.LedgerEvent{Sequence: s.Version, Time: s.First, Kind: news.Split, ID: s.ID, ArticleIDs: s.Keywords, OtherIDs: s.Sources, Title: s.Title,
-			Level: rapid.SampledFrom([]news.Level{"", news.LevelTopic, news.LevelTheme}).Draw(t, "level")}
+			Level: rapid.SampledFrom([]news.Level{"", news.LevelTopic, news.LevelTheme}).Draw(t, "level"), Cause: news.Gone, CauseArticleID: s.Representative}
 		e := fromEvent(event)
 		same := news.LedgerEvent{Sequence: e.GetSequence(), Time: unknownTime(e.GetTime()), Kind: news.Split, Level: keyOf(levels, e.GetTopicLevel()),
-			ID: e.GetStoryId() + e.GetTopicId(), ArticleIDs: e.GetArticleIds(), OtherIDs: slices.Concat(e.GetOtherStoryIds(), e.GetOtherTopicIds()), Title: e.GetTitle()}
+			ID: e.GetStoryId() + e.GetTopicId(), ArticleIDs: e.GetArticleIds(), OtherIDs: slices.Concat(e.GetOtherStoryIds(), e.GetOtherTopicIds()), Title: e.GetTitle(),
+			Cause: keyOf(causes, e.GetCause()), CauseArticleID: e.GetCauseArticleId()}
 		if diff := cmp.Diff(event, same); diff != "" || e.GetKind() != throughlinev1.StoryEventKind_STORY_EVENT_KIND_SPLIT {
 			t.Fatal(diff)
 		}

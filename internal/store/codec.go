@@ -73,6 +73,7 @@ func eventFields(e *news.LedgerEvent) []field {
 	return []field{
 		{fieldTime, &e.Time}, {fieldKind, &e.Kind}, {fieldLevel, &e.Level}, {id, &e.ID},
 		{fieldArticleIDs, &e.ArticleIDs}, {others, &e.OtherIDs}, {fieldTitle, &e.Title},
+		{fieldCause, &e.Cause}, {fieldCauseArticle, &e.CauseArticleID},
 	}
 }
 
@@ -84,6 +85,8 @@ func encodeFields(fields []field, more map[string]any) (map[string]*qdrant.Value
 		case *news.Level:
 			values[f.name] = string(*at)
 		case *news.EventKind:
+			values[f.name] = string(*at)
+		case *news.Cause:
 			values[f.name] = string(*at)
 		default:
 			values[f.name] = reflect.ValueOf(at).Elem().Interface()
@@ -103,6 +106,8 @@ func decodeFields(fields []field, p payload) {
 			*at = news.Level(p.text(f.name))
 		case *news.EventKind:
 			*at = news.EventKind(p.text(f.name))
+		case *news.Cause:
+			*at = news.Cause(p.text(f.name))
 		case *[]string:
 			*at = p.texts(f.name)
 		case *bool:

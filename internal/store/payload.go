@@ -60,6 +60,8 @@ const (
 	fieldArticleIDs   = "article_ids"
 	fieldOtherStories = "other_story_ids"
 	fieldOtherTopics  = "other_topic_ids"
+	fieldCause        = "cause"
+	fieldCauseArticle = "cause_article_id"
 )
 
 const (

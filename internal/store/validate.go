@@ -204,6 +204,12 @@ func checkEvent(e *news.LedgerEvent, last int64) error {
 	default:
 		c.fail("kind", "unknown kind of event (got %q)", e.Kind)
 	}
+	switch e.Cause {
+	case "", news.Filed, news.Gone, news.Arranged, news.Repaired, news.Retitled:
+	default:
+		c.fail("cause", "unknown cause of an event (got %q)", e.Cause)
+	}
+	c.text("cause_article_id", e.CauseArticleID)
 	if e.Sequence < 0 || e.Sequence > last {
 		c.fail("sequence", "not a number of this ledger (got %d, want 0 to %d)", e.Sequence, last)
 	}

@@ -3,6 +3,7 @@ package stories
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,27 @@ func TestFile(t *testing.T) {
 	}
 	if s, err := store.ResolveStory(context.Background(), h.store, flood, store.WithNothing); err != nil || s.Version != 2 {
 		t.Errorf("filing again left %+v, %v", s, err)
+	}
+}
+
+// The ledger says why a story changed, and which article was the reason.
+func TestCauses(t *testing.T) {
+	h := setUp(t)
+	h.put("a1", "flood", 1)
+	h.put("a2", "flood", 2)
+	h.file("a1", "a2")
+	h.put("b1", "vote", 1)
+	h.put("b2", "vote", 2)
+	h.recluster()
+	h.must(h.delete("b2"))
+	var got []string
+	for _, e := range h.events() {
+		if e.Level == "" {
+			got = append(got, fmt.Sprint(e.Kind, " ", e.Cause, " ", e.CauseArticleID))
+		}
+	}
+	if want := []string{"created filed a1", "created arranged ", "left gone b2", "deleted gone b2"}; !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
 	}
 }
 

@@ -13,30 +13,36 @@ import (
 type group []string
 
 // carryIDs assigns ids to new groups by largest overlap: the old and the new group with the most
-// articles in common are matched, then the next pair of which neither is matched. Equal overlaps
-// are ordered by old id, then by the position of the new group. A group that is not matched gets a
-// new id.
+// articles in common are matched, then the next pair of which neither is matched. Of equal overlaps
+// the one with the representative of the old group comes first, then they are ordered by old id and
+// by the position of the new group. A group that is not matched gets a new id.
 func carryIDs(old snapshot, groups []group, newID func() string) []string {
 	was := old.places()
 	type overlap struct {
 		id    string
 		group int
 		size  int
+		lead  int // 0: with the representative
 	}
 	var overlaps []overlap
 	for g, members := range groups {
-		counts := make(map[string]int)
+		counts, leads := make(map[string]int), make(map[string]bool)
 		for _, a := range members {
 			if id, ok := was[a]; ok {
 				counts[id]++
+				leads[id] = leads[id] || old[id].lead == a
 			}
 		}
 		for id, n := range counts {
-			overlaps = append(overlaps, overlap{id, g, n})
+			o := overlap{id, g, n, 1}
+			if leads[id] {
+				o.lead = 0
+			}
+			overlaps = append(overlaps, o)
 		}
 	}
 	slices.SortFunc(overlaps, func(a, b overlap) int {
-		return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.id, b.id), cmp.Compare(a.group, b.group))
+		return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.lead, b.lead), cmp.Compare(a.id, b.id), cmp.Compare(a.group, b.group))
 	})
 	ids, taken := make([]string, len(groups)), make(map[string]bool)
 	for _, o := range overlaps {
@@ -60,10 +66,11 @@ type snapshot map[string]entry
 type entry struct {
 	title   string
 	members map[string]bool // ids of articles; may be empty, but is not nil
+	lead    string          // id of the article that represents a story; the ledger does not record it
 }
 
 func entryOf(title string, members ...string) entry {
-	e := entry{title, make(map[string]bool, len(members))}
+	e := entry{title: title, members: make(map[string]bool, len(members))}
 	for _, id := range members {
 		e.members[id] = true
 	}
@@ -224,6 +231,13 @@ func (l lineage) events(before, after snapshot) []news.LedgerEvent {
 		events = append(events, news.LedgerEvent{Kind: news.Merged, ID: id, OtherIDs: merged[id]})
 	}
 	return events
+}
+
+// because sets the cause of events. articleID is the article that it is about; empty: none.
+func because(events []news.LedgerEvent, cause news.Cause, articleID string) {
+	for i := range events {
+		events[i].Cause, events[i].CauseArticleID = cause, articleID
+	}
 }
 
 // topicEvents returns the events of topics or themes that lead from one snapshot to another.

@@ -78,6 +78,19 @@ func TestCarry(t *testing.T) {
 	}
 }
 
+// Of a story that falls into halves the one with its representative keeps the id.
+func TestCarryGoesWithTheRepresentative(t *testing.T) {
+	old := snapshot{"s": entryOf("S", "a", "b")}
+	for lead, want := range map[string][]string{"a": {"s", "new-1"}, "b": {"new-1", "s"}} {
+		e := old["s"]
+		e.lead = lead
+		old["s"] = e
+		if got := carryIDs(old, []group{{"a", "x"}, {"b", "y"}}, counter()); !slices.Equal(got, want) {
+			t.Errorf("with the representative %s: %q, want %q", lead, got, want)
+		}
+	}
+}
+
 // partition draws a partition of some of n articles.
 func partition(t *rapid.T, n int, label string) []group {
 	groups := make(map[int]group)

@@ -364,7 +364,7 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 		q, was := asked[s.ID], s.Title
 		r.title(q, &s.Title, &s.Naming, &s.Version)
 		if s.Title != was {
-			plan.Events = append(plan.Events, news.LedgerEvent{Kind: news.Renamed, ID: s.ID, Title: s.Title})
+			plan.Events = append(plan.Events, news.LedgerEvent{Kind: news.Renamed, ID: s.ID, Title: s.Title, Cause: news.Retitled})
 		}
 		plan.Stories = append(plan.Stories, *s)
 	}
@@ -373,7 +373,7 @@ func (r *round) write(ctx context.Context, batch []question) (titled, failed int
 			was := t.Title
 			r.title(q, &t.Title, &t.Naming, &t.Version)
 			if t.Title != was {
-				plan.Events = append(plan.Events, news.LedgerEvent{Kind: news.Renamed, Level: t.Level, ID: t.ID, Title: t.Title})
+				plan.Events = append(plan.Events, news.LedgerEvent{Kind: news.Renamed, Level: t.Level, ID: t.ID, Title: t.Title, Cause: news.Retitled})
 			}
 			plan.Topics = append(plan.Topics, *t)
 		}

@@ -138,6 +138,10 @@ func (p *arranging) arrangeStories() {
 		titles[id] = s.Title
 	}
 	p.before, p.after = snapshotOf(titles, "", p.Articles), make(snapshot)
+	for id, e := range p.before {
+		e.lead = p.Stories[id].Representative
+		p.before[id] = e
+	}
 	members := byLabel(p.h.Story)
 	groups := make([]group, len(members))
 	for g, indices := range members {
@@ -235,6 +239,7 @@ func (p *arranging) compare() {
 	p.out.Summary.count(plan.Events)
 	p.compareTopics(news.LevelTheme)
 	p.compareTopics(news.LevelTopic)
+	because(plan.Events, news.Arranged, "")
 }
 
 // compareTopics plans what becomes of topics or themes that end, and the events.

@@ -30,7 +30,7 @@ func PlanFiling(arrival *store.Stored, g *Grouping, s Surroundings, newID func(k
 	if a.Article.Membership != arrival.Article.Membership || arrival.Article.FiledRevision != arrival.Article.Revision {
 		f.plan.Memberships = append(f.plan.Memberships, store.Membership{ArticleID: a.Article.ID, Revision: arrival.Article.Revision, Membership: a.Article.Membership})
 	}
-	return f.finish()
+	return f.finish(news.Filed, arrival.Article.ID)
 }
 
 // PlanRemoval plans to take a deleted article out of its story. If it was the original of copies,
@@ -46,7 +46,7 @@ func PlanRemoval(articleID, storyID string, s Surroundings) *store.Plan {
 		g.Groups = []Group{{Stories: []string{storyID}}}
 	}
 	f.regroup(g, nil)
-	return f.finish()
+	return f.finish(news.Gone, articleID)
 }
 
 // filing is the work of one call of PlanFiling or PlanRemoval.
@@ -64,7 +64,9 @@ func newFiling(s Surroundings, newID func(kind string) string) *filing {
 		if story == nil || story.MergedInto != "" {
 			continue
 		}
-		f.before[id] = entryOf(story.Title, idsOf(s.Members[id])...)
+		before := entryOf(story.Title, idsOf(s.Members[id])...)
+		before.lead = story.Representative
+		f.before[id] = before
 		for _, m := range s.Members[id] {
 			f.take(m)
 		}
@@ -259,12 +261,13 @@ func (f *filing) startTopic(story *store.Story, members []*store.Stored) {
 }
 
 // finish completes the plan with the stories that ended and the events.
-func (f *filing) finish() *store.Plan {
+func (f *filing) finish(cause news.Cause, articleID string) *store.Plan {
 	l := trace(f.before, f.after)
 	l.end(&f.plan, f.Stories)
 	f.plan.Events = l.events(f.before, f.after)
 	for _, t := range f.plan.Topics {
 		f.plan.Events = append(f.plan.Events, news.LedgerEvent{Kind: news.Created, Level: t.Level, ID: t.ID, Title: t.Title})
 	}
+	because(f.plan.Events, cause, articleID)
 	return &f.plan
 }

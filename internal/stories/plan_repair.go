@@ -196,6 +196,7 @@ func (p *repairing) end() {
 	p.plan.Events = l.events(p.Ledger[""], p.after)
 	p.endTopics(news.LevelTheme)
 	p.endTopics(news.LevelTopic)
+	because(p.plan.Events, news.Repaired, "")
 }
 
 // endTopics plans the events of topics or themes.

@@ -261,6 +261,71 @@ func (StoryEventKind) EnumDescriptor() ([]byte, []int) {
 	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{3}
 }
 
+// StoryEventCause is why a story, topic or theme changed.
+type StoryEventCause int32
+
+const (
+	// An earlier version wrote the event.
+	StoryEventCause_STORY_EVENT_CAUSE_UNSPECIFIED StoryEventCause = 0
+	// `cause_article_id` arrived or changed, and was linked with what is near it.
+	StoryEventCause_STORY_EVENT_CAUSE_FILED StoryEventCause = 1
+	// `cause_article_id` was deleted.
+	StoryEventCause_STORY_EVENT_CAUSE_GONE StoryEventCause = 2
+	// All articles, or the latest, were arranged anew.
+	StoryEventCause_STORY_EVENT_CAUSE_ARRANGED StoryEventCause = 3
+	// A write that had been interrupted was completed or taken back.
+	StoryEventCause_STORY_EVENT_CAUSE_REPAIRED StoryEventCause = 4
+	// A language model wrote a title.
+	StoryEventCause_STORY_EVENT_CAUSE_RETITLED StoryEventCause = 5
+)
+
+// Enum value maps for StoryEventCause.
+var (
+	StoryEventCause_name = map[int32]string{
+		0: "STORY_EVENT_CAUSE_UNSPECIFIED",
+		1: "STORY_EVENT_CAUSE_FILED",
+		2: "STORY_EVENT_CAUSE_GONE",
+		3: "STORY_EVENT_CAUSE_ARRANGED",
+		4: "STORY_EVENT_CAUSE_REPAIRED",
+		5: "STORY_EVENT_CAUSE_RETITLED",
+	}
+	StoryEventCause_value = map[string]int32{
+		"STORY_EVENT_CAUSE_UNSPECIFIED": 0,
+		"STORY_EVENT_CAUSE_FILED":       1,
+		"STORY_EVENT_CAUSE_GONE":        2,
+		"STORY_EVENT_CAUSE_ARRANGED":    3,
+		"STORY_EVENT_CAUSE_REPAIRED":    4,
+		"STORY_EVENT_CAUSE_RETITLED":    5,
+	}
+)
+
+func (x StoryEventCause) Enum() *StoryEventCause {
+	p := new(StoryEventCause)
+	*p = x
+	return p
+}
+
+func (x StoryEventCause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StoryEventCause) Descriptor() protoreflect.EnumDescriptor {
+	return file_throughline_v1_cluster_service_proto_enumTypes[4].Descriptor()
+}
+
+func (StoryEventCause) Type() protoreflect.EnumType {
+	return &file_throughline_v1_cluster_service_proto_enumTypes[4]
+}
+
+func (x StoryEventCause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StoryEventCause.Descriptor instead.
+func (StoryEventCause) EnumDescriptor() ([]byte, []int) {
+	return file_throughline_v1_cluster_service_proto_rawDescGZIP(), []int{4}
+}
+
 // Story is articles about one event.
 type Story struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1199,11 +1264,14 @@ type LedgerEvent struct {
 	OtherStoryIds []string `protobuf:"bytes,6,rep,name=other_story_ids,json=otherStoryIds,proto3" json:"other_story_ids,omitempty"`
 	Title         string   `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
 	// Set in an event of a topic or theme only, as are the ids.
-	TopicLevel    TopicLevel `protobuf:"varint,8,opt,name=topic_level,json=topicLevel,proto3,enum=throughline.v1.TopicLevel" json:"topic_level,omitempty"`
-	TopicId       string     `protobuf:"bytes,9,opt,name=topic_id,json=topicId,proto3" json:"topic_id,omitempty"`
-	OtherTopicIds []string   `protobuf:"bytes,10,rep,name=other_topic_ids,json=otherTopicIds,proto3" json:"other_topic_ids,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TopicLevel    TopicLevel      `protobuf:"varint,8,opt,name=topic_level,json=topicLevel,proto3,enum=throughline.v1.TopicLevel" json:"topic_level,omitempty"`
+	TopicId       string          `protobuf:"bytes,9,opt,name=topic_id,json=topicId,proto3" json:"topic_id,omitempty"`
+	OtherTopicIds []string        `protobuf:"bytes,10,rep,name=other_topic_ids,json=otherTopicIds,proto3" json:"other_topic_ids,omitempty"`
+	Cause         StoryEventCause `protobuf:"varint,11,opt,name=cause,proto3,enum=throughline.v1.StoryEventCause" json:"cause,omitempty"`
+	// The article that arrived, changed or was deleted.
+	CauseArticleId string `protobuf:"bytes,12,opt,name=cause_article_id,json=causeArticleId,proto3" json:"cause_article_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LedgerEvent) Reset() {
@@ -1304,6 +1372,20 @@ func (x *LedgerEvent) GetOtherTopicIds() []string {
 		return x.OtherTopicIds
 	}
 	return nil
+}
+
+func (x *LedgerEvent) GetCause() StoryEventCause {
+	if x != nil {
+		return x.Cause
+	}
+	return StoryEventCause_STORY_EVENT_CAUSE_UNSPECIFIED
+}
+
+func (x *LedgerEvent) GetCauseArticleId() string {
+	if x != nil {
+		return x.CauseArticleId
+	}
+	return ""
 }
 
 type WatchStoriesRequest struct {
@@ -1983,7 +2065,7 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\n" +
 	"StoryMatch\x12+\n" +
 	"\x05story\x18\x01 \x01(\v2\x15.throughline.v1.StoryR\x05story\x12 \n" +
-	"\vprobability\x18\x02 \x01(\x01R\vprobability\"\x87\x03\n" +
+	"\vprobability\x18\x02 \x01(\x01R\vprobability\"\xe8\x03\n" +
 	"\vLedgerEvent\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x122\n" +
@@ -1997,7 +2079,9 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"topicLevel\x12\x19\n" +
 	"\btopic_id\x18\t \x01(\tR\atopicId\x12&\n" +
 	"\x0fother_topic_ids\x18\n" +
-	" \x03(\tR\rotherTopicIds\"\xb4\x01\n" +
+	" \x03(\tR\rotherTopicIds\x125\n" +
+	"\x05cause\x18\v \x01(\x0e2\x1f.throughline.v1.StoryEventCauseR\x05cause\x12(\n" +
+	"\x10cause_article_id\x18\f \x01(\tR\x0ecauseArticleId\"\xb4\x01\n" +
 	"\x13WatchStoriesRequest\x12.\n" +
 	"\x0eafter_sequence\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\rafterSequence\x12&\n" +
 	"\tstory_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bstoryIds\x12\x1e\n" +
@@ -2077,7 +2161,14 @@ const file_throughline_v1_cluster_service_proto_rawDesc = "" +
 	"\x16STORY_EVENT_KIND_SPLIT\x10\x04\x12\x1c\n" +
 	"\x18STORY_EVENT_KIND_RENAMED\x10\x05\x12\x19\n" +
 	"\x15STORY_EVENT_KIND_LEFT\x10\x06\x12\x1c\n" +
-	"\x18STORY_EVENT_KIND_DELETED\x10\a2\x84\x06\n" +
+	"\x18STORY_EVENT_KIND_DELETED\x10\a*\xcd\x01\n" +
+	"\x0fStoryEventCause\x12!\n" +
+	"\x1dSTORY_EVENT_CAUSE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17STORY_EVENT_CAUSE_FILED\x10\x01\x12\x1a\n" +
+	"\x16STORY_EVENT_CAUSE_GONE\x10\x02\x12\x1e\n" +
+	"\x1aSTORY_EVENT_CAUSE_ARRANGED\x10\x03\x12\x1e\n" +
+	"\x1aSTORY_EVENT_CAUSE_REPAIRED\x10\x04\x12\x1e\n" +
+	"\x1aSTORY_EVENT_CAUSE_RETITLED\x10\x052\x84\x06\n" +
 	"\x0eClusterService\x12k\n" +
 	"\vListStories\x12\".throughline.v1.ListStoriesRequest\x1a#.throughline.v1.ListStoriesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/stories\x12b\n" +
 	"\bGetStory\x12\x1f.throughline.v1.GetStoryRequest\x1a\x15.throughline.v1.Story\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/stories/{story_id}\x12g\n" +
@@ -2101,85 +2192,87 @@ func file_throughline_v1_cluster_service_proto_rawDescGZIP() []byte {
 	return file_throughline_v1_cluster_service_proto_rawDescData
 }
 
-var file_throughline_v1_cluster_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_throughline_v1_cluster_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_throughline_v1_cluster_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_throughline_v1_cluster_service_proto_goTypes = []any{
 	(TitleSource)(0),                // 0: throughline.v1.TitleSource
 	(TopicLevel)(0),                 // 1: throughline.v1.TopicLevel
 	(StoryOrder)(0),                 // 2: throughline.v1.StoryOrder
 	(StoryEventKind)(0),             // 3: throughline.v1.StoryEventKind
-	(*Story)(nil),                   // 4: throughline.v1.Story
-	(*Topic)(nil),                   // 5: throughline.v1.Topic
-	(*ListStoriesRequest)(nil),      // 6: throughline.v1.ListStoriesRequest
-	(*ListStoriesResponse)(nil),     // 7: throughline.v1.ListStoriesResponse
-	(*GetStoryRequest)(nil),         // 8: throughline.v1.GetStoryRequest
-	(*ListTopicsRequest)(nil),       // 9: throughline.v1.ListTopicsRequest
-	(*ListTopicsResponse)(nil),      // 10: throughline.v1.ListTopicsResponse
-	(*GetTopicRequest)(nil),         // 11: throughline.v1.GetTopicRequest
-	(*FindStoryRequest)(nil),        // 12: throughline.v1.FindStoryRequest
-	(*FindStoryResponse)(nil),       // 13: throughline.v1.FindStoryResponse
-	(*StoryMatch)(nil),              // 14: throughline.v1.StoryMatch
-	(*LedgerEvent)(nil),             // 15: throughline.v1.LedgerEvent
-	(*WatchStoriesRequest)(nil),     // 16: throughline.v1.WatchStoriesRequest
-	(*WatchStoriesResponse)(nil),    // 17: throughline.v1.WatchStoriesResponse
-	(*ReclusterRequest)(nil),        // 18: throughline.v1.ReclusterRequest
-	(*ReclusterMetadata)(nil),       // 19: throughline.v1.ReclusterMetadata
-	(*ReclusterResponse)(nil),       // 20: throughline.v1.ReclusterResponse
-	(*ArticleMembership)(nil),       // 21: throughline.v1.ArticleMembership
-	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
-	(*Article)(nil),                 // 23: throughline.v1.Article
-	(*durationpb.Duration)(nil),     // 24: google.protobuf.Duration
-	(*longrunningpb.Operation)(nil), // 25: google.longrunning.Operation
+	(StoryEventCause)(0),            // 4: throughline.v1.StoryEventCause
+	(*Story)(nil),                   // 5: throughline.v1.Story
+	(*Topic)(nil),                   // 6: throughline.v1.Topic
+	(*ListStoriesRequest)(nil),      // 7: throughline.v1.ListStoriesRequest
+	(*ListStoriesResponse)(nil),     // 8: throughline.v1.ListStoriesResponse
+	(*GetStoryRequest)(nil),         // 9: throughline.v1.GetStoryRequest
+	(*ListTopicsRequest)(nil),       // 10: throughline.v1.ListTopicsRequest
+	(*ListTopicsResponse)(nil),      // 11: throughline.v1.ListTopicsResponse
+	(*GetTopicRequest)(nil),         // 12: throughline.v1.GetTopicRequest
+	(*FindStoryRequest)(nil),        // 13: throughline.v1.FindStoryRequest
+	(*FindStoryResponse)(nil),       // 14: throughline.v1.FindStoryResponse
+	(*StoryMatch)(nil),              // 15: throughline.v1.StoryMatch
+	(*LedgerEvent)(nil),             // 16: throughline.v1.LedgerEvent
+	(*WatchStoriesRequest)(nil),     // 17: throughline.v1.WatchStoriesRequest
+	(*WatchStoriesResponse)(nil),    // 18: throughline.v1.WatchStoriesResponse
+	(*ReclusterRequest)(nil),        // 19: throughline.v1.ReclusterRequest
+	(*ReclusterMetadata)(nil),       // 20: throughline.v1.ReclusterMetadata
+	(*ReclusterResponse)(nil),       // 21: throughline.v1.ReclusterResponse
+	(*ArticleMembership)(nil),       // 22: throughline.v1.ArticleMembership
+	(*timestamppb.Timestamp)(nil),   // 23: google.protobuf.Timestamp
+	(*Article)(nil),                 // 24: throughline.v1.Article
+	(*durationpb.Duration)(nil),     // 25: google.protobuf.Duration
+	(*longrunningpb.Operation)(nil), // 26: google.longrunning.Operation
 }
 var file_throughline_v1_cluster_service_proto_depIdxs = []int32{
-	22, // 0: throughline.v1.Story.first_published_time:type_name -> google.protobuf.Timestamp
-	22, // 1: throughline.v1.Story.last_published_time:type_name -> google.protobuf.Timestamp
-	23, // 2: throughline.v1.Story.articles:type_name -> throughline.v1.Article
+	23, // 0: throughline.v1.Story.first_published_time:type_name -> google.protobuf.Timestamp
+	23, // 1: throughline.v1.Story.last_published_time:type_name -> google.protobuf.Timestamp
+	24, // 2: throughline.v1.Story.articles:type_name -> throughline.v1.Article
 	0,  // 3: throughline.v1.Story.title_source:type_name -> throughline.v1.TitleSource
 	1,  // 4: throughline.v1.Topic.level:type_name -> throughline.v1.TopicLevel
-	22, // 5: throughline.v1.Topic.first_published_time:type_name -> google.protobuf.Timestamp
-	22, // 6: throughline.v1.Topic.last_published_time:type_name -> google.protobuf.Timestamp
-	4,  // 7: throughline.v1.Topic.stories:type_name -> throughline.v1.Story
-	5,  // 8: throughline.v1.Topic.topics:type_name -> throughline.v1.Topic
+	23, // 5: throughline.v1.Topic.first_published_time:type_name -> google.protobuf.Timestamp
+	23, // 6: throughline.v1.Topic.last_published_time:type_name -> google.protobuf.Timestamp
+	5,  // 7: throughline.v1.Topic.stories:type_name -> throughline.v1.Story
+	6,  // 8: throughline.v1.Topic.topics:type_name -> throughline.v1.Topic
 	0,  // 9: throughline.v1.Topic.title_source:type_name -> throughline.v1.TitleSource
-	22, // 10: throughline.v1.ListStoriesRequest.published_after:type_name -> google.protobuf.Timestamp
-	22, // 11: throughline.v1.ListStoriesRequest.published_before:type_name -> google.protobuf.Timestamp
+	23, // 10: throughline.v1.ListStoriesRequest.published_after:type_name -> google.protobuf.Timestamp
+	23, // 11: throughline.v1.ListStoriesRequest.published_before:type_name -> google.protobuf.Timestamp
 	2,  // 12: throughline.v1.ListStoriesRequest.order:type_name -> throughline.v1.StoryOrder
-	4,  // 13: throughline.v1.ListStoriesResponse.stories:type_name -> throughline.v1.Story
+	5,  // 13: throughline.v1.ListStoriesResponse.stories:type_name -> throughline.v1.Story
 	1,  // 14: throughline.v1.ListTopicsRequest.level:type_name -> throughline.v1.TopicLevel
-	5,  // 15: throughline.v1.ListTopicsResponse.topics:type_name -> throughline.v1.Topic
-	22, // 16: throughline.v1.FindStoryRequest.published_time:type_name -> google.protobuf.Timestamp
-	14, // 17: throughline.v1.FindStoryResponse.matches:type_name -> throughline.v1.StoryMatch
-	4,  // 18: throughline.v1.StoryMatch.story:type_name -> throughline.v1.Story
-	22, // 19: throughline.v1.LedgerEvent.time:type_name -> google.protobuf.Timestamp
+	6,  // 15: throughline.v1.ListTopicsResponse.topics:type_name -> throughline.v1.Topic
+	23, // 16: throughline.v1.FindStoryRequest.published_time:type_name -> google.protobuf.Timestamp
+	15, // 17: throughline.v1.FindStoryResponse.matches:type_name -> throughline.v1.StoryMatch
+	5,  // 18: throughline.v1.StoryMatch.story:type_name -> throughline.v1.Story
+	23, // 19: throughline.v1.LedgerEvent.time:type_name -> google.protobuf.Timestamp
 	3,  // 20: throughline.v1.LedgerEvent.kind:type_name -> throughline.v1.StoryEventKind
 	1,  // 21: throughline.v1.LedgerEvent.topic_level:type_name -> throughline.v1.TopicLevel
-	15, // 22: throughline.v1.WatchStoriesResponse.event:type_name -> throughline.v1.LedgerEvent
-	22, // 23: throughline.v1.ReclusterMetadata.start_time:type_name -> google.protobuf.Timestamp
-	22, // 24: throughline.v1.ReclusterMetadata.end_time:type_name -> google.protobuf.Timestamp
-	24, // 25: throughline.v1.ReclusterResponse.duration:type_name -> google.protobuf.Duration
-	21, // 26: throughline.v1.ReclusterResponse.memberships:type_name -> throughline.v1.ArticleMembership
-	4,  // 27: throughline.v1.ReclusterResponse.found_stories:type_name -> throughline.v1.Story
-	5,  // 28: throughline.v1.ReclusterResponse.found_topics:type_name -> throughline.v1.Topic
-	6,  // 29: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
-	8,  // 30: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
-	9,  // 31: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
-	11, // 32: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
-	12, // 33: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
-	16, // 34: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
-	18, // 35: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
-	7,  // 36: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
-	4,  // 37: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
-	10, // 38: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
-	5,  // 39: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
-	13, // 40: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
-	17, // 41: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
-	25, // 42: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
-	36, // [36:43] is the sub-list for method output_type
-	29, // [29:36] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	4,  // 22: throughline.v1.LedgerEvent.cause:type_name -> throughline.v1.StoryEventCause
+	16, // 23: throughline.v1.WatchStoriesResponse.event:type_name -> throughline.v1.LedgerEvent
+	23, // 24: throughline.v1.ReclusterMetadata.start_time:type_name -> google.protobuf.Timestamp
+	23, // 25: throughline.v1.ReclusterMetadata.end_time:type_name -> google.protobuf.Timestamp
+	25, // 26: throughline.v1.ReclusterResponse.duration:type_name -> google.protobuf.Duration
+	22, // 27: throughline.v1.ReclusterResponse.memberships:type_name -> throughline.v1.ArticleMembership
+	5,  // 28: throughline.v1.ReclusterResponse.found_stories:type_name -> throughline.v1.Story
+	6,  // 29: throughline.v1.ReclusterResponse.found_topics:type_name -> throughline.v1.Topic
+	7,  // 30: throughline.v1.ClusterService.ListStories:input_type -> throughline.v1.ListStoriesRequest
+	9,  // 31: throughline.v1.ClusterService.GetStory:input_type -> throughline.v1.GetStoryRequest
+	10, // 32: throughline.v1.ClusterService.ListTopics:input_type -> throughline.v1.ListTopicsRequest
+	12, // 33: throughline.v1.ClusterService.GetTopic:input_type -> throughline.v1.GetTopicRequest
+	13, // 34: throughline.v1.ClusterService.FindStory:input_type -> throughline.v1.FindStoryRequest
+	17, // 35: throughline.v1.ClusterService.WatchStories:input_type -> throughline.v1.WatchStoriesRequest
+	19, // 36: throughline.v1.ClusterService.Recluster:input_type -> throughline.v1.ReclusterRequest
+	8,  // 37: throughline.v1.ClusterService.ListStories:output_type -> throughline.v1.ListStoriesResponse
+	5,  // 38: throughline.v1.ClusterService.GetStory:output_type -> throughline.v1.Story
+	11, // 39: throughline.v1.ClusterService.ListTopics:output_type -> throughline.v1.ListTopicsResponse
+	6,  // 40: throughline.v1.ClusterService.GetTopic:output_type -> throughline.v1.Topic
+	14, // 41: throughline.v1.ClusterService.FindStory:output_type -> throughline.v1.FindStoryResponse
+	18, // 42: throughline.v1.ClusterService.WatchStories:output_type -> throughline.v1.WatchStoriesResponse
+	26, // 43: throughline.v1.ClusterService.Recluster:output_type -> google.longrunning.Operation
+	37, // [37:44] is the sub-list for method output_type
+	30, // [30:37] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_throughline_v1_cluster_service_proto_init() }
@@ -2194,7 +2287,7 @@ func file_throughline_v1_cluster_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_throughline_v1_cluster_service_proto_rawDesc), len(file_throughline_v1_cluster_service_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
