@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sort"
 	"sync/atomic"
 
 	"throughline/cluster/vector"
@@ -251,10 +252,11 @@ func (l *linkage) begin(ctx context.Context, g *Graph) error {
 	})
 }
 
-// known returns the similarity of a candidate of a cluster whose list is sorted by id.
+// known returns the similarity of a candidate of a cluster whose list is sorted by id. It reads no
+// other similarity: in begin others are being written.
 func (l *linkage) known(a, id int32) float32 {
-	at, _ := slices.BinarySearchFunc(l.lists[a], candidate{id: id}, byID)
-	return l.lists[a][at].similarity
+	list := l.lists[a]
+	return list[sort.Search(len(list), func(i int) bool { return list[i].id >= id })].similarity
 }
 
 // eachEdge calls Edge, after begin. g is the graph between items.

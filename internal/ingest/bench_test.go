@@ -56,6 +56,32 @@ func BenchmarkPut(b *testing.B) {
 	}
 }
 
+// BenchmarkIngest stores and files articles in one run, as IngestArticles does, in a store of so many
+// that are arranged.
+//
+//	go test ./internal/ingest -run '^$' -bench 'Ingest/^20000$' -benchtime 10000x
+func BenchmarkIngest(b *testing.B) {
+	for _, n := range []int{2000, 20_000, 200_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			p, articles := filled(b, scoretest.News(1, n+20_000), n)
+			from := 0
+			b.Run("filed", func(b *testing.B) {
+				all := func(yield func(news.Valid, error) bool) {
+					for range b.N {
+						if from++; !yield(articles[from-1], nil) {
+							return
+						}
+					}
+				}
+				if _, err := p.Ingest.Run(b.Context(), all, ingest.Options{File: true, Wait: ingest.UntilFiled}); err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "articles/s")
+			})
+		})
+	}
+}
+
 // BenchmarkPutIntoOneStory is BenchmarkPut of articles of one event, of which so many are stored.
 func BenchmarkPutIntoOneStory(b *testing.B) {
 	for _, n := range []int{50, 5000} {
