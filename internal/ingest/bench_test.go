@@ -56,8 +56,8 @@ func BenchmarkPut(b *testing.B) {
 	}
 }
 
-// BenchmarkIngest stores and files articles in one run, as IngestArticles does, in a store of so many
-// that are arranged.
+// BenchmarkIngest stores and files articles in one run, as IngestArticles does, in a store of so
+// many that are arranged.
 //
 //	go test ./internal/ingest -run '^$' -bench 'Ingest/^20000$' -benchtime 10000x
 func BenchmarkIngest(b *testing.B) {
