@@ -90,7 +90,7 @@ func TestFileBatch(t *testing.T) {
 }
 
 // One link is not enough: an article near one member of three stays out.
-func TestFileNeedsQuorum(t *testing.T) {
+func TestOneLinkIsNotEnough(t *testing.T) {
 	h := setUp(t)
 	h.put("a1", "flood", 0)
 	h.put("a2", "flood", 1)
